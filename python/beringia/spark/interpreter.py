@@ -1,0 +1,66 @@
+"""Which Python runs the functions, and where it finds modules.
+
+PySpark cannot be asked: ``spark.pyspark.python`` set in the builder does not reach it. So the driver decides
+and sends its choice with every job; a worker of another minor version, or without NumPy, is refused there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark import SparkContext
+
+SETTING = "spark.beringia.python"
+
+
+def resolve(context: SparkContext) -> str:
+    """Choose the workers' interpreter.
+
+    The setting ``spark.beringia.python`` comes first. In local mode the next is the driver's own: it has the
+    driver's packages. On a cluster PySpark's choices come before it: ``PYSPARK_PYTHON``,
+    ``spark.pyspark.python``.
+
+    Returns
+    -------
+    str
+        A path, or a name to be found on the executors' ``PATH``.
+    """
+    named = context.getConf().get(SETTING)
+    if named:
+        return named
+    if is_local(context):
+        return sys.executable
+    return os.environ.get("PYSPARK_PYTHON") or context.getConf().get("spark.pyspark.python") or sys.executable
+
+
+def version() -> str:
+    """Return the minor version that workers must have: the driver's, as ``"3.11"``."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def paths(context: SparkContext, interpreter: str) -> list[str]:
+    """List what workers add to their ``sys.path``.
+
+    Returns
+    -------
+    list of str
+        In local mode the driver's ``sys.path``, made absolute; without what belongs to the driver's
+        installation if the workers' interpreter is another one. On a cluster the names of the archives
+        given to ``addPyFile``, relative to Spark's directory of files on the executor, and ``"."`` for
+        the modules in that directory itself.
+    """
+    if not is_local(context):
+        return [".", *(context._python_includes or [])]
+    entries = [str(Path(entry or ".").absolute()) for entry in sys.path]
+    if interpreter != sys.executable:
+        own = {Path(sys.prefix), Path(sys.base_prefix)}
+        entries = [entry for entry in entries if not own & {Path(entry), *Path(entry).parents}]
+    return list(dict.fromkeys(entries))
+
+
+def is_local(context: SparkContext) -> bool:
+    """Tell whether the tasks run in the driver's JVM (``local-cluster`` has executors of its own)."""
+    master = context.master or ""
+    return master == "local" or master.startswith("local[")

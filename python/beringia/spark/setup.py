@@ -1,0 +1,215 @@
+"""Turning the plugin on: for a session to be (:func:`conf`), or for one that runs (:func:`attach`).
+
+A JVM finds the plugin in the jar that the package carries. Where the JVM is yet to start, ``spark.jars`` is
+enough; where it runs already (``spark-submit``, a notebook after a stopped session) the jar must first be
+added to the class loader of the driver's thread, for Spark looks for plugins before it reads ``spark.jars``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from py4j.java_gateway import JavaPackage
+from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+import beringia
+from beringia.errors import ConfigError
+from beringia.spark import interpreter
+
+PLUGIN = "org.beringia.spark.BeringiaPlugin"
+PREFIX = "spark.beringia."
+
+_LISTS = ("spark.jars", "spark.plugins")  # settings to which ours are added, never a replacement
+
+
+def conf(**settings: Any) -> dict[str, str]:
+    """Return the Spark settings that turn Beringia on.
+
+    Give them to the builder before the session exists::
+
+        SparkSession.builder.config(map=beringia.spark.conf()).getOrCreate()
+
+    Parameters
+    ----------
+    **settings
+        Settings to go with them: full Spark names (``**{"spark.jars": "mine.jar"}``), or names of
+        Beringia's own settings (``max_workers=4`` is ``spark.beringia.maxWorkers``).
+
+    Returns
+    -------
+    dict of str to str
+        The given settings, and ``spark.jars`` and ``spark.plugins``: Beringia's behind those given here,
+        else behind those that Spark would find by itself (``spark-submit``'s, ``PYSPARK_SUBMIT_ARGS``,
+        ``spark-defaults.conf``).
+
+    Raises
+    ------
+    ConfigError
+        If a session without the plugin is running (see :func:`attach`), or the package carries no jar.
+    """
+    given = {_full_name(name): _text(value) for name, value in settings.items()}
+    jvm = _running_jvm()
+    if SparkContext._active_spark_context is not None:
+        _check_active(SparkContext._active_spark_context)
+    found = _spark_defaults(jvm)
+    jar = jar_path()
+    if jvm is not None:
+        _add_to_class_path(jvm, jar)
+    ours = {"spark.jars": str(jar), "spark.plugins": PLUGIN}
+    for name in _LISTS:
+        given[name] = _appended(given.get(name, found.get(name, "")), ours[name])
+    if not os.environ.get("PYSPARK_PYTHON") and "spark.pyspark.python" not in {**found, **given}:
+        given.setdefault(interpreter.SETTING, found.get(interpreter.SETTING, sys.executable))
+    return given
+
+
+def attach(spark: SparkSession) -> SparkSession:
+    """Turn Beringia on in a session that runs already. Doing it twice is doing it once.
+
+    Settings of Beringia are those that the session has: give them with :func:`conf` to a new session to
+    change them. The native library is loaded by each executor's first task.
+
+    Returns
+    -------
+    SparkSession
+        `spark` itself.
+
+    Raises
+    ------
+    ConfigError
+        If the class loader of the driver cannot be extended: start the session with :func:`conf` then.
+    """
+    context = spark.sparkContext
+    if PLUGIN in _split(context.getConf().get("spark.plugins", "")):
+        return spark
+    jar = jar_path()
+    _add_to_class_path(spark._jvm, jar)
+    context._jsc.addJar(str(jar))
+    front(spark).attach(spark._jsparkSession)
+    return spark
+
+
+def front(spark: SparkSession) -> Any:
+    """Return the JVM's ``PythonFront``.
+
+    Raises
+    ------
+    ConfigError
+        If the session does not have the plugin's classes.
+    """
+    found = spark._jvm.org.beringia.spark.PythonFront  # type: ignore[union-attr]
+    if isinstance(found, JavaPackage):
+        raise ConfigError(
+            "this Spark session runs without Beringia. Make it with\n"
+            "    spark = SparkSession.builder.config(map=beringia.spark.conf()).getOrCreate()\n"
+            "or turn Beringia on in the session that runs:\n"
+            "    beringia.spark.attach(spark)"
+        )
+    return found
+
+
+def jar_path() -> Path:
+    """Return the path of the plugin's jar for Spark 3.5, which the package carries.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, as in a source tree that was not built.
+    """
+    directory = Path(beringia.__file__).absolute().parent / "jars"
+    jars = sorted(directory.glob(f"beringia-spark-3.5_2.12-{beringia.__version__}.jar"))
+    if not jars:
+        raise ConfigError(f"no jar of Beringia in {directory}: in a source tree, `make build` puts it there")
+    return jars[0]
+
+
+def _running_jvm() -> Any:
+    """Return the driver's JVM if it runs, else None; connects to the one that ``spark-submit`` started."""
+    if SparkContext._jvm is None and "PYSPARK_GATEWAY_PORT" in os.environ:
+        SparkContext._ensure_initialized()
+    return SparkContext._jvm
+
+
+def _check_active(context: SparkContext) -> None:
+    if PLUGIN not in _split(context.getConf().get("spark.plugins", "")):
+        raise ConfigError(
+            "a Spark session is running, and settings come too late for it: "
+            "turn Beringia on with beringia.spark.attach(spark), or stop the session first"
+        )
+
+
+def _add_to_class_path(jvm: Any, jar: Path) -> None:
+    if not isinstance(jvm.org.beringia.spark.PythonFront, JavaPackage):
+        return
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    try:
+        loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
+    except Py4JError as error:
+        raise ConfigError(
+            f"the class loader of this driver ({loader.getClass().getName()}) takes no jar at run time: "
+            f"start it with --jars {jar} --conf spark.plugins={PLUGIN}"
+        ) from error
+
+
+def _spark_defaults(jvm: Any) -> dict[str, str]:
+    """Return the settings that a new session would have by itself."""
+    if jvm is not None:
+        return dict(SparkConf(loadDefaults=True, _jvm=jvm).getAll())
+    return {**_defaults_file(), **_submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))}
+
+
+def _defaults_file() -> dict[str, str]:
+    """Read ``spark-defaults.conf``: a name, white space or ``=``, a value."""
+    directory = os.environ.get("SPARK_CONF_DIR") or (
+        str(Path(os.environ["SPARK_HOME"]) / "conf") if os.environ.get("SPARK_HOME") else None
+    )
+    path = Path(directory) / "spark-defaults.conf" if directory else None
+    if path is None or not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return dict(
+        [*re.split(r"\s*[=:\s]\s*", line, maxsplit=1), ""][:2]  # a Java properties file
+        for line in lines
+        if line and not line.startswith(("#", "!"))
+    )
+
+
+def _submit_arguments(arguments: str) -> dict[str, str]:
+    """Read ``--conf`` and ``--jars`` out of a command line for ``spark-submit``."""
+    settings: dict[str, str] = {}
+    words = shlex.split(arguments)
+    for option, value in itertools.pairwise(words):
+        if option in ("--conf", "-c") and "=" in value:
+            name, _, text = value.partition("=")
+            settings[name] = text
+        elif option == "--jars":
+            settings["spark.jars"] = value
+    return settings
+
+
+def _full_name(name: str) -> str:
+    if name.startswith("spark."):
+        return name
+    first, *rest = name.split("_")
+    return PREFIX + first + "".join(word.capitalize() for word in rest)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _appended(listed: str, item: str) -> str:
+    items = _split(listed)
+    return ",".join(items if item in items else [*items, item])
+
+
+def _split(listed: str | None) -> list[str]:
+    return [item.strip() for item in (listed or "").split(",") if item.strip()]

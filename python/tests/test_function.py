@@ -1,0 +1,91 @@
+"""The function's way to a worker: what is pickled, what is refused, what loads."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from beringia import _function
+from beringia.errors import ArgumentError
+
+
+def test_a_closure_travels_by_content():
+    scale = np.arange(3.0)
+
+    def f(x):
+        return x * scale
+
+    code = (
+        "import sys; from beringia._function import load; "
+        "f = load('pickle', sys.stdin.buffer.read()); print(f(2.0).tolist())"
+    )
+    # A process that has never seen this module: nothing but the bytes can bring the function there.
+    done = subprocess.run([sys.executable, "-c", code], input=_function.dump(f), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "[0.0, 2.0, 4.0]"
+
+
+def test_the_same_function_has_the_same_bytes():
+    def f(x):
+        return np.median(x)
+
+    assert _function.dump(f) == _function.dump(f)
+
+
+def test_what_cannot_be_pickled_is_refused_by_name():
+    lock = threading.Lock()
+
+    def holds_a_lock(x):
+        return lock
+
+    with pytest.raises(ArgumentError, match="holds_a_lock cannot be sent to the workers: TypeError.*lock"):
+        _function.dump(holds_a_lock)
+
+
+def test_a_named_function_is_imported():
+    import json.decoder
+
+    assert _function.load("json.decoder:JSONDecoder.decode", b"") is json.decoder.JSONDecoder.decode
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("nonsense", ValueError),
+        ("json:absent", AttributeError),
+        ("absent_module:f", ImportError),
+        ("sys:path", TypeError),
+    ],
+)
+def test_a_name_that_leads_nowhere_raises(kind, error):
+    with pytest.raises(error):
+        _function.load(kind, b"")
+
+
+def test_what_was_pickled_must_be_callable():
+    with pytest.raises(TypeError, match="not callable: int"):
+        _function.load("pickle", _function.dump(3))
+
+
+class Model:
+    def __call__(self, x): ...
+
+    def fit(self, x): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (np.polyfit, "polyfit"),
+        (np.add, "add"),
+        (max, "max"),
+        (functools.partial(functools.partial(np.polyfit, deg=1), rcond=None), "polyfit"),
+        (Model(), "Model"),
+        (Model().fit, "Model.fit"),
+    ],
+)
+def test_names_for_messages(function, name):
+    assert _function.name_of(function) == name

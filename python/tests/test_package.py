@@ -1,0 +1,37 @@
+"""Importing the package is light, and its parts load when asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import beringia
+import pytest
+import tomllib
+
+
+def test_importing_the_package_loads_neither_numpy_nor_pyspark():
+    code = (
+        "import sys, beringia, beringia.errors; print(sorted({'numpy', 'pyspark', 'cloudpickle'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_submodules_load_when_asked_for():
+    code = "import beringia; print(beringia.errors.GroupError.code, beringia.spark.numpy_map.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == ["1", "numpy_map"]
+
+
+def test_what_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        beringia.nothing  # noqa: B018 (the access is the test)
+
+
+def test_the_version_is_that_of_the_build():
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    workspace = tomllib.loads((root / "Cargo.toml").read_text(encoding="utf-8"))
+    assert beringia.__version__ == project["project"]["version"] == workspace["workspace"]["package"]["version"]
