@@ -69,3 +69,11 @@ def test_what_python_would_catch_as_a_value_error_is_one():
     assert issubclass(errors.ConfigError, ValueError)
     assert issubclass(errors.ArgumentError, ValueError)
     assert issubclass(errors.WorkerDiedError, errors.GroupError)
+
+
+def test_the_java_codes_are_the_same():
+    path = ROOT / "jvm-plugin/bridge/src/main/java/org/beringia/ErrorCode.java"
+    found = {
+        int(code): name.lower() for name, code in re.findall(r"^\s*([A-Z_]+)\((\d+)\)", path.read_text("utf-8"), re.M)
+    }
+    assert found == {code: name for code, (name, _) in documented().items()}

@@ -41,7 +41,7 @@ def test_what_cannot_be_pickled_is_refused_by_name():
     def holds_a_lock(x):
         return lock
 
-    with pytest.raises(ArgumentError, match="holds_a_lock cannot be sent to the workers: TypeError.*lock"):
+    with pytest.raises(ArgumentError, match=r"holds_a_lock cannot be sent to the workers: TypeError.*lock"):
         _function.dump(holds_a_lock)
 
 

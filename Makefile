@@ -1,0 +1,129 @@
+# The front door. `make` shows the doors; each does all the set-up that it needs, once.
+#
+#   .venv  ─┐
+#   cargo ──┼─▶ libberingia_jni ─▶ gradle: jar ─▶ python/beringia/jars/ ─▶ maturin: the package, in .venv
+#   JDK   ──┘
+#
+# What is up to date is not built again: files are compared, and stamps in build/ stand for steps without one.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VENV := .venv
+PYTHON_BIN := $(CURDIR)/$(VENV)/bin
+RUN := $(PYTHON_BIN)/python
+STAMPS := build/stamps
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+JAR_NAME := beringia-spark-3.5_2.12-$(VERSION).jar
+BUILT_JAR := jvm-plugin/spark/build/libs/$(JAR_NAME)
+JAR := python/beringia/jars/$(JAR_NAME)
+LIBRARY := target/release/$(if $(filter Darwin,$(shell uname -s)),libberingia_jni.dylib,libberingia_jni.so)
+
+CORE_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/jni -name '*.rs' -o -name Cargo.toml)
+EXTENSION_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/python -name '*.rs' -o -name Cargo.toml)
+JVM_SOURCES := $(wildcard *.gradle gradle/*.gradle) $(shell find jvm-plugin -path '*/build' -prune -o -type f -print)
+
+# Both are found when they are needed, and only once.
+JAVA = $(eval JAVA := $$(shell scripts/find_jdk.sh || echo none))$(JAVA)
+GRADLE_PATH = $(eval GRADLE_PATH := $$(shell scripts/find_gradle.sh || echo none))$(GRADLE_PATH)
+WITH_JAVA = test "$(JAVA)" != none && export JAVA_HOME="$(JAVA)" PATH="$(JAVA)/bin:$$PATH"
+GRADLE_RUN = $(WITH_JAVA) && test "$(GRADLE_PATH)" != none && "$(GRADLE_PATH)" --no-daemon --console=plain -q
+# One Python for every cargo run, or pyo3 is compiled again at each change between them.
+CARGO = PYO3_PYTHON="$(RUN)" cargo
+PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
+
+say = @echo "» $(1)"
+
+.PHONY: help build test check demo bench wheel clean lock test-rust test-jvm test-python format
+
+help: ## Show this.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
+
+test: test-rust test-jvm test-python ## All tests: Rust, JVM, Python, and jobs on a real Spark.
+
+test-rust: $(STAMPS)/python
+	$(call say,Rust tests)
+	$(CARGO) test --workspace --exclude beringia-python
+
+test-jvm: $(LIBRARY) $(STAMPS)/package
+	$(call say,JVM tests)
+	$(GRADLE_RUN) test
+
+test-python: $(STAMPS)/package
+	$(call say,Python tests and jobs on Spark)
+	$(PYTEST) python/tests integration-tests
+
+check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
+	$(call say,Rust: format and lints)
+	cargo fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	scripts/check_dependencies.sh
+	$(call say,Python: format and lints and types)
+	$(PYTHON_BIN)/ruff format --check .
+	$(PYTHON_BIN)/ruff check .
+	$(PYTHON_BIN)/mypy
+	$(call say,JVM: format)
+	$(GRADLE_RUN) scalafmtCheck
+
+format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
+	cargo fmt --all
+	$(PYTHON_BIN)/ruff format .
+	$(PYTHON_BIN)/ruff check --fix .
+
+demo: $(STAMPS)/package ## A robust regression on each route of 336,776 flights, and the same with applyInPandas.
+	$(call say,The demonstration: examples/flights.py)
+	$(WITH_JAVA) && $(RUN) examples/flights.py
+
+bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
+	$(call say,Benchmarks: some minutes; leave the machine alone)
+	$(WITH_JAVA) && $(RUN) -m benchmarks
+
+wheel: $(JAR) $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
+	$(call say,The wheel)
+	rm -f dist/beringia-*.whl
+	$(PYTHON_BIN)/maturin build --release --interpreter "$(RUN)" --out dist
+	@ls dist/beringia-*.whl
+
+clean: ## Remove what was built; .venv stays.
+	rm -rf build dist target jvm-plugin/build jvm-plugin/*/build .gradle python/beringia/jars
+	rm -f python/beringia/_native*.so
+
+lock: $(STAMPS)/python ## Write the versions in .venv to requirements-dev.txt.
+	{ sed -n '/^#/p' requirements-dev.txt; \
+	  $(RUN) -m pip freeze --all --exclude pip --exclude wheel --exclude-editable | grep -v '^beringia' | sort -f; \
+	} > build/requirements && mv build/requirements requirements-dev.txt
+
+$(STAMPS)/python: requirements-dev.txt
+	$(call say,Python environment: $(VENV))
+	@mkdir -p $(STAMPS)
+	@test -x $(RUN) || { python=$$(PYTHON=$(PYTHON) scripts/find_python.sh) && "$$python" -m venv $(VENV); }
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(STAMPS)/rust: Cargo.toml
+	@mkdir -p $(STAMPS)
+	@scripts/check_rust.sh
+	@touch $@
+
+# cargo leaves an up-to-date file alone: touched, or it would look old for ever.
+$(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
+	$(call say,Native library: minutes the first time)
+	cargo build --release -p beringia-jni
+	@touch $@
+
+$(JAR): $(LIBRARY) $(JVM_SOURCES)
+	$(call say,JVM plugin)
+	$(GRADLE_RUN) :jvm-plugin:spark:pluginJar
+	@mkdir -p $(@D)
+	@rm -f $(@D)/*.jar
+	cp $(BUILT_JAR) $@
+
+$(STAMPS)/package: $(STAMPS)/python $(JAR) $(EXTENSION_SOURCES) pyproject.toml
+	$(call say,Python package)
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(PYTHON_BIN)/maturin develop --release --quiet
+	@touch $@

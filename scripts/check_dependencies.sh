@@ -1,0 +1,14 @@
+#!/bin/sh
+# Asserts that the layers are layers: the core reaches neither the JVM nor Python, and Arrow comes in parts.
+set -u
+tree=$(cargo tree --quiet --locked --package beringia-core --edges normal,build,dev --prefix none) || exit 1
+# The check must not pass on an empty answer.
+echo "$tree" | grep -q '^beringia-core ' || { echo "cargo tree did not show beringia-core" >&2; exit 1; }
+for crate in jni pyo3 numpy arrow tokio; do
+    if echo "$tree" | grep -q "^$crate v"; then
+        echo "beringia-core depends on $crate: it may not (see docs/architecture.md)" >&2
+        cargo tree --quiet --locked --package beringia-core --edges normal,build,dev --invert "$crate" >&2
+        exit 1
+    fi
+done
+echo "beringia-core depends on neither jni nor pyo3"

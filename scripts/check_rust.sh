@@ -1,0 +1,17 @@
+#!/bin/sh
+# Says in one sentence what is missing to compile the Rust crates; silent if nothing is.
+set -u
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+if ! command -v cargo >/dev/null; then
+    echo "The native library is built by cargo (Rust $wanted or newer), and none was found: see https://rustup.rs" >&2
+    exit 1
+fi
+have=$(cargo --version | sed 's/^cargo \([0-9.]*\).*/\1/')
+if [ "$(printf '%s\n%s\n' "$wanted" "$have" | sort -V | head -n 1)" != "$wanted" ]; then
+    echo "Beringia needs Rust $wanted or newer, and cargo is $have: rustup update" >&2
+    exit 1
+fi
+if ! command -v cc >/dev/null; then
+    echo "Rust needs a C linker, and there is no cc: on Debian or Ubuntu, apt-get install gcc libc6-dev" >&2
+    exit 1
+fi
