@@ -1,0 +1,110 @@
+package org.beringia.bridge;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import org.beringia.BeringiaException;
+import org.beringia.ErrorCode;
+
+/**
+ * Finds the native library and loads it, once per JVM. A failure is kept, and every later call throws it again.
+ *
+ * <p>The system property {@code beringia.native.path} names a file to load as it is. Otherwise the copy for this
+ * platform in the jar is written to a directory that only this user may enter, checked, loaded, and removed:
+ * the loaded image stays, the file does not outlive the call.
+ */
+public final class NativeLibrary {
+    /** System property: the library's file, instead of the one in the jar. */
+    public static final String PATH_PROPERTY = "beringia.native.path";
+
+    private static final String NAME = System.mapLibraryName("beringia_jni");
+
+    private static boolean loaded;
+    private static BeringiaException failure;
+
+    private NativeLibrary() {}
+
+    /** Loads the library unless it is loaded. */
+    public static synchronized void load() {
+        if (loaded) {
+            return;
+        }
+        if (failure != null) {
+            throw again(failure);
+        }
+        try {
+            String path = System.getProperty(PATH_PROPERTY);
+            if (path != null) {
+                System.load(Paths.get(path).toAbsolutePath().toString());
+            } else {
+                loadResource();
+            }
+            loaded = true;
+        } catch (BeringiaException e) {
+            failure = e;
+            throw e;
+        } catch (Throwable e) {
+            failure = new BeringiaException(
+                ErrorCode.RESOURCE, "Beringia's native library cannot be loaded: " + e.getMessage(), e);
+            throw failure;
+        }
+    }
+
+    /** A new exception for each caller: a shared one would collect the suppressed ones of all. */
+    private static BeringiaException again(BeringiaException first) {
+        return new BeringiaException(first.getErrorCode(), first.getMessage(), first);
+    }
+
+    private static void loadResource() throws IOException {
+        String resource = "/org/beringia/native/" + NativePlatform.current() + "/" + NAME;
+        byte[] content;
+        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new BeringiaException(
+                    ErrorCode.RESOURCE,
+                    "Beringia has no native library for " + NativePlatform.current() + ": " + resource
+                        + " is not in the jar. The system property " + PATH_PROPERTY + " can name a library file.");
+            }
+            content = in.readAllBytes();
+        }
+        // Created for this user alone (0700).
+        Path directory = Files.createTempDirectory("beringia-");
+        try {
+            Path file = extract(content, directory);
+            System.load(file.toString());
+        } finally {
+            remove(directory);
+        }
+    }
+
+    /** Writes {@code content} under its final name only when all of it is there and reads back the same. */
+    static Path extract(byte[] content, Path directory) throws IOException {
+        Path part = directory.resolve(NAME + ".part");
+        Files.write(part, content, StandardOpenOption.CREATE_NEW);
+        if (!MessageDigest.isEqual(sha256(content), sha256(Files.readAllBytes(part)))) {
+            throw new BeringiaException(
+                ErrorCode.RESOURCE, "the native library written to " + part + " does not read back as written");
+        }
+        return Files.move(part, directory.resolve(NAME), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private static byte[] sha256(byte[] content) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(content);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    private static void remove(Path directory) throws IOException {
+        Files.deleteIfExists(directory.resolve(NAME + ".part"));
+        Files.deleteIfExists(directory.resolve(NAME));
+        Files.deleteIfExists(directory);
+    }
+}
