@@ -1,0 +1,34 @@
+// What a Spark session gets: the strategy that plans the node, and the rule that tidies what feeds it.
+package org.beringia.spark
+
+import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToColumnarExec, SparkPlan}
+
+final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
+  override def apply(extensions: SparkSessionExtensions): Unit = {
+    extensions.injectPlannerStrategy(_ => NumpyMapStrategy)
+    extensions.injectColumnar(_ => RowInput)
+  }
+}
+
+/**
+ * Spark takes a node that gives columns for one that wants columns too. Ours wants rows: the transition to
+ * columns below it goes, and a child that has columns gets the one to rows.
+ */
+object RowInput extends ColumnarRule {
+  override val postColumnarTransitions: Rule[SparkPlan] = new Rule[SparkPlan] {
+    override val ruleName = "org.beringia.spark.RowInput"
+
+    override def apply(plan: SparkPlan): SparkPlan = plan.transformUp {
+      case node: NumpyMapExec => node.copy(child = rows(node.child))
+    }
+  }
+
+  /** A plan of rows that gives the same. */
+  def rows(plan: SparkPlan): SparkPlan = plan match {
+    case transition: RowToColumnarExec => transition.child
+    case columnar if columnar.supportsColumnar => ColumnarToRowExec(columnar)
+    case other => other
+  }
+}

@@ -1,0 +1,63 @@
+// The job's JSON: what the front wrote, completed by what only the JVM knows (docs/jvm-boundary.md).
+package org.beringia.spark
+
+import scala.collection.JavaConverters._
+
+import com.fasterxml.jackson.core.JsonProcessingException
+import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
+import org.apache.spark.TaskContext
+import org.beringia.{BeringiaException, ErrorCode}
+
+object JobSpec {
+  private val mapper = new ObjectMapper
+
+  def parse(json: String): ObjectNode =
+    try {
+      mapper.readTree(json) match {
+        case spec: ObjectNode => spec
+        case _ => throw new BeringiaException(ErrorCode.ARGUMENT, s"the function's spec is no JSON object: $json")
+      }
+    } catch {
+      case e: JsonProcessingException =>
+        throw new BeringiaException(ErrorCode.ARGUMENT, s"the function's spec is no JSON: $json", e)
+    }
+
+  /** The function's name for messages. */
+  def name(spec: ObjectNode): String = spec.path("name").asText("numpy_map")
+
+  /** Whether the function gives any number of rows per group, and not just one. */
+  def rows(many: Boolean): String = if (many) "many" else "one"
+
+  /** Names of the parameters that columns are passed to. */
+  def parameters(spec: ObjectNode): Seq[String] = arguments(spec).map(_.path("name").asText(""))
+
+  /** `spec` with the input column of every argument and the number of key columns. */
+  def bound(spec: ObjectNode, keys: Int, columns: Seq[Int], many: Boolean): String = {
+    val result = spec.deepCopy()
+    result.put("keys", keys)
+    result.put("rows", rows(many))
+    arguments(result).zip(columns).foreach { case (argument, column) => argument.put("column", column) }
+    mapper.writeValueAsString(result)
+  }
+
+  /** `spec` with the task that runs it. */
+  def ofTask(spec: String, context: TaskContext): String = {
+    val result = parse(spec)
+    result
+      .putObject("task")
+      .put("id", context.taskAttemptId())
+      .put("stage", context.stageId())
+      .put("partition", context.partitionId())
+      .put("cpus", context.cpus())
+    mapper.writeValueAsString(result)
+  }
+
+  /** A JSON object of settings. */
+  def settings(values: Map[String, String]): String = mapper.writeValueAsString(values.asJava)
+
+  private def arguments(spec: ObjectNode): Seq[ObjectNode] = spec.path("arguments") match {
+    case list: ArrayNode => list.elements.asScala.collect { case argument: ObjectNode => argument }.toSeq
+    case _ => Nil
+  }
+}

@@ -1,0 +1,32 @@
+// The logical node: a function over the groups of its child. It stands between two projections that
+// NumpyMapBuilder puts there: below, one that computes keys, arguments and sort orders, so that all of them
+// are attributes here; above, one that gives the output its own identity, which self-joins and set operations
+// need, as Spark's deduplication of relations knows Spark's nodes only.
+package org.beringia.spark
+
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, UnaryNode}
+
+/**
+ * @param keys columns that make the groups; with none, all rows are one group
+ * @param arguments columns that the function gets, in the order of the input schema
+ * @param orderBy order of the rows within a group
+ * @param fields what the function returns
+ * @param grouped whether there are groups at all; otherwise every row is one
+ */
+final case class NumpyMap(
+    keys: Seq[Attribute],
+    arguments: Seq[Attribute],
+    orderBy: Seq[SortOrder],
+    fields: Seq[Attribute],
+    function: NumpyFunction,
+    grouped: Boolean,
+    child: LogicalPlan)
+    extends UnaryNode {
+
+  override def output: Seq[Attribute] = keys ++ fields
+
+  override def producedAttributes: AttributeSet = AttributeSet(fields)
+
+  override protected def withNewChildInternal(newChild: LogicalPlan): NumpyMap = copy(child = newChild)
+}

@@ -1,0 +1,78 @@
+// The physical node: sorted rows in, columnar batches out. Everything that runs in a task is in BatchIterator;
+// here is what the planner must know, and what the driver resolves for the tasks.
+package org.beringia.spark
+
+import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.plans.physical._
+import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.execution.metric.SQLMetric
+import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.spark.columns.{InputColumn, ResultVector}
+
+/** The parameters are those of [[NumpyMap]]. */
+final case class NumpyMapExec(
+    keys: Seq[Attribute],
+    arguments: Seq[Attribute],
+    orderBy: Seq[SortOrder],
+    fields: Seq[Attribute],
+    function: NumpyFunction,
+    grouped: Boolean,
+    child: SparkPlan)
+    extends UnaryExecNode {
+
+  override def output: Seq[Attribute] = keys ++ fields
+
+  override def producedAttributes: AttributeSet = AttributeSet(fields)
+
+  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
+
+  override def requiredChildDistribution: Seq[Distribution] =
+    if (!grouped) UnspecifiedDistribution :: Nil
+    else if (keys.isEmpty) AllTuples :: Nil
+    else ClusteredDistribution(keys) :: Nil
+
+  override def requiredChildOrdering: Seq[Seq[SortOrder]] = (keyOrder ++ orderBy) :: Nil
+
+  // Results come in the order of their groups, and a group's rows stay where they are.
+  override def outputPartitioning: Partitioning = child.outputPartitioning match {
+    case SinglePartition => SinglePartition
+    case partitioning if grouped => partitioning
+    case partitioning => UnknownPartitioning(partitioning.numPartitions)
+  }
+
+  override def outputOrdering: Seq[SortOrder] = keyOrder
+
+  private def keyOrder: Seq[SortOrder] = keys.map(SortOrder(_, Ascending))
+
+  override def supportsColumnar: Boolean = true
+
+  override def supportsRowBased: Boolean = false
+
+  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[ResultVector].getName))
+
+  override protected def doExecute(): RDD[InternalRow] =
+    throw new UnsupportedOperationException(s"$nodeName gives columns")
+
+  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+    val input = RowInput.rows(child)
+    val settings = Settings.ours(conf.getAllConfs)
+    val task = new NumpyMapTask(
+      keys.map(inputColumn(input, _)),
+      arguments.map(inputColumn(input, _)),
+      fields.map(field => (field.name, field.dataType)),
+      grouped,
+      input.output,
+      function,
+      settings,
+      Settings.limits(settings),
+      JobMetrics.of(metrics))
+    input.execute().mapPartitions(rows => task.run(rows))
+  }
+
+  private def inputColumn(input: SparkPlan, attribute: Attribute) =
+    InputColumn(attribute.name, attribute.dataType, input.output.indexWhere(_.exprId == attribute.exprId))
+
+  override protected def withNewChildInternal(newChild: SparkPlan): NumpyMapExec = copy(child = newChild)
+}

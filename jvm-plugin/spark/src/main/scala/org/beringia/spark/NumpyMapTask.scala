@@ -1,0 +1,41 @@
+// What the driver sends to a node's tasks: all that they need, resolved.
+package org.beringia.spark
+
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.Attribute
+import org.apache.spark.sql.types.DataType
+import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.bridge.{ArrowField, Job}
+import org.beringia.spark.columns.{ArrowTypes, BatchLimits, BatchWriter, InputColumn}
+
+final class NumpyMapTask(
+    val keys: Seq[InputColumn],
+    val arguments: Seq[InputColumn],
+    val fields: Seq[(String, DataType)],
+    val grouped: Boolean,
+    val rowSchema: Seq[Attribute],
+    function: NumpyFunction,
+    settings: Map[String, String],
+    val limits: BatchLimits,
+    val metrics: JobMetrics)
+    extends Serializable {
+
+  /** Types of the result's columns. */
+  def outputTypes: Seq[DataType] = keys.map(_.dataType) ++ fields.map(_._2)
+
+  /** Opens the job in this executor's runtime. */
+  def open(context: TaskContext): Job = {
+    val runtime = ExecutorRuntime.get(settings)
+    val output = keys.map(c => ArrowTypes.field(c.name, c.dataType)) ++
+      fields.map { case (name, dataType) => ArrowTypes.field(name, dataType) }
+    runtime.openJob(
+      JobSpec.ofTask(function.spec, context),
+      function.bytes,
+      BatchWriter.schema(keys, arguments, grouped),
+      ArrowField.struct("", output: _*))
+  }
+
+  def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =
+    new BatchIterator(this, rows, TaskContext.get())
+}

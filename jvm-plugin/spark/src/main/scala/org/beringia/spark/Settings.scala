@@ -1,0 +1,41 @@
+// The settings that the plugin itself reads. All others under the same prefix belong to the native side, which
+// gets the whole lot and refuses what it does not know. Resolved on the driver: tasks have no session.
+package org.beringia.spark
+
+import org.apache.spark.network.util.JavaUtils
+import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.spark.columns.BatchLimits
+
+object Settings {
+  val Prefix = "spark.beringia."
+
+  /** Bytes of a batch that is handed over at once. */
+  val BatchBytes: String = Prefix + "batchBytes"
+  private val DefaultBatchBytes = "8m"
+
+  /** Largest group, in bytes. */
+  val MaxGroupBytes: String = BatchLimits.GroupSetting
+  private val DefaultMaxGroupBytes = "1g"
+
+  /** Those of Beringia among `all`. */
+  def ours(all: Iterable[(String, String)]): Map[String, String] =
+    all.filter { case (name, _) => name.startsWith(Prefix) }.toMap
+
+  def limits(settings: Map[String, String]): BatchLimits = BatchLimits(
+    bytes(settings, BatchBytes, DefaultBatchBytes),
+    bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes))
+
+  private def bytes(settings: Map[String, String], name: String, default: String): Long = {
+    val text = settings.getOrElse(name, default)
+    val value =
+      try JavaUtils.byteStringAsBytes(text)
+      catch {
+        case e: IllegalArgumentException => throw wrong(name, text, e)
+      }
+    if (value <= 0) throw wrong(name, text, null)
+    value
+  }
+
+  private def wrong(name: String, text: String, cause: Throwable) = new BeringiaException(
+    ErrorCode.CONFIG, s"$name is '$text': it wants a number of bytes above zero, such as 8m", cause)
+}

@@ -1,0 +1,50 @@
+// What Beringia needs of Spark 3.5 beyond its public interface, and nothing else: the file to write anew for
+// another line of Spark. It lives in Spark's package to reach what is private to it.
+package org.apache.spark.sql.beringia
+
+import scala.util.Try
+
+import org.apache.spark.sql.{Column, DataFrame, Dataset, RelationalGroupedDataset, SparkSession, Strategy}
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.types.DataType
+import org.apache.spark.util.ShutdownHookManager
+
+object SparkInternals {
+
+  /** Analyses a plan into a DataFrame. */
+  def frame(session: SparkSession, plan: LogicalPlan): DataFrame = Dataset.ofRows(session, plan)
+
+  def plan(data: DataFrame): LogicalPlan = data.logicalPlan
+
+  def analyzed(data: DataFrame): LogicalPlan = data.queryExecution.analyzed
+
+  def expression(column: Column): Expression = column.expr
+
+  def data(grouped: RelationalGroupedDataset): DataFrame = grouped.df
+
+  def groupingExpressions(grouped: RelationalGroupedDataset): Seq[Expression] = grouped.groupingExprs
+
+  /** Whether `groupBy` made it, not `rollup`, `cube`, `groupingSets` or `pivot`. */
+  def isGroupBy(grouped: RelationalGroupedDataset): Boolean = {
+    val groupTypes = classOf[RelationalGroupedDataset].getDeclaredFields
+      .filter(field => classOf[RelationalGroupedDataset.GroupType].isAssignableFrom(field.getType))
+    groupTypes.forall { field =>
+      field.setAccessible(true)
+      field.get(grouped) == RelationalGroupedDataset.GroupByType
+    }
+  }
+
+  /** The same type with nulls allowed at every depth. */
+  def nullable(dataType: DataType): DataType = dataType.asNullable
+
+  /** The strategies by which this session plans, in their order. */
+  def strategies(session: SparkSession): Seq[Strategy] = session.sessionState.planner.strategies
+
+  /** Runs `action` when the JVM shuts down, after Spark has stopped its contexts. */
+  def onShutdown(action: () => Unit): Unit = {
+    val afterContexts = ShutdownHookManager.SPARK_CONTEXT_SHUTDOWN_PRIORITY - 10
+    // While the JVM shuts down no hook can be added, and none is needed.
+    Try(ShutdownHookManager.addShutdownHook(afterContexts)(action)): Unit
+  }
+}
