@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import beringia.spark
 import pytest
-from beringia import errors
-from beringia.spark import failures
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions import captured
+
+import beringia.spark
+from beringia import errors
+from beringia.spark import failures
 
 
 class Throwable:

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from beringia import _function
 from beringia.errors import ArgumentError
 

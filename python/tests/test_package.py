@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import beringia
 import pytest
 import tomllib
+
+import beringia
 
 
 def test_importing_the_package_loads_neither_numpy_nor_pyspark():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
+
 from beringia.errors import ConfigError
 from beringia.spark import setup
 
@@ -24,14 +23,13 @@ def test_by_default_the_plugin_its_jar_and_this_python(jar):
     assert setup.conf() == {
         "spark.jars": jar,
         "spark.plugins": "org.beringia.spark.BeringiaPlugin",
-        "spark.beringia.python": sys.executable,
     }
 
 
 def test_settings_by_their_spark_names_and_by_ours(jar):
-    settings = setup.conf(max_workers=4, enabled=True, **{"spark.sql.shuffle.partitions": 8})
-    assert settings["spark.beringia.maxWorkers"] == "4"
-    assert settings["spark.beringia.enabled"] == "true"
+    settings = setup.conf(batchBytes="16m", **{"worker.max": 4, "spark.sql.shuffle.partitions": 8})
+    assert settings["spark.beringia.batchBytes"] == "16m"
+    assert settings["spark.beringia.worker.max"] == "4"
     assert settings["spark.sql.shuffle.partitions"] == "8"
 
 
@@ -42,7 +40,7 @@ def test_ours_comes_behind_the_users(jar):
 
 
 def test_giving_its_own_result_back_changes_nothing(jar):
-    once = setup.conf(max_workers=2)
+    once = setup.conf(batchBytes=1024)
     assert setup.conf(**once) == once
 
 
@@ -58,16 +56,6 @@ def test_ours_comes_behind_what_spark_would_find_by_itself(jar, monkeypatch, tmp
     settings = setup.conf()
     assert settings["spark.jars"] == f"two.jar,{jar}"
     assert settings["spark.plugins"] == f"com.example.Two,{setup.PLUGIN}"
-
-
-def test_a_python_chosen_for_pyspark_is_not_overruled(jar, monkeypatch):
-    assert "spark.beringia.python" not in setup.conf(**{"spark.pyspark.python": "/opt/python"})
-    monkeypatch.setenv("PYSPARK_PYTHON", "/opt/python")
-    assert "spark.beringia.python" not in setup.conf()
-
-
-def test_a_python_chosen_for_beringia_stays(jar):
-    assert setup.conf(python="/opt/python")["spark.beringia.python"] == "/opt/python"
 
 
 def test_a_package_without_its_jar_says_how_to_build_it(monkeypatch, tmp_path):

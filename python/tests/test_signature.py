@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pytest
+
 from beringia._signature import Argument, bind
 from beringia.errors import ArgumentError
 

@@ -9,10 +9,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from pyspark import SparkContext
-from pyspark.errors import ParseException
+from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 (its name everywhere)
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
 
 from beringia import _function, _signature
@@ -83,15 +82,18 @@ def numpy_map(
     schema = _schema(returns)
     arguments = _signature.bind(f, args, missing, _column)
     function = _function.dump(f)
-    spec = _spec(f, arguments, schema, session.sparkContext)
+    spec = _spec(f, arguments, schema, session)
     columns = _java_list(session, [argument.column for argument in arguments])
-    if isinstance(data, GroupedData):
-        ordering = _java_list(session, [_column("order_by", item) for item in _items(order_by)])
-        frame = front.grouped(data._jgd, bytearray(function), spec, columns, ordering, schema.json())
-    else:
-        if order_by is not None:
+    ordering = _java_list(session, [_column("order_by", item) for item in _items(order_by)])
+    try:
+        if isinstance(data, GroupedData):
+            frame = front.grouped(data._jgd, bytearray(function), spec, columns, ordering, schema.json())
+        elif order_by is None:
+            frame = front.rows(data._jdf, bytearray(function), spec, columns, schema.json())
+        else:
             raise ArgumentError("order_by is the order within a group: without groupBy a call gets a single row")
-        frame = front.rows(data._jdf, bytearray(function), spec, columns, schema.json())
+    except AnalysisException as error:
+        raise _unresolved(f, data, error) from error
     return DataFrame(frame, session)
 
 
@@ -124,14 +126,27 @@ def _schema(returns: Any) -> StructType | ArrayType:
     return cast("StructType | ArrayType", schema)
 
 
+def _unresolved(f: Callable[..., Any], data: GroupedData | DataFrame, error: AnalysisException) -> ArgumentError:
+    """Say what Spark could not resolve, and what there is."""
+    frame = data._df if isinstance(data, GroupedData) else data
+    reason = str(getattr(error, "desc", None) or error).partition(";\n")[0]
+    name = _function.name_of(f)
+    return ArgumentError(
+        f"a column that {name} is to get cannot be found or computed: {reason}\n"
+        f"The columns are {', '.join(frame.columns)}. A required parameter takes the column of its name, "
+        "unless args names another.",
+        function=name,
+    )
+
+
 def _spec(
     f: Callable[..., Any],
     arguments: Sequence[_signature.Argument[Any]],
     schema: StructType | ArrayType,
-    context: SparkContext,
+    session: SparkSession,
 ) -> str:
     """Write the front's part of the job's spec, as JSON (see docs/jvm-boundary.md)."""
-    python = interpreter.resolve(context)
+    python = interpreter.resolve(session)
     return json.dumps(
         {
             "name": _function.name_of(f),
@@ -143,7 +158,7 @@ def _spec(
             "rows": "many" if isinstance(schema, ArrayType) else "one",
             "interpreter": python,
             "pythonVersion": interpreter.version(),
-            "paths": interpreter.paths(context, python),
+            "paths": interpreter.paths(session.sparkContext, python),
         }
     )
 

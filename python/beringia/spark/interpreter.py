@@ -11,15 +11,16 @@ import sys
 from pathlib import Path
 
 from pyspark import SparkContext
+from pyspark.sql import SparkSession
 
 SETTING = "spark.beringia.python"
 
 
-def resolve(context: SparkContext) -> str:
+def resolve(session: SparkSession) -> str:
     """Choose the workers' interpreter.
 
     The setting ``spark.beringia.python`` comes first. In local mode the next is the driver's own: it has the
-    driver's packages. On a cluster PySpark's choices come before it: ``PYSPARK_PYTHON``,
+    driver's packages. On a cluster PySpark's choices come before that: ``PYSPARK_PYTHON``,
     ``spark.pyspark.python``.
 
     Returns
@@ -27,12 +28,12 @@ def resolve(context: SparkContext) -> str:
     str
         A path, or a name to be found on the executors' ``PATH``.
     """
-    named = context.getConf().get(SETTING)
+    named = session.conf.get(SETTING, None)
     if named:
         return named
-    if is_local(context):
+    if is_local(session.sparkContext):
         return sys.executable
-    return os.environ.get("PYSPARK_PYTHON") or context.getConf().get("spark.pyspark.python") or sys.executable
+    return os.environ.get("PYSPARK_PYTHON") or session.conf.get("spark.pyspark.python", None) or sys.executable
 
 
 def version() -> str:

@@ -11,7 +11,6 @@ import itertools
 import os
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from pyspark.sql import SparkSession
 
 import beringia
 from beringia.errors import ConfigError
-from beringia.spark import interpreter
 
 PLUGIN = "org.beringia.spark.BeringiaPlugin"
 PREFIX = "spark.beringia."
@@ -40,8 +38,8 @@ def conf(**settings: Any) -> dict[str, str]:
     Parameters
     ----------
     **settings
-        Settings to go with them: full Spark names (``**{"spark.jars": "mine.jar"}``), or names of
-        Beringia's own settings (``max_workers=4`` is ``spark.beringia.maxWorkers``).
+        Settings to go with them: Beringia's own without their prefix (``batchBytes="16m"``,
+        ``**{"worker.max": 4}``), others by their full names (``**{"spark.jars": "mine.jar"}``).
 
     Returns
     -------
@@ -66,8 +64,6 @@ def conf(**settings: Any) -> dict[str, str]:
     ours = {"spark.jars": str(jar), "spark.plugins": PLUGIN}
     for name in _LISTS:
         given[name] = _appended(given.get(name, found.get(name, "")), ours[name])
-    if not os.environ.get("PYSPARK_PYTHON") and "spark.pyspark.python" not in {**found, **given}:
-        given.setdefault(interpreter.SETTING, found.get(interpreter.SETTING, sys.executable))
     return given
 
 
@@ -93,7 +89,7 @@ def attach(spark: SparkSession) -> SparkSession:
     jar = jar_path()
     _add_to_class_path(spark._jvm, jar)
     context._jsc.addJar(str(jar))
-    front(spark).attach(spark._jsparkSession)
+    spark._jvm.org.beringia.spark.Attach.attach(spark._jsparkSession)  # type: ignore[union-attr]
     return spark
 
 
@@ -196,10 +192,7 @@ def _submit_arguments(arguments: str) -> dict[str, str]:
 
 
 def _full_name(name: str) -> str:
-    if name.startswith("spark."):
-        return name
-    first, *rest = name.split("_")
-    return PREFIX + first + "".join(word.capitalize() for word in rest)
+    return name if name.startswith("spark.") else PREFIX + name
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,133 @@
+"""A real Spark for every test, and the promise that nothing stays behind.
+
+Sessions in this process are ``local[2]``; other ways to start Spark run in processes of their own, by `run`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RUN = f"beringia-test-{uuid.uuid4().hex}"
+
+# The environment of every JVM that the tests start, and through it of every worker: how leftovers are told apart
+# from the processes of somebody else's Spark.
+os.environ["BERINGIA_TEST_RUN"] = RUN
+os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+for name in ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON"):
+    os.environ.pop(name, None)
+os.environ["JAVA_HOME"] = subprocess.run(
+    [ROOT / "scripts" / "find_jdk.sh"], check=True, capture_output=True, text=True
+).stdout.strip()
+
+
+def workers() -> list[int]:
+    """The worker processes of this test run that are alive."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if (
+                process.name.isdigit()
+                and b"beringia.worker" in (process / "cmdline").read_bytes()
+                and RUN.encode() in (process / "environ").read_bytes()
+            ):
+                found.append(int(process.name))
+        except OSError:  # ended meanwhile
+            continue
+    return sorted(found)
+
+
+def segments() -> set[str]:
+    """The named segments of Beringia on this machine."""
+    shm = Path("/dev/shm")
+    return {path.name for path in shm.iterdir() if "beringia" in path.name} if shm.is_dir() else set()
+
+
+def gone(seconds: float) -> list[int]:
+    """Wait for the workers to end; returns those that did not."""
+    deadline = time.monotonic() + seconds
+    while workers() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return workers()
+
+
+@pytest.fixture(scope="session")
+def nothing_stays():
+    """At the end of the session, when every JVM of the tests has stopped: no worker, no segment."""
+    before = segments()
+    yield
+    assert gone(15) == []
+    assert segments() - before == set()
+
+
+@pytest.fixture(scope="session")
+def find_workers():
+    return workers
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    """What every session of the tests sets, beside Beringia's own."""
+    return {
+        "spark.driver.memory": "1g",
+        "spark.sql.shuffle.partitions": "3",
+        "spark.sql.session.timeZone": "America/New_York",  # times must be instants in UTC all the same
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+    }
+
+
+@pytest.fixture(scope="session")
+def spark(nothing_stays, settings):
+    """A session with the plugin, ``local[2]``."""
+    from pyspark.sql import SparkSession
+
+    import beringia.spark
+
+    builder = SparkSession.builder.master("local[2]").appName("beringia tests")
+    session = builder.config(map=beringia.spark.conf(**settings)).getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def run(nothing_stays, tmp_path_factory):
+    """Run a program in a process of its own; returns what it printed. Fails with all its output if it fails."""
+
+    def run(program, *, command=(sys.executable,), env=None, timeout=300, check=True):
+        directory = tmp_path_factory.mktemp("program")
+        path = directory / "program.py"
+        path.write_text(program, encoding="utf-8")
+        done = subprocess.run(
+            [*map(str, command), str(path)],
+            cwd=directory,
+            env={**os.environ, "SPARK_WORKER_DIR": str(directory / "work"), **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+            return done.stdout
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def collected():
+    """The rows of a DataFrame as tuples, in an order that does not depend on the engine's."""
+
+    def collected(df):
+        return sorted((tuple(row) for row in df.collect()), key=repr)
+
+    return collected

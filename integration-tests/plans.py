@@ -1,0 +1,24 @@
+"""Reading a physical plan over py4j: the metrics of Beringia's nodes."""
+
+from __future__ import annotations
+
+
+def nodes(plan):
+    """All nodes of an executed plan, through adaptive stages."""
+    name = plan.nodeName()
+    if name == "AdaptiveSparkPlan":
+        yield from nodes(plan.executedPlan())
+        return
+    yield plan
+    if name.endswith("QueryStage"):
+        yield from nodes(plan.plan())
+    children = plan.children()
+    for i in range(children.size()):
+        yield from nodes(children.apply(i))
+
+
+def metrics(df):
+    """The SQL metrics of the one node of Beringia in a DataFrame whose action has run, by name."""
+    (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if "beringia" in n.getClass().getName())
+    names = node.metrics().keySet().mkString(",").split(",")
+    return {name: node.metrics().apply(name).value() for name in names}

@@ -1,0 +1,200 @@
+"""Functions that raise, crash, leave, or block; and that the next job runs as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import functions as F
+
+from beringia.errors import BeringiaError, GroupError, WorkerDiedError
+from beringia.spark import numpy_map
+
+
+@pytest.fixture(scope="module")
+def df(spark):
+    """Groups a=0..9, b='k0'..'k9', of ten rows each."""
+    return (
+        spark.range(100)
+        .select(
+            (F.col("id") % 10).cast("int").alias("a"), F.expr("concat('k', id % 10)").alias("b"), F.col("id").alias("x")
+        )
+        .cache()
+    )
+
+
+@pytest.fixture(autouse=True)
+def the_next_job_works(df):
+    yield
+    rows = numpy_map(lambda x: x.sum(), df.groupBy("a"), "total long").collect()
+    assert {row.a: row.total for row in rows} == {a: 450 + 10 * a for a in range(10)}
+
+
+def failing(df, f, error):
+    with pytest.raises(error) as caught:
+        numpy_map(f, df.groupBy("a", "b"), "y double").collect()
+    return caught.value
+
+
+def test_a_raising_function_shows_group_and_traceback(df):
+    def inner(x):
+        raise ZeroDivisionError("no Ωhm")
+
+    def raises_on_seven(a, x):
+        return inner(x) if a == 7 else 1.0
+
+    error = failing(df, raises_on_seven, GroupError)
+    assert type(error) is GroupError
+    assert "7" in error.group
+    assert "k7" in error.group
+    assert "ZeroDivisionError: no Ωhm" in error.traceback
+    # Verbatim: the user's own frames and lines.
+    assert Path(__file__).name in error.traceback
+    assert "in inner" in error.traceback
+    assert 'raise ZeroDivisionError("no Ωhm")' in error.traceback
+    # The message is complete in itself.
+    for part in (error.group, "raises_on_seven", "ZeroDivisionError: no Ωhm"):
+        assert part in str(error)
+    # And what Spark raised is there for whoever wants it.
+    assert isinstance(error.__cause__, Py4JJavaError)
+
+
+def test_an_exception_that_cannot_be_pickled_or_shown(df):
+    class StrangeError(Exception):
+        def __init__(self, x):
+            super().__init__()
+            self.lock = threading.Lock()
+
+        def __str__(self):
+            raise RuntimeError("no text either")
+
+    def raises(x):
+        raise StrangeError(x)
+
+    assert "StrangeError" in str(failing(df, raises, GroupError))
+
+
+def test_a_long_message_arrives_or_is_cut_with_a_note(df):
+    def raises(x):
+        raise ValueError("start " + "x" * 5_000_000 + " end")
+
+    error = failing(df, raises, GroupError)
+    assert "ValueError: start xxx" in error.traceback
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda n: n.name)
+def test_a_worker_killed_names_signal_and_group(df, number):
+    def dies_on_seven(a, x):
+        if a == 7:
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+        return 1.0
+
+    error = failing(df, dies_on_seven, WorkerDiedError)
+    assert number.name in str(error) or f"signal {number.value}" in str(error)
+    assert "7" in error.group
+    assert "k7" in error.group
+    assert error.group in str(error)
+
+
+def test_a_crash_shows_where_python_was(df):
+    def crashes(x):
+        import ctypes
+
+        ctypes.string_at(0)
+
+    error = failing(df, crashes, WorkerDiedError)
+    assert "in crashes" in str(error)  # faulthandler's
+
+
+@pytest.mark.parametrize("leave", [lambda: os._exit(3), lambda: sys.exit(3)], ids=["os._exit", "sys.exit"])
+def test_a_function_that_leaves(df, leave):
+    def leaves(x):
+        leave()
+
+    error = failing(df, leaves, GroupError)
+    assert "3" in str(error)
+    assert error.group
+
+
+def test_a_keyboard_interrupt_in_a_function_is_its_failure(df):
+    def interrupts(x):
+        raise KeyboardInterrupt
+
+    assert "KeyboardInterrupt" in str(failing(df, interrupts, GroupError))
+
+
+def test_a_function_that_cannot_be_loaded_in_the_worker(df):
+    class Trap:
+        def __reduce__(self):
+            return exec, ("raise ImportError('only on the driver')",)
+
+        def __call__(self, x): ...
+
+    assert "only on the driver" in str(failing(df, Trap(), BeringiaError))
+
+
+def test_what_the_function_prints_does_no_harm(df):
+    def prints(x):
+        print("out " * 1000)
+        print("err " * 1000, file=sys.stderr)
+        os.write(1, b"raw\n" * 1000)
+        return float(x.sum())
+
+    rows = numpy_map(prints, df.groupBy("a"), "y double").collect()
+    assert len(rows) == 10
+
+
+def test_an_idle_worker_that_was_killed_is_replaced(df, find_workers):
+    numpy_map(lambda x: 1.0, df.groupBy("a"), "y double").collect()
+    idle = find_workers()
+    assert idle, "a pool keeps its workers"
+    for pid in idle:
+        os.kill(pid, signal.SIGKILL)
+    # The next job is that of `the_next_job_works`.
+
+
+def test_cancelling_a_job_ends_a_function_that_runs(spark, df):
+    sc = spark.sparkContext
+    failed = []
+
+    def sleeps():
+        sc.setJobGroup("sleeping", "to be cancelled", interruptOnCancel=True)
+        try:
+            numpy_map(lambda x: time.sleep(600), df.groupBy("a"), "y double").collect()
+        except Exception as error:
+            failed.append(error)
+
+    from pyspark import InheritableThread
+
+    thread = InheritableThread(target=sleeps)
+    thread.start()
+    time.sleep(5)
+    assert thread.is_alive()
+    started = time.monotonic()
+    sc.cancelJobGroup("sleeping")
+    thread.join(60)
+    assert not thread.is_alive()
+    assert failed
+    assert time.monotonic() - started < 30
+
+
+def test_threads_of_blas_are_the_tasks_cpus(df):
+    rows = numpy_map(lambda x: os.environ.get("OMP_NUM_THREADS"), df.groupBy("a"), "n string").collect()
+    assert {row.n for row in rows} == {"1"}
+
+
+def test_many_failures_leave_no_pile_of_workers(df, find_workers):
+    def raises(x):
+        raise ValueError(np.random.default_rng().normal())
+
+    for _ in range(10):
+        failing(df, raises, GroupError)
+    assert len(find_workers()) <= 4  # two tasks at a time; some prewarmed

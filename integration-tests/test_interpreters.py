@@ -1,0 +1,104 @@
+"""Pythons that cannot be workers: each is refused by a clear error that names it, and the session lives on."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import beringia
+from beringia.errors import InterpreterError
+from beringia.spark import numpy_map
+
+OTHER = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
+MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture
+def refused(spark):
+    """Run a job with an interpreter; returns the message of its refusal."""
+
+    def refused(interpreter):
+        spark.conf.set("spark.beringia.python", str(interpreter))
+        try:
+            with pytest.raises(InterpreterError) as caught:
+                numpy_map(lambda x: 1, spark.range(4).groupBy(), "y int", args={"x": "id"}).collect()
+        finally:
+            spark.conf.unset("spark.beringia.python")
+        rows = numpy_map(lambda x: 1, spark.range(4).groupBy(), "y int", args={"x": "id"}).collect()
+        assert rows[0].y == 1
+        assert str(interpreter) in str(caught.value)
+        return str(caught.value)
+
+    return refused
+
+
+def script(path, text):
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A Python of this version with nothing installed, not even pip."""
+    directory = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
+    return directory / "bin" / "python"
+
+
+def test_a_python_without_numpy(refused, bare, tmp_path):
+    # Beringia itself is found, NumPy is not.
+    site = tmp_path / "site"
+    shutil.copytree(
+        Path(beringia.__file__).parent, site / "beringia", ignore=shutil.ignore_patterns("jars", "__pycache__")
+    )
+    interpreter = script(tmp_path / "python", f'#!/bin/sh\nPYTHONPATH="{site}" exec "{bare}" "$@"\n')
+    message = refused(interpreter)
+    assert "NumPy" in message
+
+
+def test_a_python_without_this_package(refused, bare):
+    message = refused(bare)
+    assert "beringia" in message
+
+
+def test_a_python_of_another_minor_version(refused, tmp_path):
+    """Such a Python cannot load this one's extension: it says so itself, or its handshake does."""
+    site = tmp_path / "site"
+    package = site / "beringia"
+    shutil.copytree(Path(beringia.__file__).parent, package, ignore=shutil.ignore_patterns("jars", "__pycache__"))
+    real = shutil.which(f"python{OTHER}")
+    probe = [real, "-c", "import sys; print(sys.version_info[:2])"] if real else None
+    if probe is None or subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        # No such Python here: this one, made to say that it is another.
+        (site / "sitecustomize.py").write_text(
+            f"import platform, sys\nplatform.python_version = lambda: '{OTHER}.0'\n"
+            "import importlib.machinery\nimportlib.machinery.EXTENSION_SUFFIXES[:] = []\n",
+            encoding="utf-8",
+        )
+        real = sys.executable
+    else:
+        # Without NumPy it would fail for another reason.
+        numpy = site / "numpy"
+        numpy.mkdir()
+        (numpy / "__init__.py").write_text("", encoding="utf-8")
+    interpreter = script(tmp_path / "python", f'#!/bin/sh\nPYTHONPATH="{site}" exec "{real}" "$@"\n')
+    message = refused(interpreter)
+    assert OTHER in message
+    assert MINE in message
+
+
+def test_a_python_that_is_not_there(refused, tmp_path):
+    refused(tmp_path / "nothing" / "python")
+
+
+def test_a_python_that_is_no_python(refused, tmp_path):
+    assert "I am a teapot" in refused(script(tmp_path / "python", "#!/bin/sh\necho I am a teapot >&2\nexit 4\n"))
+
+
+def test_a_python_that_says_nothing_and_hangs_up(refused, tmp_path):
+    refused(script(tmp_path / "python", "#!/bin/sh\nexit 0\n"))

@@ -1,0 +1,99 @@
+"""Calls that are refused before anything runs: when `numpy_map` is called, not when the result is computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from beringia.errors import ArgumentError
+from beringia.spark import numpy_map
+
+
+@pytest.fixture(scope="module")
+def df(spark):
+    return spark.sql("select 1 as id, 1.0D as x, map('a', 1) as m, cast(1.5 as decimal(10, 2)) as price, 'a' as `a.b`")
+
+
+def refused(*args, **kwargs):
+    with pytest.raises(ArgumentError) as caught:
+        numpy_map(*args, **kwargs)
+    return str(caught.value)
+
+
+def mean(x):
+    return x.mean()
+
+
+def test_a_parameter_that_names_no_column_lists_the_columns(df):
+    message = refused(lambda dose: 1, df.groupBy("id"), "y double")
+    for part in ("dose", "id", "x", "m"):
+        assert part in message
+    assert "dose" in refused(lambda dose: 1, df, "y double")
+
+
+def test_args_that_name_no_column(df):
+    assert "nowhere" in refused(mean, df.groupBy("id"), "y double", args={"x": "nowhere"})
+    assert "nowhere" in refused(mean, df.groupBy("id"), "y double", order_by="nowhere")
+
+
+@pytest.mark.parametrize(("column", "type_"), [("m", "map<string,int>"), ("price", "decimal(10,2)")])
+def test_a_type_without_a_numpy_form_names_column_and_type(df, column, type_):
+    message = refused(mean, df.groupBy("id"), "y double", args={"x": column})
+    assert column in message
+    assert type_ in message
+    assert type_ in refused(mean, df, "y double", args={"x": column})
+
+
+def test_a_result_of_a_type_without_a_numpy_form(df):
+    message = refused(mean, df.groupBy("id"), "y map<string, int>")
+    assert "y" in message
+    assert "map<string,int>" in message
+
+
+def test_a_field_of_the_name_of_a_key(df):
+    assert "id" in refused(mean, df.groupBy("id"), "id double")
+    assert "ID" in refused(mean, df.groupBy("id"), "ID double")
+
+
+def test_a_field_twice(df):
+    assert "y" in refused(mean, df.groupBy("id"), "y double, y int")
+
+
+@pytest.mark.parametrize("returns", ["double", "y doble", "array<double>", "", "struct<>", 3])
+def test_returns_that_is_no_schema_of_fields(df, returns):
+    assert "returns" in refused(mean, df.groupBy("id"), returns)
+
+
+@pytest.mark.parametrize("constant", [3, 2.5, np.arange(3), None, [1, 2]], ids=repr)
+def test_a_constant_in_args_points_to_how_constants_travel(df, constant):
+    message = refused(mean, df.groupBy("id"), "y double", args={"x": constant})
+    assert "x must be a column" in message
+    assert "functools.partial" in message
+
+
+def test_an_aggregate_in_args(df):
+    with pytest.raises(Exception, match=r"(?i)aggregate"):
+        numpy_map(mean, df.groupBy("id"), "y double", args={"x": F.sum("x")}).collect()
+
+
+@pytest.mark.parametrize("data", [[1, 2], "df", None, np.arange(3)], ids=repr)
+def test_data_of_another_kind(spark, data):
+    assert "df.groupBy(...) or a Spark DataFrame" in refused(mean, data, "y double")
+
+
+def test_other_kinds_of_grouping(df):
+    assert "rollup" in refused(mean, df.rollup("id"), "y double").lower()
+    assert "cube" in refused(mean, df.cube("id"), "y double").lower()
+    assert "pivot" in refused(mean, df.groupBy("id").pivot("x", [1.0]), "y double").lower()
+
+
+def test_order_by_without_groups(df):
+    assert "order_by" in refused(mean, df, "y double", order_by="x")
+
+
+def test_a_function_that_cannot_be_sent(spark, df):
+    def holds_the_session(x):
+        return spark.range(1).count()
+
+    assert "holds_the_session cannot be sent" in refused(holds_the_session, df.groupBy("id"), "y double")
