@@ -83,6 +83,10 @@ public final class ArrowArrayStruct implements AutoCloseable {
             children = Collections.unmodifiableList(nodes);
         }
 
+        public long address() {
+            return address;
+        }
+
         public Node child(int index) {
             return children.get(index);
         }

@@ -7,7 +7,7 @@ import java.util.{List => JavaList}
 import scala.collection.JavaConverters._
 import scala.util.control.NonFatal
 
-import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset}
+import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
@@ -56,6 +56,9 @@ object PythonFront {
     val (fields, many) = result(returns)
     new NumpyMapBuilder(data, None, function, spec, args.asScala.toList, Nil, fields, many).build()
   }
+
+  /** Adds Beringia to a session that runs without the plugin. */
+  def attach(session: SparkSession): Unit = Attach.attach(session)
 
   private def result(returns: String): (StructType, Boolean) = {
     val dataType =
