@@ -1,0 +1,235 @@
+//! One end of the socket pair between parent and worker: whole messages, with descriptors beside them.
+//!
+//! `SOCK_SEQPACKET` keeps message boundaries; a message too large for one datagram travels in a memory file
+//! of its own, so that functions, schemas and tracebacks may have any size.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{MemfdFlags, fstat, memfd_create};
+use rustix::io::{Errno, pread, pwrite};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use rustix::time::Timespec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// Half the smallest default of `net.core.wmem_default`, so that two messages always fit.
+const MAX_DATAGRAM: usize = 64 * 1024;
+/// The kernel's `SCM_MAX_FD` is 253; one is kept for the message itself.
+const MAX_DESCRIPTORS: usize = 252;
+
+const INLINE: u8 = 0;
+const SPILLED: u8 = 1;
+
+/// What a receive brought.
+#[derive(Debug)]
+pub enum Received<M> {
+    /// A message and the descriptors that came with it.
+    Message(M, Vec<OwnedFd>),
+    /// Nothing within the time given.
+    Timeout,
+    /// The peer closed its end, or ended.
+    Closed,
+}
+
+/// One end of the channel.
+#[derive(Debug)]
+pub struct Channel {
+    socket: OwnedFd,
+}
+
+impl Channel {
+    /// Two connected ends.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when descriptors ran out.
+    pub fn pair() -> Result<(Channel, Channel)> {
+        let (a, b) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(|errno| Error::os("cannot create a socket pair", errno))?;
+        Ok((Channel { socket: a }, Channel { socket: b }))
+    }
+
+    /// The end behind an inherited descriptor.
+    pub fn from_descriptor(socket: OwnedFd) -> Channel {
+        Channel { socket }
+    }
+
+    /// The descriptor, to be inherited by a child.
+    pub fn into_descriptor(self) -> OwnedFd {
+        self.socket
+    }
+
+    /// The descriptor, to be polled.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Sends a message with descriptors.
+    ///
+    /// # Errors
+    /// [`ErrorCode::WorkerDied`] when the peer is gone, [`ErrorCode::Resource`] when memory ran out.
+    pub fn send<M: Serialize>(&self, message: &M, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+        if descriptors.len() > MAX_DESCRIPTORS {
+            return Err(Error::new(
+                ErrorCode::TooLarge,
+                format!("a batch in {} segments, more than {MAX_DESCRIPTORS}", descriptors.len()),
+            ));
+        }
+        let body = postcard::to_extend(message, vec![INLINE])?;
+        if body.len() <= MAX_DATAGRAM {
+            return self.send_datagram(&body, descriptors);
+        }
+        let file = spill(&body)?;
+        let mut all = vec![file.as_fd()];
+        all.extend_from_slice(descriptors);
+        self.send_datagram(&[SPILLED], &all)
+    }
+
+    fn send_datagram(&self, body: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS + 1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Error::internal("the descriptors of a message do not fit"));
+        }
+        loop {
+            let sent =
+                sendmsg(&self.socket, &[IoSlice::new(body)], &mut ancillary, SendFlags::NOSIGNAL);
+            match sent {
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(errno @ (Errno::PIPE | Errno::CONNRESET)) => {
+                    return Err(Error::new(ErrorCode::WorkerDied, format!("the peer is gone: {errno}")));
+                }
+                Err(errno) => return Err(Error::os("cannot send a message", errno)),
+            }
+        }
+    }
+
+    /// Waits up to `timeout` (for ever when `None`) for a message.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Protocol`] when it cannot be understood.
+    pub fn receive<M: DeserializeOwned>(&self, timeout: Option<Duration>) -> Result<Received<M>> {
+        if !self.wait(timeout)? {
+            return Ok(Received::Timeout);
+        }
+        let mut body = vec![0; MAX_DATAGRAM + 1];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS + 1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let received = loop {
+            let mut parts = [IoSliceMut::new(&mut body)];
+            match recvmsg(&self.socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+                Ok(received) => break received,
+                Err(Errno::INTR) => {}
+                Err(Errno::CONNRESET) => return Ok(Received::Closed),
+                Err(errno) => return Err(Error::os("cannot receive a message", errno)),
+            }
+        };
+        if received.bytes == 0 {
+            return Ok(Received::Closed);
+        }
+        if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+            return Err(Error::protocol("a message was cut off; are there descriptors left to receive it?"));
+        }
+        let mut descriptors = Vec::new();
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                descriptors.extend(rights);
+            }
+        }
+        body.truncate(received.bytes);
+        if body.first() == Some(&SPILLED) {
+            if descriptors.is_empty() {
+                return Err(Error::protocol("a large message came without its file"));
+            }
+            body = read_all(&descriptors.remove(0))?;
+        }
+        match body.split_first() {
+            Some((&INLINE, body)) => Ok(Received::Message(postcard::from_bytes(body)?, descriptors)),
+            _ => Err(Error::protocol("a message of unknown form")),
+        }
+    }
+
+    /// Waits until there is something to receive; false after `timeout`.
+    fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        let timeout = timeout.map(Timespec::try_from).transpose().unwrap_or(None);
+        let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(errno) => Err(Error::os("cannot wait for a message", errno)),
+        }
+    }
+}
+
+fn spill(body: &[u8]) -> Result<OwnedFd> {
+    let fail = |errno| Error::os(format!("cannot pass a message of {} bytes", body.len()), errno);
+    let file = memfd_create("beringia-message", MemfdFlags::CLOEXEC).map_err(fail)?;
+    let mut written = 0;
+    while written < body.len() {
+        written += pwrite(&file, &body[written..], written as u64).map_err(fail)?;
+    }
+    Ok(file)
+}
+
+fn read_all(file: &OwnedFd) -> Result<Vec<u8>> {
+    let fail = |errno| Error::os("cannot read a large message", errno);
+    let size = usize::try_from(fstat(file).map_err(fail)?.st_size).unwrap_or(0);
+    let mut body = vec![0; size];
+    let mut read = 0;
+    while read < size {
+        match pread(file, &mut body[read..], read as u64).map_err(fail)? {
+            0 => return Err(Error::protocol("a large message is shorter than its file")),
+            count => read += count,
+        }
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_any_size_arrives_with_its_descriptors() {
+        let (a, b) = Channel::pair().unwrap();
+        for size in [0, 1, MAX_DATAGRAM - 4, MAX_DATAGRAM, 5_000_000] {
+            let body: Vec<u8> = (0..size).map(|i| i as u8).collect();
+            let extra = spill(b"extra").unwrap();
+            a.send(&body, &[extra.as_fd()]).unwrap();
+            let Received::Message(received, descriptors) = b.receive::<Vec<u8>>(None).unwrap() else {
+                panic!("no message of {size} bytes");
+            };
+            assert!(received == body, "{size} bytes");
+            assert_eq!(descriptors.len(), 1);
+            assert_eq!(read_all(&descriptors[0]).unwrap(), b"extra");
+        }
+    }
+
+    #[test]
+    fn a_silent_peer_is_a_timeout_and_a_closed_one_is_closed() {
+        let (a, b) = Channel::pair().unwrap();
+        let brief = Some(Duration::from_millis(10));
+        assert!(matches!(b.receive::<u8>(brief).unwrap(), Received::Timeout));
+        drop(a);
+        assert!(matches!(b.receive::<u8>(brief).unwrap(), Received::Closed));
+        assert_eq!(b.send(&1_u8, &[]).unwrap_err().code, ErrorCode::WorkerDied);
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_are_a_protocol_error() {
+        let (a, b) = Channel::pair().unwrap();
+        a.send_datagram(&[7, 7, 7], &[]).unwrap();
+        assert_eq!(b.receive::<String>(None).unwrap_err().code, ErrorCode::Protocol);
+        a.send_datagram(&[SPILLED], &[]).unwrap();
+        assert_eq!(b.receive::<String>(None).unwrap_err().code, ErrorCode::Protocol);
+    }
+}

@@ -1,0 +1,230 @@
+//! Every setting, once: its name, kind, default and meaning. Documentation is generated from here.
+//!
+//! Settings arrive as the strings of Spark's configuration; sizes and times are written as Spark writes them
+//! (`8m`, `1g`, `500ms`, `60s`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::segment::Backend;
+
+/// The prefix of every name.
+pub const PREFIX: &str = "spark.beringia.";
+
+/// One setting, as documented.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The name without [`PREFIX`].
+    pub name: &'static str,
+    /// What kind of value it takes: `bytes`, `time`, `count`, `path`, or the words allowed.
+    pub kind: &'static str,
+    /// The default, as a user would write it.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+/// All settings.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "batchBytes",
+        kind: "bytes",
+        default: "8m",
+        doc: "Size at which a batch of groups is handed to a worker. Two batches are in flight per task.",
+    },
+    Setting {
+        name: "maxGroupBytes",
+        kind: "bytes",
+        default: "1g",
+        doc: "The largest group; one past it fails the job with an error that names its key.",
+    },
+    Setting {
+        name: "segment.backend",
+        kind: "memfd, posix",
+        default: "memfd",
+        doc: "The kind of shared memory. `memfd` is anonymous and sealed; `posix` is named, in `/dev/shm`.",
+    },
+    Setting {
+        name: "segment.idleBytes",
+        kind: "bytes",
+        default: "256m",
+        doc: "Shared memory that each process keeps for the next batch instead of freeing it.",
+    },
+    Setting {
+        name: "worker.max",
+        kind: "count",
+        default: "0",
+        doc: "The most workers of one executor; 0 means one per concurrent task.",
+    },
+    Setting {
+        name: "worker.startTimeout",
+        kind: "time",
+        default: "60s",
+        doc: "How long a worker may take to start and to import NumPy.",
+    },
+    Setting {
+        name: "worker.leaseTimeout",
+        kind: "time",
+        default: "300s",
+        doc: "How long a task waits for a worker when `worker.max` are busy.",
+    },
+    Setting {
+        name: "worker.idleTimeout",
+        kind: "time",
+        default: "60s",
+        doc: "An unused worker ends after this time.",
+    },
+    Setting {
+        name: "worker.cancelGrace",
+        kind: "time",
+        default: "1s",
+        doc: "How long a cancelled task waits for its worker to finish a call before it kills it.",
+    },
+];
+
+/// The values of all settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// See `batchBytes`.
+    pub batch_bytes: usize,
+    /// See `maxGroupBytes`.
+    pub max_group_bytes: usize,
+    /// See `segment.backend`.
+    pub backend: Backend,
+    /// See `segment.idleBytes`.
+    pub idle_bytes: usize,
+    /// See `worker.max`; `None` is no limit.
+    pub max_workers: Option<usize>,
+    /// See `worker.startTimeout`.
+    pub start_timeout: Duration,
+    /// See `worker.leaseTimeout`.
+    pub lease_timeout: Duration,
+    /// See `worker.idleTimeout`.
+    pub idle_timeout: Duration,
+    /// See `worker.cancelGrace`.
+    pub cancel_grace: Duration,
+}
+
+impl Config {
+    /// Reads settings by full name; what is not given has its default.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Config`] for a name that is not in [`SETTINGS`] and for a value that cannot be read.
+    pub fn parse<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Config> {
+        let mut values: BTreeMap<&str, &str> = SETTINGS.iter().map(|s| (s.name, s.default)).collect();
+        for (name, value) in given {
+            let known = name.strip_prefix(PREFIX).and_then(|short| values.get_mut(short));
+            match known {
+                Some(slot) => *slot = value,
+                None => return Err(unknown(name)),
+            }
+        }
+        let bytes = |name| read(name, values[name], bytes);
+        let time = |name| read(name, values[name], time);
+        Ok(Config {
+            batch_bytes: bytes("batchBytes")?,
+            max_group_bytes: bytes("maxGroupBytes")?,
+            backend: read("segment.backend", values["segment.backend"], backend)?,
+            idle_bytes: bytes("segment.idleBytes")?,
+            max_workers: Some(read("worker.max", values["worker.max"], |v| v.parse().ok())?).filter(|n| *n > 0),
+            start_timeout: time("worker.startTimeout")?,
+            lease_timeout: time("worker.leaseTimeout")?,
+            idle_timeout: time("worker.idleTimeout")?,
+            cancel_grace: time("worker.cancelGrace")?,
+        })
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    let known: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+    Error::new(
+        ErrorCode::Config,
+        format!("'{name}' is no setting of Beringia; there are {PREFIX}{{{}}}", known.join(", ")),
+    )
+}
+
+fn read<T>(name: &str, value: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+    parse(value.trim()).ok_or_else(|| {
+        let kind = SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.kind);
+        Error::new(ErrorCode::Config, format!("{PREFIX}{name} is '{value}'; expected {kind}"))
+    })
+}
+
+fn backend(value: &str) -> Option<Backend> {
+    match value {
+        "memfd" => Some(Backend::Memfd),
+        "posix" => Some(Backend::Posix),
+        _ => None,
+    }
+}
+
+fn number_and_unit(value: &str) -> Option<(u64, String)> {
+    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    Some((value[..digits].parse().ok()?, value[digits..].trim().to_ascii_lowercase()))
+}
+
+fn bytes(value: &str) -> Option<usize> {
+    let (number, unit) = number_and_unit(value)?;
+    let shift = match unit.as_str() {
+        "" | "b" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        "t" | "tb" => 40,
+        _ => return None,
+    };
+    usize::try_from(number.checked_mul(1 << shift)?).ok()
+}
+
+fn time(value: &str) -> Option<Duration> {
+    let (number, unit) = number_and_unit(value)?;
+    match unit.as_str() {
+        "ms" => Some(Duration::from_millis(number)),
+        "" | "s" => Some(Duration::from_secs(number)),
+        "m" | "min" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = Config::parse([]).unwrap();
+        assert_eq!(config.batch_bytes, 8 << 20);
+        assert_eq!(config.max_workers, None);
+        assert_eq!(config.lease_timeout, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn values_are_read_as_spark_reads_them() {
+        let config = Config::parse([
+            ("spark.beringia.batchBytes", "512k"),
+            ("spark.beringia.worker.max", "3"),
+            ("spark.beringia.worker.cancelGrace", "250ms"),
+        ])
+        .unwrap();
+        assert_eq!(config.batch_bytes, 512 << 10);
+        assert_eq!(config.max_workers, Some(3));
+        assert_eq!(config.cancel_grace, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn unknown_names_and_bad_values_are_errors_that_say_what_is_allowed() {
+        for (name, value, expected) in [
+            ("spark.beringia.batchbytes", "8m", "'spark.beringia.batchbytes' is no setting"),
+            ("spark.beringia.batchBytes", "eight", "'eight'; expected bytes"),
+            ("spark.beringia.worker.startTimeout", "5 parsecs", "expected time"),
+            ("spark.beringia.segment.backend", "disk", "expected memfd, posix"),
+            ("spark.beringia.batchBytes", "99999999999t", "expected bytes"),
+        ] {
+            let error = Config::parse([(name, value)]).unwrap_err();
+            assert_eq!(error.code, ErrorCode::Config);
+            assert!(error.summary.contains(expected), "{error}");
+        }
+    }
+}

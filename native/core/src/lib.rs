@@ -1,0 +1,22 @@
+//! Maps each row of an Arrow struct array through a Python function in a pooled worker process.
+//!
+//! The crate knows neither the JVM nor Python: bindings hand it Arrow arrays and get Arrow arrays back.
+//! Data lies in shared-memory [`segment`]s, [`protocol`] messages name it, a [`worker`] computes on it,
+//! the [`pool`] owns the workers and a [`job`] drives batches through one of them.
+
+#![deny(unsafe_code)]
+
+pub mod channel;
+pub mod config;
+pub mod error;
+pub mod group_key;
+pub mod job;
+pub mod placement;
+pub mod pool;
+pub mod protocol;
+pub mod runtime;
+#[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]
+pub mod segment;
+pub mod worker;
+
+pub use error::{Error, ErrorCode, Result};

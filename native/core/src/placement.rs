@@ -1,0 +1,199 @@
+//! Arrow array ⇄ (segment, descriptor): a buffer that already lies in a segment is named, any other is copied
+//! into one, once.
+
+use std::sync::Arc;
+
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_data::ArrayData;
+use arrow_schema::DataType;
+
+use crate::error::{Error, Result};
+use crate::protocol::{ArrayDescriptor, BufferRef};
+use crate::segment::{Arena, Lease, Segment, SegmentId};
+
+/// Describes `array` by segments: those in `owned` where its buffers lie already, else fresh ones of `arena`.
+/// Returns the bytes copied beside it.
+///
+/// # Errors
+/// [`crate::ErrorCode::Resource`] when memory for a copy cannot be reserved.
+pub fn place(array: &ArrayData, owned: &[Arc<Lease>], arena: &mut Arena) -> Result<(ArrayDescriptor, u64)> {
+    let mut copied = 0;
+    let mut locate = |buffer: &Buffer| -> Result<BufferRef> {
+        let (address, len) = (buffer.as_ptr() as usize, buffer.len());
+        for lease in owned {
+            if let Some(offset) = lease.segment().offset_of(address, len) {
+                return Ok(BufferRef { segment: lease.segment().id(), offset: offset as u64, len: len as u64 });
+            }
+        }
+        let mut copy = arena.buffer(len)?;
+        copy.extend(arena, buffer)?;
+        copied += len as u64;
+        Ok(copy.reference())
+    };
+    let descriptor = describe(array, &mut locate)?;
+    Ok((descriptor, copied))
+}
+
+fn describe(
+    array: &ArrayData,
+    locate: &mut impl FnMut(&Buffer) -> Result<BufferRef>,
+) -> Result<ArrayDescriptor> {
+    let validity = match array.nulls() {
+        Some(nulls) if nulls.null_count() > 0 => {
+            Some((locate(nulls.buffer())?, nulls.offset() as u64))
+        }
+        _ => None,
+    };
+    Ok(ArrayDescriptor {
+        len: array.len() as u64,
+        offset: array.offset() as u64,
+        validity,
+        buffers: array.buffers().iter().map(&mut *locate).collect::<Result<_>>()?,
+        children: array.child_data().iter().map(|child| describe(child, locate)).collect::<Result<_>>()?,
+    })
+}
+
+/// Whether what a peer wrote can still change under us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// The peer is the parent, or ourselves.
+    Trusted,
+    /// The peer is a worker, which can write to its segments at any time: what is checked (offsets, dictionary
+    /// indices, validity) is copied to private memory first, so that it stays as it was checked.
+    Untrusted,
+}
+
+/// Rebuilds the array that a descriptor names, checking all of it: counts, bounds, offsets, UTF-8. `segment`
+/// finds a segment by id, together with the owner that keeps it.
+///
+/// # Errors
+/// [`crate::ErrorCode::Protocol`] when anything about it is wrong.
+pub fn resolve<O>(
+    descriptor: &ArrayDescriptor,
+    data_type: &DataType,
+    trust: Trust,
+    segment: &impl Fn(SegmentId) -> Result<Arc<O>>,
+) -> Result<ArrayData>
+where
+    O: AsRef<Segment> + Send + Sync + 'static,
+{
+    let view = |reference: &BufferRef| -> Result<Buffer> {
+        let owner = segment(reference.segment)?;
+        let (offset, len) = range(reference)?;
+        Arc::clone(&owner).as_ref().as_ref().buffer(owner, offset, len)
+    };
+    let private = |reference: &BufferRef| -> Result<Buffer> {
+        let (offset, len) = range(reference)?;
+        // Through a vector of words: Arrow wants its offsets aligned.
+        let bytes = segment(reference.segment)?.as_ref().as_ref().read(offset, len)?;
+        Ok(Buffer::from_slice_ref(bytes.as_slice()))
+    };
+    let load = |checked: bool, reference: &BufferRef| {
+        if checked && trust == Trust::Untrusted { private(reference) } else { view(reference) }
+    };
+
+    let (len, offset) = (size(descriptor.len)?, size(descriptor.offset)?);
+    let nulls = match &descriptor.validity {
+        None => None,
+        Some((reference, bit)) => {
+            let (bits, bit) = (load(true, reference)?, size(*bit)?);
+            if bit.checked_add(len).is_none_or(|end| end > bits.len().saturating_mul(8)) {
+                return Err(Error::protocol(format!("a validity bitmap of {} bytes for {len} values", bits.len())));
+            }
+            Some(NullBuffer::new(BooleanBuffer::new(bits, bit, len)))
+        }
+    };
+    let first_is_checked = has_checked_buffer(data_type);
+    let buffers = descriptor
+        .buffers
+        .iter()
+        .enumerate()
+        .map(|(index, reference)| load(index == 0 && first_is_checked, reference))
+        .collect::<Result<Vec<_>>>()?;
+    let types = child_types(data_type);
+    if types.len() != descriptor.children.len() {
+        return Err(Error::protocol(format!(
+            "{} children for an array of type {data_type}",
+            descriptor.children.len()
+        )));
+    }
+    let children = types
+        .into_iter()
+        .zip(&descriptor.children)
+        .map(|(child_type, child)| resolve(child, child_type, trust, segment))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(ArrayData::builder(data_type.clone())
+        .len(len)
+        .offset(offset)
+        .nulls(nulls)
+        .buffers(buffers)
+        .child_data(children)
+        .build()?)
+}
+
+/// The segments that a descriptor names.
+pub fn segments(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(SegmentId)) {
+    let validity = descriptor.validity.iter().map(|(reference, _)| reference);
+    for reference in descriptor.buffers.iter().chain(validity) {
+        visit(reference.segment);
+    }
+    for child in &descriptor.children {
+        segments(child, visit);
+    }
+}
+
+/// The bytes that a descriptor names; a buffer that several columns share counts once per column.
+pub fn bytes(descriptor: &ArrayDescriptor) -> u64 {
+    let validity = descriptor.validity.iter().map(|(reference, _)| reference);
+    let own: u64 = descriptor.buffers.iter().chain(validity).map(|reference| reference.len).sum();
+    own + descriptor.children.iter().map(bytes).sum::<u64>()
+}
+
+fn range(reference: &BufferRef) -> Result<(usize, usize)> {
+    Ok((size(reference.offset)?, size(reference.len)?))
+}
+
+fn size(value: u64) -> Result<usize> {
+    // Half the address space, so that sums of two cannot overflow.
+    match usize::try_from(value) {
+        Ok(value) if value <= usize::MAX / 4 => Ok(value),
+        _ => Err(Error::protocol(format!("a size of {value}"))),
+    }
+}
+
+/// Whether the first buffer holds what points elsewhere (offsets, indices, views) and so must be checked.
+fn has_checked_buffer(data_type: &DataType) -> bool {
+    use DataType::{
+        Binary, BinaryView, Dictionary, LargeBinary, LargeList, LargeListView, LargeUtf8, List, ListView, Map,
+        Union, Utf8, Utf8View,
+    };
+    matches!(
+        data_type,
+        Utf8 | LargeUtf8
+            | Utf8View
+            | Binary
+            | LargeBinary
+            | BinaryView
+            | List(_)
+            | LargeList(_)
+            | ListView(_)
+            | LargeListView(_)
+            | Map(..)
+            | Dictionary(..)
+            | Union(..)
+    )
+}
+
+fn child_types(data_type: &DataType) -> Vec<&DataType> {
+    match data_type {
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => vec![field.data_type()],
+        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
+        DataType::Dictionary(_, values) => vec![values],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,199 @@
+//! The messages of both ends, and nothing else.
+//!
+//! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
+//! [`ArrayDescriptor`]. Parent and worker are always built together; [`VERSION`] catches a mixed installation.
+
+use arrow_schema::DataType;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorCode;
+use crate::segment::{Announcement, SegmentId, SegmentToken};
+
+/// Changes with every change to this file.
+pub const VERSION: u32 = 1;
+
+/// Bytes in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BufferRef {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The first byte.
+    pub offset: u64,
+    /// How many.
+    pub len: u64,
+}
+
+/// An Arrow array whose buffers lie in segments. Its type travels with the job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrayDescriptor {
+    /// The number of values.
+    pub len: u64,
+    /// The index of the first value in the buffers.
+    pub offset: u64,
+    /// The validity bitmap and its first bit; none when nothing is missing.
+    pub validity: Option<(BufferRef, u64)>,
+    /// The buffers, as Arrow's layout of the type lists them.
+    pub buffers: Vec<BufferRef>,
+    /// The children.
+    pub children: Vec<ArrayDescriptor>,
+}
+
+/// How missing values are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// NaN, NaT or `None`; an error for types that have neither.
+    #[default]
+    Nan,
+    /// Masked arrays.
+    Mask,
+    /// An error.
+    Error,
+}
+
+/// One argument of the function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// The parameter.
+    pub name: String,
+    /// Passed by name and not by position.
+    #[serde(default)]
+    pub keyword: bool,
+    /// The child of the input that it shows.
+    pub column: usize,
+    /// How its missing values are shown.
+    #[serde(default)]
+    pub missing: Missing,
+    /// The column's type as the engine calls it, for messages.
+    #[serde(default, rename = "type")]
+    pub type_name: String,
+}
+
+/// How many result rows a group has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// Exactly one.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// What a worker needs to know of a job, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// The function's name, for messages.
+    pub name: String,
+    /// `pickle`, or `module:qualname`.
+    pub function: String,
+    /// The pickled function.
+    pub payload: Vec<u8>,
+    /// In the order of the call: positional ones first.
+    pub arguments: Vec<Argument>,
+    /// How many leading children of the input are keys.
+    pub keys: usize,
+    /// Rows per group.
+    pub rows: Rows,
+    /// Entries for `sys.path`.
+    pub paths: Vec<String>,
+    /// The type of the input: a struct with one row per group.
+    pub input: DataType,
+    /// The type of the fields that the function returns, a struct.
+    pub fields: DataType,
+}
+
+/// Names a definition within one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DefinitionId(pub u64);
+
+/// From the parent to the worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// The first message.
+    Start {
+        /// [`VERSION`] of the parent.
+        version: u32,
+        /// The control page, passed with the message.
+        control: SegmentToken,
+        /// Bytes of unused segments that the worker may keep.
+        idle_limit: u64,
+        /// The kind of memory that the worker creates.
+        backend: crate::segment::Backend,
+    },
+    /// A function that batches will name.
+    Register(DefinitionId, Box<Definition>),
+    /// A function that no batch will name any more.
+    Unregister(DefinitionId),
+    /// Map this batch.
+    Run {
+        /// The function.
+        definition: DefinitionId,
+        /// Names the batch in the reply; counts up.
+        ticket: u64,
+        /// Segments to attach and to forget.
+        segments: Announcement,
+        /// The batch.
+        batch: ArrayDescriptor,
+        /// Segments of earlier replies that nobody reads any more.
+        recycle: Vec<SegmentId>,
+    },
+    /// End in order.
+    Shutdown,
+}
+
+/// How long a batch took, and what was copied for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchStats {
+    /// Nanoseconds in the worker.
+    pub worker_nanos: u64,
+    /// Of these, in the function.
+    pub function_nanos: u64,
+    /// Bytes of arguments that could not be shown without a copy, and of results.
+    pub copied: u64,
+    /// Bytes moved because a result's buffer had to grow.
+    pub moved: u64,
+    /// Bytes of results.
+    pub result_bytes: u64,
+}
+
+/// From the worker to the parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The answer to `Start`.
+    Hello {
+        /// [`VERSION`] of the worker.
+        version: u32,
+        /// The Python version, such as `3.11.7`.
+        python: String,
+        /// The NumPy version.
+        numpy: String,
+    },
+    /// A batch is done.
+    Done {
+        /// The batch.
+        ticket: u64,
+        /// Segments to attach and to forget.
+        segments: Announcement,
+        /// The result's fields; with many rows a group, followed by an int32 column of the rows' groups.
+        result: ArrayDescriptor,
+        /// Segments of the batch that someone still views: they must not be written to again.
+        retained: Vec<SegmentId>,
+        /// What it took.
+        stats: BatchStats,
+    },
+    /// A batch failed; the worker lives.
+    Failed {
+        /// The batch.
+        ticket: u64,
+        /// The row of the group at fault.
+        group: Option<u64>,
+        /// The kind of failure.
+        code: ErrorCode,
+        /// What happened, without group and traceback.
+        summary: String,
+        /// The Python traceback.
+        traceback: Option<String>,
+        /// As in `Done`.
+        retained: Vec<SegmentId>,
+    },
+}

@@ -1,0 +1,153 @@
+//! One suite that every backend passes.
+
+use std::sync::Arc;
+
+use super::*;
+
+fn attach(segment: &Segment, access: Access) -> Result<Segment> {
+    let descriptor = segment.descriptor().map(|d| d.try_clone_to_owned().unwrap());
+    Segment::attach(segment.id(), &segment.passing(), descriptor, segment.len(), access)
+}
+
+fn each(check: impl Fn(Backend)) {
+    for backend in Backend::ALL {
+        check(*backend);
+    }
+}
+
+#[test]
+fn a_new_segment_is_zero_aligned_and_large_enough() {
+    each(|backend| {
+        let segment = Segment::create(backend, 100_000, Access::ReadOnly).unwrap();
+        assert!(segment.len() >= 100_000);
+        assert_eq!(segment.address() % ALIGNMENT, 0);
+        assert!(segment.read(0, segment.len()).unwrap().iter().all(|byte| *byte == 0));
+    });
+}
+
+#[test]
+fn a_peer_sees_what_the_creator_writes_before_and_after_attaching() {
+    each(|backend| {
+        let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
+        segment.write(10, b"before").unwrap();
+        let peer = attach(&segment, Access::ReadOnly).unwrap();
+        segment.write(100, b"after").unwrap();
+        assert_eq!(peer.read(10, 6).unwrap(), b"before", "{backend:?}");
+        assert_eq!(peer.read(100, 5).unwrap(), b"after", "{backend:?}");
+    });
+}
+
+#[test]
+fn a_reader_cannot_write() {
+    each(|backend| {
+        let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
+        let peer = attach(&segment, Access::ReadOnly).unwrap();
+        assert_eq!(peer.write(0, b"x").unwrap_err().code, ErrorCode::Internal);
+    });
+}
+
+#[test]
+fn a_private_copy_takes_writes_that_nobody_else_sees() {
+    each(|backend| {
+        let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
+        segment.write(0, b"shared").unwrap();
+        let peer = attach(&segment, Access::CopyOnWrite).unwrap();
+        peer.write(0, b"own").unwrap();
+        assert_eq!(peer.read(0, 6).unwrap(), b"ownred", "{backend:?}");
+        assert_eq!(segment.read(0, 6).unwrap(), b"shared", "{backend:?}");
+    });
+}
+
+#[test]
+fn both_sides_write_to_a_shared_segment() {
+    each(|backend| {
+        let segment = Segment::create(backend, 4096, Access::Shared).unwrap();
+        let peer = attach(&segment, Access::Shared).unwrap();
+        peer.write(8, b"from the peer").unwrap();
+        assert_eq!(segment.read(8, 13).unwrap(), b"from the peer", "{backend:?}");
+    });
+}
+
+#[test]
+fn an_attached_segment_outlives_its_creator() {
+    for backend in [Backend::Memfd, Backend::Posix, Backend::Heap] {
+        let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
+        segment.write(0, b"kept").unwrap();
+        let peer = attach(&segment, Access::ReadOnly).unwrap();
+        drop(segment);
+        assert_eq!(peer.read(0, 4).unwrap(), b"kept", "{backend:?}");
+    }
+}
+
+#[test]
+fn ranges_outside_are_refused() {
+    each(|backend| {
+        let segment = Arc::new(Segment::create(backend, 4096, Access::ReadOnly).unwrap());
+        let len = segment.len();
+        for (offset, size) in [(len, 1), (0, len + 1), (usize::MAX, 2), (1, usize::MAX)] {
+            assert_eq!(segment.read(offset, size).unwrap_err().code, ErrorCode::Protocol);
+            assert_eq!(
+                segment.buffer(Arc::clone(&segment), offset, size).unwrap_err().code,
+                ErrorCode::Protocol
+            );
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_announces_too_much_is_refused() {
+    each(|backend| {
+        let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
+        let descriptor = segment.descriptor().map(|d| d.try_clone_to_owned().unwrap());
+        let error = Segment::attach(segment.id(), &segment.passing(), descriptor, 1 << 20, Access::ReadOnly)
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::Protocol, "{backend:?}");
+    });
+}
+
+#[test]
+fn more_memory_than_there_is_is_an_error() {
+    each(|backend| {
+        let error = Segment::create(backend, 1 << 46, Access::ReadOnly).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Resource, "{backend:?}");
+    });
+}
+
+#[test]
+fn a_buffer_views_the_segment_and_keeps_it_alive() {
+    each(|backend| {
+        let segment = Arc::new(Segment::create(backend, 4096, Access::ReadOnly).unwrap());
+        let address = segment.address();
+        let buffer = segment.buffer(Arc::clone(&segment), 64, 8).unwrap();
+        assert_eq!(buffer.as_ptr() as usize, address + 64);
+        segment.write(64, &7_i64.to_le_bytes()).unwrap();
+        drop(segment);
+        assert_eq!(buffer.typed_data::<i64>(), [7], "{backend:?}");
+    });
+}
+
+#[test]
+fn a_memfd_that_can_shrink_is_refused() {
+    let descriptor = rustix::fs::memfd_create("unsealed", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    rustix::fs::ftruncate(&descriptor, 4096).unwrap();
+    let error = memfd::attach(descriptor, 4096, Access::ReadOnly).err().unwrap();
+    assert_eq!(error.code, ErrorCode::Protocol);
+}
+
+#[test]
+fn the_kernel_refuses_writers_of_a_sealed_memfd() {
+    let segment = Segment::create(Backend::Memfd, 4096, Access::ReadOnly).unwrap();
+    let descriptor = segment.descriptor().unwrap();
+    assert!(rustix::io::pwrite(descriptor, b"x", 0).is_err());
+    assert!(rustix::fs::ftruncate(descriptor, 0).is_err());
+}
+
+#[test]
+fn posix_names_disappear_with_their_creator() {
+    let segment = Segment::create(Backend::Posix, 4096, Access::ReadOnly).unwrap();
+    let Passing::Name(name) = segment.passing() else { panic!("not passed by name") };
+    let path = format!("/dev/shm{name}");
+    assert!(std::path::Path::new(&path).exists());
+    drop(segment);
+    assert!(!std::path::Path::new(&path).exists());
+}

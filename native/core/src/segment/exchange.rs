@@ -1,0 +1,132 @@
+//! Both ends of a channel agree on which segments the other one has mapped.
+//!
+//! A segment is announced, with its descriptor, the first time a message names it; after that its id is enough,
+//! so a mapping is made once and not once a batch. When the creator has freed it, the peer is told to forget it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Weak};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Access, Passing, Segment, SegmentId};
+use crate::error::{Error, Result};
+
+/// What a peer needs to attach one segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentToken {
+    /// The creator's id.
+    pub id: SegmentId,
+    /// The size in bytes.
+    pub len: u64,
+    /// How to get at it.
+    pub passing: Passing,
+}
+
+impl SegmentToken {
+    /// Describes `segment`.
+    pub fn of(segment: &Segment) -> SegmentToken {
+        SegmentToken { id: segment.id(), len: segment.len() as u64, passing: segment.passing() }
+    }
+
+    /// Attaches the segment; takes its descriptor, if it has one, from `descriptors`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Protocol`] when the memory is not as described.
+    pub fn attach(
+        &self,
+        descriptors: &mut impl Iterator<Item = OwnedFd>,
+        access: Access,
+    ) -> Result<Arc<Segment>> {
+        let descriptor = if self.passing == Passing::Descriptor { descriptors.next() } else { None };
+        let len = usize::try_from(self.len).map_err(|_| Error::protocol("a segment larger than memory"))?;
+        Ok(Arc::new(Segment::attach(self.id, &self.passing, descriptor, len, access)?))
+    }
+}
+
+/// The part of a message that keeps both sides' view of the segments equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Segments that the peer has not seen yet. Those passed by descriptor travel in this order.
+    pub attach: Vec<SegmentToken>,
+    /// Segments that no longer exist.
+    pub forget: Vec<SegmentId>,
+}
+
+/// The creator's side: what the peer knows of our segments.
+#[derive(Default)]
+pub struct Outgoing {
+    known: HashMap<SegmentId, Weak<Segment>>,
+}
+
+impl Outgoing {
+    /// What to tell the peer so that it can follow a message that names `segments`; and the segments whose
+    /// descriptors go with it.
+    pub fn announce<'a>(
+        &mut self,
+        segments: impl IntoIterator<Item = &'a Arc<Segment>>,
+    ) -> (Announcement, Vec<Arc<Segment>>) {
+        let mut forget = Vec::new();
+        self.known.retain(|id, segment| {
+            let alive = segment.strong_count() > 0;
+            if !alive {
+                forget.push(*id);
+            }
+            alive
+        });
+        let mut fresh = Vec::new();
+        for segment in segments {
+            if let Entry::Vacant(entry) = self.known.entry(segment.id()) {
+                entry.insert(Arc::downgrade(segment));
+                fresh.push(Arc::clone(segment));
+            }
+        }
+        let attach = fresh.iter().map(|segment| SegmentToken::of(segment)).collect();
+        (Announcement { attach, forget }, fresh)
+    }
+
+    /// The peer has dropped this segment by itself.
+    pub fn dropped_by_peer(&mut self, id: SegmentId) {
+        self.known.remove(&id);
+    }
+}
+
+/// The receiver's side: the peer's segments that are mapped here.
+#[derive(Default)]
+pub struct Incoming {
+    attached: HashMap<SegmentId, Arc<Segment>>,
+}
+
+impl Incoming {
+    /// Follows an announcement.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Protocol`] when a segment is not as described.
+    pub fn follow(
+        &mut self,
+        announcement: &Announcement,
+        descriptors: &mut impl Iterator<Item = OwnedFd>,
+    ) -> Result<()> {
+        for id in &announcement.forget {
+            self.attached.remove(id);
+        }
+        for token in &announcement.attach {
+            self.attached.insert(token.id, token.attach(descriptors, Access::ReadOnly)?);
+        }
+        Ok(())
+    }
+
+    /// The segment that a message names.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Protocol`] when it was never announced.
+    pub fn get(&self, id: SegmentId) -> Result<&Arc<Segment>> {
+        self.attached.get(&id).ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
+    }
+
+    /// Drops our mapping, or leaves it to those who still view it.
+    pub fn remove(&mut self, id: SegmentId) {
+        self.attached.remove(&id);
+    }
+}

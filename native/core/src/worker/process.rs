@@ -1,0 +1,210 @@
+//! A worker process: `python -m beringia.worker` with its end of the channel as standard input.
+//!
+//! It is spawned, never forked from this threaded process (the standard library uses `posix_spawn` here, as long
+//! as nothing has to run between fork and exec), with an empty signal mask, in a process group of its own. It sheds
+//! the descriptors it inherits before any code of the user runs.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use super::Peer;
+use crate::channel::Channel;
+use crate::error::{Error, ErrorCode, Result};
+
+/// Bytes of a worker's standard error that are kept for its obituary.
+const LAST_WORDS: usize = 4096;
+/// The longest line passed on to the log.
+const MAX_LINE: u64 = 16 * 1024;
+
+/// Which Python to run and how; workers are interchangeable when this is equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Interpreter {
+    /// The executable.
+    pub program: String,
+    /// The version that it must have, such as `3.11`.
+    pub version: Option<String>,
+    /// Threads that BLAS and OpenMP may use.
+    pub threads: usize,
+}
+
+/// Starts a worker process.
+///
+/// # Errors
+/// [`ErrorCode::Interpreter`] when the program cannot be run, [`ErrorCode::Resource`] when descriptors ran out.
+pub fn spawn(interpreter: &Interpreter) -> Result<(Channel, Box<dyn Peer>)> {
+    let (ours, theirs) = Channel::pair()?;
+    let mut command = Command::new(&interpreter.program);
+    command
+        .args(["-m", "beringia.worker"])
+        .stdin(Stdio::from(theirs.into_descriptor()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let threads = interpreter.threads.max(1).to_string();
+    for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"] {
+        if std::env::var_os(name).is_none() {
+            command.env(name, &threads);
+        }
+    }
+    // As PySpark does: string hashes agree between the workers of one job.
+    if std::env::var_os("PYTHONHASHSEED").is_none() {
+        command.env("PYTHONHASHSEED", "0");
+    }
+    let mut child = command.spawn().map_err(|error| {
+        Error::new(ErrorCode::Interpreter, format!("cannot run the Python worker '{}': {error}", interpreter.program))
+    })?;
+    let words = Arc::new(Mutex::new(VecDeque::new()));
+    let pid = child.id();
+    let stdout = child.stdout.take().map(|pipe| log_lines(pid, "stdout", pipe, None));
+    let stderr = child.stderr.take().map(|pipe| log_lines(pid, "stderr", pipe, Some(Arc::clone(&words))));
+    let readers = [stdout, stderr].into_iter().flatten().collect::<Result<Vec<_>>>();
+    let process = Process {
+        name: format!("Python worker {pid} ({})", interpreter.program),
+        child: Mutex::new(Running { child, status: None }),
+        words,
+        readers: Mutex::default(),
+    };
+    *process.readers.lock().unwrap_or_else(PoisonError::into_inner) = readers?;
+    Ok((ours, Box::new(process)))
+}
+
+/// Passes what the worker prints on to the log, line by line.
+fn log_lines(
+    pid: u32,
+    stream: &'static str,
+    pipe: impl Read + Send + 'static,
+    words: Option<Arc<Mutex<VecDeque<u8>>>>,
+) -> Result<JoinHandle<()>> {
+    let read = move || {
+        let mut reader = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while let Ok(1..) = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
+            if let Some(words) = &words {
+                let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+                words.extend(&line);
+                let excess = words.len().saturating_sub(LAST_WORDS);
+                words.drain(..excess);
+            }
+            tracing::info!(target: "beringia.worker", pid, "{stream}: {}", String::from_utf8_lossy(&line).trim_end());
+            line.clear();
+        }
+    };
+    thread::Builder::new()
+        .name(format!("beringia-{stream}-{pid}"))
+        .spawn(read)
+        .map_err(|error| Error::os("cannot start a thread for a worker's output", error))
+}
+
+struct Running {
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+struct Process {
+    name: String,
+    child: Mutex<Running>,
+    words: Arc<Mutex<VecDeque<u8>>>,
+    readers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Running {
+    /// Reaps the child if it has ended; takes what is left of its process group along.
+    fn reap(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            let pid = pid(&self.child)?;
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            if matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_))) {
+                // While the child is a zombie its id cannot be anybody else's.
+                let _ = kill_process_group(pid, Signal::KILL);
+                self.status = self.child.wait().ok();
+            }
+        }
+        self.status
+    }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+impl Peer for Process {
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+
+    fn kill(&self) {
+        let mut running = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.reap().is_some() {
+            return;
+        }
+        if let Some(pid) = pid(&running.child) {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        let _ = running.child.kill();
+        running.status = running.child.wait().ok();
+    }
+
+    fn exit(&self, grace: Duration) -> Option<String> {
+        let deadline = Instant::now() + grace;
+        loop {
+            let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).reap();
+            if let Some(status) = status {
+                return Some(explain(status));
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn last_words(&self) -> String {
+        // The pipe may still hold some; a child of the worker could keep it open, so do not wait for long.
+        let deadline = Instant::now() + Duration::from_millis(200);
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        while Instant::now() < deadline && !readers.iter().all(JoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(2));
+        }
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let (front, back) = words.as_slices();
+        String::from_utf8_lossy(&[front, back].concat()).trim().to_owned()
+    }
+}
+
+fn explain(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => {
+            let hint = if signal == 9 { ", often the out-of-memory killer of the kernel or container" } else { "" };
+            format!("was killed by {} (signal {signal}{hint})", signal_name(signal))
+        }
+        (None, Some(code)) => format!("exited with code {code}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => "a signal",
+    }
+}

@@ -1,0 +1,728 @@
+//! What the function returned, written once into shared memory as Arrow columns.
+//!
+//! Each column is a [`Column`] with its own growable buffers. What does not fit the declared type is refused with
+//! what was expected and what came; nothing is rounded, cut or guessed.
+
+use std::marker::PhantomData;
+
+use arrow_schema::{DataType, TimeUnit};
+use beringia_core::protocol::{ArrayDescriptor, BufferRef};
+use beringia_core::segment::{Arena, SharedBuffer};
+use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+
+use crate::argument::type_name;
+use crate::array::{as_array, bytes};
+use crate::failure::{Failure, Result};
+
+/// What did not fit.
+pub enum Misfit {
+    /// A value of another kind, or out of range: what came.
+    Got(String),
+    /// Anything else.
+    Other(Failure),
+}
+
+type Fit = std::result::Result<(), Misfit>;
+
+impl From<beringia_core::Error> for Misfit {
+    fn from(error: beringia_core::Error) -> Self {
+        Misfit::Other(error.into())
+    }
+}
+
+impl From<PyErr> for Misfit {
+    fn from(error: PyErr) -> Self {
+        Misfit::Other(error.into())
+    }
+}
+
+/// `value` as messages show it: its repr, cut, and its type.
+fn show(value: &Bound<'_, PyAny>) -> String {
+    let class = value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    let mut text = value.repr().map_or_else(|_| String::new(), |repr| repr.to_string());
+    if let Some((end, _)) = text.char_indices().nth(100) {
+        text.truncate(end);
+        text.push('…');
+    }
+    match as_array(value) {
+        Some(array) => format!("an ndarray of shape {:?} and dtype {}", array.shape(), array.dtype()),
+        None => format!("{text} ({class})"),
+    }
+}
+
+fn got(value: &Bound<'_, PyAny>) -> Misfit {
+    Misfit::Got(show(value))
+}
+
+/// A bitmap that exists only once something is missing.
+#[derive(Default)]
+struct Validity {
+    bits: Option<SharedBuffer>,
+    len: usize,
+}
+
+impl Validity {
+    #[inline]
+    fn push(&mut self, arena: &mut Arena, valid: bool) -> beringia_core::Result<()> {
+        let index = self.len;
+        self.len += 1;
+        if valid && self.bits.is_none() {
+            return Ok(());
+        }
+        let mut bits = match self.bits.take() {
+            Some(bits) => bits,
+            None => arena.buffer(self.len.div_ceil(8) * 2)?,
+        };
+        let missing = self.len.div_ceil(8) - bits.len();
+        bits.fill(arena, 0xff, missing)?;
+        bits.set_bit(index, valid)?;
+        self.bits = Some(bits);
+        Ok(())
+    }
+
+    /// `count` present values.
+    fn extend(&mut self, arena: &mut Arena, count: usize) -> beringia_core::Result<()> {
+        if self.bits.is_none() {
+            self.len += count;
+            return Ok(());
+        }
+        (0..count).try_for_each(|_| self.push(arena, true))
+    }
+
+    fn reference(&self) -> Option<(BufferRef, u64)> {
+        self.bits.as_ref().map(|bits| (bits.reference(), 0))
+    }
+}
+
+/// A column under construction.
+pub trait Column {
+    /// Appends one value.
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit;
+    /// Appends a missing value.
+    fn append_null(&mut self, arena: &mut Arena) -> Fit;
+    /// Appends all items of a one-dimensional array at once; false where that needs a look at each.
+    fn extend(&mut self, _arena: &mut Arena, _array: &Bound<'_, PyUntypedArray>) -> std::result::Result<bool, Misfit> {
+        Ok(false)
+    }
+    /// How many values there are.
+    fn len(&self) -> usize;
+    /// What was written.
+    fn finish(&self) -> ArrayDescriptor;
+}
+
+/// An empty column of a type, with room for `rows` values.
+///
+/// # Errors
+/// [`beringia_core::ErrorCode::Argument`] for a type that a function cannot return.
+pub fn column(py: Python<'_>, arena: &mut Arena, data_type: &DataType, rows: usize) -> Result<Box<dyn Column>> {
+    let width = data_type.primitive_width().unwrap_or(0);
+    let values = |arena: &mut Arena, bytes: usize| arena.buffer(bytes);
+    macro_rules! integer {
+        ($type:ty, $dtype:literal) => {
+            Box::new(Numbers::<$type> {
+                values: values(arena, rows * width)?,
+                validity: Validity::default(),
+                dtype: $dtype,
+                number: PhantomData,
+            })
+        };
+    }
+    Ok(match data_type {
+        DataType::Boolean => {
+            Box::new(Bits { values: values(arena, rows.div_ceil(8))?, len: 0, validity: Validity::default() })
+        }
+        DataType::Int8 => integer!(i8, "i1"),
+        DataType::Int16 => integer!(i16, "i2"),
+        DataType::Int32 => integer!(i32, "i4"),
+        DataType::Int64 => integer!(i64, "i8"),
+        DataType::Float32 => integer!(f32, "f4"),
+        DataType::Float64 => integer!(f64, "f8"),
+        DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, _) => Box::new(Times {
+            values: values(arena, rows * width)?,
+            validity: Validity::default(),
+            days: *data_type == DataType::Date32,
+            zoned: matches!(data_type, DataType::Timestamp(_, Some(_))),
+            convert: py.import("beringia._convert")?.getattr("time")?.unbind(),
+        }),
+        DataType::LargeUtf8 | DataType::LargeBinary => {
+            let mut offsets = values(arena, (rows + 1) * 8)?;
+            offsets.push(arena, 0_i64)?;
+            let text = *data_type == DataType::LargeUtf8;
+            let data = values(arena, rows * 16)?;
+            Box::new(Texts { offsets, data, validity: Validity::default(), text })
+        }
+        DataType::LargeList(field) => {
+            let mut offsets = values(arena, (rows + 1) * 8)?;
+            offsets.push(arena, 0_i64)?;
+            let child = column(py, arena, field.data_type(), rows * 8)?;
+            Box::new(Lists { offsets, child, validity: Validity::default() })
+        }
+        other => {
+            return Err(Failure::new(
+                beringia_core::ErrorCode::Argument,
+                format!("a function cannot return type {}", type_name(other)),
+            ));
+        }
+    })
+}
+
+fn descriptor(len: usize, validity: &Validity, buffers: &[&SharedBuffer]) -> ArrayDescriptor {
+    ArrayDescriptor {
+        len: len as u64,
+        offset: 0,
+        validity: validity.reference(),
+        buffers: buffers.iter().map(|buffer| buffer.reference()).collect(),
+        children: Vec::new(),
+    }
+}
+
+/// A number type of NumPy and Arrow.
+trait Number: arrow_buffer::ArrowNativeType {
+    fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit>;
+}
+
+/// NumPy's booleans are not Python's.
+fn boolean(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    if let Ok(value) = value.cast::<PyBool>() {
+        return Ok(Some(value.is_true()));
+    }
+    let class = value.get_type();
+    if class.name()?.to_string().trim_end_matches('_') == "bool" && class.module()? == "numpy" {
+        return Ok(Some(value.is_truthy()?));
+    }
+    Ok(None)
+}
+
+/// Python's and NumPy's integers: those with `__index__` that are no arrays.
+fn index<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    if as_array(value).is_some() {
+        return None;
+    }
+    value.call_method0(intern!(value.py(), "__index__")).ok()
+}
+
+macro_rules! integers {
+    ($($type:ty),*) => {$(
+        impl Number for $type {
+            fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit> {
+                if value.is_exact_instance_of::<PyInt>() {
+                    return value.extract::<$type>().map_err(|_| got(value));
+                }
+                if let Some(value) = boolean(value)? {
+                    return Ok(value.into());
+                }
+                match index(value) {
+                    Some(integer) => integer.extract::<$type>().map_err(|_| got(value)),
+                    None => Err(got(value)),
+                }
+            }
+        }
+    )*};
+}
+integers!(i8, i16, i32, i64);
+
+/// A double that is the value exactly, if the value is an integer; or its nearest, if it is a float.
+fn double(value: &Bound<'_, PyAny>) -> std::result::Result<f64, Misfit> {
+    if let Ok(float) = value.cast::<PyFloat>() {
+        return Ok(float.value());
+    }
+    if boolean(value)?.is_some() || value.is_instance_of::<PyString>() {
+        return Err(got(value));
+    }
+    if let Some(integer) = index(value) {
+        let float = integer.extract::<f64>().map_err(|_| got(value))?;
+        let exact = integer.eq(float)?;
+        return if exact { Ok(float) } else { Err(got(value)) };
+    }
+    // float16, float32, longdouble.
+    if value.get_type().name()?.to_string().contains("float")
+        || value.get_type().name()?.to_string() == "longdouble"
+    {
+        return value.call_method0(intern!(value.py(), "__float__"))?.extract().map_err(|_| got(value));
+    }
+    Err(got(value))
+}
+
+impl Number for f64 {
+    #[inline]
+    fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit> {
+        double(value)
+    }
+}
+
+impl Number for f32 {
+    fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit> {
+        let wide = double(value)?;
+        let narrow = wide as f32;
+        let inexact_integer = !value.is_instance_of::<PyFloat>() && index(value).is_some() && f64::from(narrow) != wide;
+        if (narrow.is_infinite() && wide.is_finite()) || inexact_integer {
+            return Err(got(value));
+        }
+        Ok(narrow)
+    }
+}
+
+struct Numbers<T> {
+    values: SharedBuffer,
+    validity: Validity,
+    dtype: &'static str,
+    number: PhantomData<T>,
+}
+
+impl<T: Number> Column for Numbers<T>
+where
+    T: Default,
+{
+    #[inline]
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+        let number = T::of(value)?;
+        self.values.push(arena, number)?;
+        Ok(self.validity.push(arena, true)?)
+    }
+
+    fn append_null(&mut self, arena: &mut Arena) -> Fit {
+        self.values.push(arena, T::default())?;
+        Ok(self.validity.push(arena, false)?)
+    }
+
+    fn extend(&mut self, arena: &mut Arena, array: &Bound<'_, PyUntypedArray>) -> std::result::Result<bool, Misfit> {
+        let len = array.len();
+        let contiguous = numbers(array, self.dtype)?;
+        let Some(array) = contiguous else { return Ok(false) };
+        // SAFETY: `numbers` returns a C-contiguous array of this very type; the GIL is held, nobody writes to it.
+        self.values.extend(arena, unsafe { bytes(&array, len * size_of::<T>()) })?;
+        self.validity.extend(arena, len)?;
+        Ok(true)
+    }
+
+    fn len(&self) -> usize {
+        self.validity.len
+    }
+
+    fn finish(&self) -> ArrayDescriptor {
+        descriptor(self.len(), &self.validity, &[&self.values])
+    }
+}
+
+/// `array` as a C-contiguous array of `dtype`, itself where it is one already; `None` where each item has to be
+/// looked at.
+fn numbers<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    dtype: &'static str,
+) -> std::result::Result<Option<Bound<'py, PyUntypedArray>>, Misfit> {
+    let py = array.py();
+    let descr = array.dtype();
+    let same = descr.kind() == dtype.as_bytes()[0]
+        && descr.itemsize() == usize::from(dtype.as_bytes()[1] - b'0')
+        && descr.is_native_byteorder() != Some(false)
+        && array.is_exact_instance_of::<PyUntypedArray>();
+    if same && array.is_c_contiguous() {
+        return Ok(Some(array.clone()));
+    }
+    let converted = py.import("beringia._convert")?.call_method1("numbers", (array, dtype));
+    match converted {
+        Ok(converted) if converted.is_none() => Ok(None),
+        Ok(converted) => Ok(Some(converted.cast_into::<PyUntypedArray>().map_err(PyErr::from)?)),
+        Err(error) if is_refusal(py, &error) => Err(Misfit::Got(error.value(py).to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_refusal(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyTypeError>(py)
+        || error.is_instance_of::<PyValueError>(py)
+        || error.is_instance_of::<PyOverflowError>(py)
+}
+
+struct Bits {
+    values: SharedBuffer,
+    len: usize,
+    validity: Validity,
+}
+
+impl Bits {
+    fn push(&mut self, arena: &mut Arena, value: bool, valid: bool) -> Fit {
+        if self.len / 8 >= self.values.len() {
+            self.values.push(arena, 0_u8)?;
+        }
+        self.values.set_bit(self.len, value)?;
+        self.len += 1;
+        Ok(self.validity.push(arena, valid)?)
+    }
+}
+
+impl Column for Bits {
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+        match boolean(value)? {
+            Some(value) => self.push(arena, value, true),
+            None => Err(got(value)),
+        }
+    }
+
+    fn append_null(&mut self, arena: &mut Arena) -> Fit {
+        self.push(arena, false, false)
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn finish(&self) -> ArrayDescriptor {
+        descriptor(self.len, &self.validity, &[&self.values])
+    }
+}
+
+/// Dates (int32 days) and timestamps (int64 µs).
+struct Times {
+    values: SharedBuffer,
+    validity: Validity,
+    days: bool,
+    zoned: bool,
+    convert: Py<PyAny>,
+}
+
+impl Column for Times {
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+        let py = value.py();
+        let unit = if self.days { "D" } else { "us" };
+        let number = match self.convert.bind(py).call1((value, unit, self.zoned)) {
+            Ok(number) if number.is_none() => return self.append_null(arena),
+            Ok(number) => number.extract::<i64>().map_err(|_| got(value))?,
+            Err(error) if is_refusal(py, &error) => return Err(got(value)),
+            Err(error) => return Err(error.into()),
+        };
+        if self.days {
+            self.values.push(arena, i32::try_from(number).map_err(|_| got(value))?)?;
+        } else {
+            self.values.push(arena, number)?;
+        }
+        Ok(self.validity.push(arena, true)?)
+    }
+
+    fn append_null(&mut self, arena: &mut Arena) -> Fit {
+        if self.days { self.values.push(arena, 0_i32)? } else { self.values.push(arena, 0_i64)? };
+        Ok(self.validity.push(arena, false)?)
+    }
+
+    fn len(&self) -> usize {
+        self.validity.len
+    }
+
+    fn finish(&self) -> ArrayDescriptor {
+        descriptor(self.len(), &self.validity, &[&self.values])
+    }
+}
+
+/// Strings and bytes.
+struct Texts {
+    offsets: SharedBuffer,
+    data: SharedBuffer,
+    validity: Validity,
+    text: bool,
+}
+
+impl Column for Texts {
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+        if self.text {
+            let text = value.cast::<PyString>().map_err(|_| got(value))?;
+            self.data.extend(arena, text.to_str().map_err(|_| got(value))?.as_bytes())?;
+        } else {
+            let bytes = value.cast::<PyBytes>().map_err(|_| got(value))?;
+            self.data.extend(arena, bytes.as_bytes())?;
+        }
+        self.offsets.push(arena, self.data.len() as i64)?;
+        Ok(self.validity.push(arena, true)?)
+    }
+
+    fn append_null(&mut self, arena: &mut Arena) -> Fit {
+        self.offsets.push(arena, self.data.len() as i64)?;
+        Ok(self.validity.push(arena, false)?)
+    }
+
+    fn len(&self) -> usize {
+        self.validity.len
+    }
+
+    fn finish(&self) -> ArrayDescriptor {
+        descriptor(self.len(), &self.validity, &[&self.offsets, &self.data])
+    }
+}
+
+struct Lists {
+    offsets: SharedBuffer,
+    child: Box<dyn Column>,
+    validity: Validity,
+}
+
+impl Lists {
+    fn append_items<'py>(
+        &mut self,
+        arena: &mut Arena,
+        items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    ) -> Fit {
+        for item in items {
+            append_or_null(self.child.as_mut(), arena, &item?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Column for Lists {
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+        if let Some(array) = as_array(value) {
+            let bulk = array.ndim() == 1 && self.child.extend(arena, array)?;
+            if array.ndim() == 0 {
+                return Err(got(value));
+            }
+            if !bulk {
+                self.append_items(arena, value.try_iter()?)?;
+            }
+        } else if let Ok(list) = value.cast::<PyList>() {
+            self.append_items(arena, list.iter().map(Ok))?;
+        } else if let Ok(tuple) = value.cast::<PyTuple>() {
+            self.append_items(arena, tuple.iter().map(Ok))?;
+        } else {
+            return Err(got(value));
+        }
+        self.offsets.push(arena, self.child.len() as i64)?;
+        Ok(self.validity.push(arena, true)?)
+    }
+
+    fn append_null(&mut self, arena: &mut Arena) -> Fit {
+        self.offsets.push(arena, self.child.len() as i64)?;
+        Ok(self.validity.push(arena, false)?)
+    }
+
+    fn len(&self) -> usize {
+        self.validity.len
+    }
+
+    fn finish(&self) -> ArrayDescriptor {
+        let mut array = descriptor(self.len(), &self.validity, &[&self.offsets]);
+        array.children.push(self.child.finish());
+        array
+    }
+}
+
+fn append_or_null(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+    if value.is_none() || is_masked(value)? {
+        return column.append_null(arena);
+    }
+    match as_array(value) {
+        // A 0-d array is its item.
+        Some(array) if array.ndim() == 0 => {
+            let item = value.get_item(PyTuple::empty(value.py()))?;
+            if as_array(&item).is_some() { column.append(arena, value) } else { append_or_null(column, arena, &item) }
+        }
+        _ => column.append(arena, value),
+    }
+}
+
+fn is_masked(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.is_exact_instance_of::<PyFloat>() || value.is_exact_instance_of::<PyInt>() {
+        return Ok(false);
+    }
+    Ok(value.get_type().name()? == "MaskedConstant")
+}
+
+/// The rows of a batch's result, one per group.
+pub struct Rows {
+    arena: Arena,
+    names: Vec<Py<PyString>>,
+    types: Vec<String>,
+    columns: Vec<Box<dyn Column>>,
+    len: usize,
+}
+
+impl Rows {
+    /// No rows yet, of the struct type `fields`.
+    pub fn new(py: Python<'_>, mut arena: Arena, fields: &DataType, rows: usize) -> Result<Rows> {
+        let fields = match fields {
+            DataType::Struct(fields) => fields.clone(),
+            _ => return Err(Failure::new(beringia_core::ErrorCode::Internal, "the result type is no struct")),
+        };
+        let columns =
+            fields.iter().map(|field| column(py, &mut arena, field.data_type(), rows)).collect::<Result<_>>()?;
+        Ok(Rows {
+            arena,
+            names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),
+            types: fields.iter().map(|field| type_name(field.data_type())).collect(),
+            columns,
+            len: 0,
+        })
+    }
+
+    /// Appends the row that the function returned.
+    pub fn append(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
+        let py = value.py();
+        let width = self.columns.len();
+        self.len += 1;
+        if value.is_none() {
+            return (0..width).try_for_each(|field| self.null(py, field));
+        }
+        if let Ok(tuple) = value.cast::<PyTuple>() {
+            if !value.is_exact_instance_of::<PyTuple>() && self.has_all_names(value, intern!(py, "_fields"))? {
+                return self.attributes(value);
+            }
+            return self.positions(tuple.len(), "a tuple", tuple.iter().map(Ok));
+        }
+        if let Ok(dict) = value.cast::<PyDict>() {
+            return self.mapping(dict);
+        }
+        if value.hasattr(intern!(py, "__dataclass_fields__"))? {
+            return self.attributes(value);
+        }
+        if self.is_structured_scalar(value)? {
+            return self.structured(value);
+        }
+        if width == 1 {
+            return self.field(0, value);
+        }
+        if let Some(array) = as_array(value) {
+            if array.ndim() != 1 {
+                return Err(self.wrong_form(value));
+            }
+            return self.positions(array.len(), "an array", value.try_iter()?);
+        }
+        if let Ok(list) = value.cast::<PyList>() {
+            return self.positions(list.len(), "a list", list.iter().map(Ok));
+        }
+        Err(self.wrong_form(value))
+    }
+
+    fn null(&mut self, py: Python<'_>, field: usize) -> Result<()> {
+        let fit = self.columns[field].append_null(&mut self.arena);
+        fit.map_err(|misfit| self.misfit(py, field, misfit))
+    }
+
+    #[inline]
+    fn field(&mut self, field: usize, value: &Bound<'_, PyAny>) -> Result<()> {
+        let fit = append_or_null(self.columns[field].as_mut(), &mut self.arena, value);
+        fit.map_err(|misfit| self.misfit(value.py(), field, misfit))
+    }
+
+    fn positions<'py>(
+        &mut self,
+        len: usize,
+        form: &str,
+        values: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    ) -> Result<()> {
+        if len != self.columns.len() {
+            return Err(Failure::mismatch(format!("expected {}, got {form} of {len}", self.expected())));
+        }
+        for (field, value) in values.enumerate() {
+            self.field(field, &value?)?;
+        }
+        Ok(())
+    }
+
+    fn mapping(&mut self, dict: &Bound<'_, PyDict>) -> Result<()> {
+        let py = dict.py();
+        for field in 0..self.columns.len() {
+            let name = self.names[field].bind(py).clone();
+            match dict.get_item(&name)? {
+                Some(value) => self.field(field, &value)?,
+                None => {
+                    return Err(Failure::mismatch(format!(
+                        "expected {}, got a dict without '{name}'",
+                        self.expected()
+                    )));
+                }
+            }
+        }
+        if dict.len() != self.columns.len() {
+            let names: Vec<_> = self.names.iter().map(|name| name.bind(py)).collect();
+            for key in dict.keys() {
+                if !names.iter().any(|name| key.eq(name).unwrap_or(false)) {
+                    return Err(Failure::mismatch(format!(
+                        "expected {}, got a dict with unknown key {}",
+                        self.expected(),
+                        key.repr()?
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
+        for field in 0..self.columns.len() {
+            let name = self.names[field].bind(value.py()).clone();
+            let Ok(attribute) = value.getattr(&name) else {
+                return Err(Failure::mismatch(format!(
+                    "expected {}, got {} without field '{name}'",
+                    self.expected(),
+                    show(value)
+                )));
+            };
+            self.field(field, &attribute)?;
+        }
+        Ok(())
+    }
+
+    fn structured(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
+        let names = value.getattr("dtype")?.getattr("names")?.extract::<Vec<String>>()?;
+        for field in 0..self.columns.len() {
+            let name = self.names[field].bind(value.py()).clone();
+            if !names.iter().any(|known| name == known.as_str()) {
+                return Err(Failure::mismatch(format!(
+                    "expected {}, got a structured scalar with fields {}",
+                    self.expected(),
+                    names.join(", ")
+                )));
+            }
+            self.field(field, &value.get_item(name)?)?;
+        }
+        Ok(())
+    }
+
+    fn is_structured_scalar(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if value.is_exact_instance_of::<PyFloat>() || as_array(value).is_some() {
+            return Ok(false);
+        }
+        Ok(value.get_type().name()? == "void" && value.hasattr("dtype")? && {
+            !value.getattr("dtype")?.getattr("names")?.is_none()
+        })
+    }
+
+    fn has_all_names(&self, value: &Bound<'_, PyAny>, attribute: &Bound<'_, PyString>) -> PyResult<bool> {
+        if !value.hasattr(attribute)? {
+            return Ok(false);
+        }
+        let known = value.getattr(attribute)?.extract::<Vec<String>>()?;
+        Ok(self.names.iter().all(|name| known.iter().any(|known| name.bind(value.py()) == known.as_str())))
+    }
+
+    fn expected(&self) -> String {
+        let fields: Vec<String> =
+            self.names.iter().zip(&self.types).map(|(name, kind)| format!("{name} {kind}")).collect();
+        let s = if fields.len() == 1 { "" } else { "s" };
+        format!("{} field{s} ({})", fields.len(), fields.join(", "))
+    }
+
+    fn wrong_form(&self, value: &Bound<'_, PyAny>) -> Failure {
+        Failure::mismatch(format!("expected {}, got {}", self.expected(), show(value)))
+    }
+
+    fn misfit(&self, py: Python<'_>, field: usize, misfit: Misfit) -> Failure {
+        match misfit {
+            Misfit::Other(failure) => failure,
+            Misfit::Got(got) => Failure::mismatch(format!(
+                "field '{}': expected {}, got {got}",
+                self.names[field].bind(py),
+                self.types[field]
+            )),
+        }
+    }
+
+    /// The rows as an Arrow struct, and the arena that they lie in.
+    pub fn finish(self) -> (ArrayDescriptor, Arena) {
+        let children = self.columns.iter().map(|column| column.finish()).collect();
+        let array = ArrayDescriptor { len: self.len as u64, children, ..ArrayDescriptor::default() };
+        (array, self.arena)
+    }
+}

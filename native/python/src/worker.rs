@@ -1,0 +1,302 @@
+//! The worker's loop: receives batches, maps their groups through functions, sends results back.
+
+use std::collections::HashMap;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::Arc;
+
+use arrow_data::ArrayData;
+use arrow_schema::DataType;
+use beringia_core::channel::{Channel, Received};
+use beringia_core::placement::{self, Trust};
+use beringia_core::protocol::{
+    ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION,
+};
+use beringia_core::segment::{
+    Access, Arena, Cache, Control, Incoming, Lease, Outgoing, SegmentId,
+};
+use beringia_core::{Error, ErrorCode};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Signal, getpid, kill_process_group};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::argument::{Elements, Showing, elements};
+use crate::array::Views;
+use crate::call::{Function, flush};
+use crate::failure::{Failure, Result};
+use crate::result::Rows;
+
+/// Serves the parent at the other end of descriptor `fd` until it says to end, or is gone.
+#[pyfunction]
+pub fn run_worker(py: Python<'_>, fd: i32) -> PyResult<()> {
+    if fd < 0 {
+        return Err(PyValueError::new_err("a negative file descriptor"));
+    }
+    // SAFETY: the caller hands over the descriptor, which nobody else uses or closes.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(fd) };
+    let fail = |error: Error| PyRuntimeError::new_err(error.to_string());
+    watch(&descriptor)?;
+    let channel = Channel::from_descriptor(descriptor);
+    match Worker::greet(py, channel).map_err(fail)? {
+        Some(mut worker) => worker.serve(py).map_err(fail),
+        None => Ok(()),
+    }
+}
+
+/// Ends this process group when the parent is gone, also while a function runs.
+fn watch(descriptor: &OwnedFd) -> PyResult<()> {
+    let descriptor = descriptor.try_clone()?;
+    let wait = move || {
+        loop {
+            // No events asked for: only the hang-up is reported.
+            let mut polled = [PollFd::new(&descriptor, PollFlags::empty())];
+            if poll(&mut polled, None).is_ok() && polled[0].revents().contains(PollFlags::HUP) {
+                let _ = kill_process_group(getpid(), Signal::KILL);
+            }
+        }
+    };
+    std::thread::Builder::new().name("beringia-watch".to_owned()).spawn(wait)?;
+    Ok(())
+}
+
+fn nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+struct Registered {
+    definition: Box<Definition>,
+    function: Option<Function>,
+    result_bytes: usize,
+}
+
+struct Worker {
+    channel: Channel,
+    control: Control,
+    cache: Arc<Cache>,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// Segments with results that the parent still reads.
+    lent: HashMap<SegmentId, Arc<Lease>>,
+    registered: HashMap<DefinitionId, Registered>,
+}
+
+struct Done {
+    result: ArrayDescriptor,
+    leases: Vec<Arc<Lease>>,
+    stats: BatchStats,
+}
+
+type Outcome = std::result::Result<Done, (Option<u64>, Failure)>;
+
+impl Worker {
+    fn greet(py: Python<'_>, channel: Channel) -> beringia_core::Result<Option<Worker>> {
+        let Received::Message(ToWorker::Start { version, control, idle_limit, backend }, descriptors) =
+            py.detach(|| channel.receive::<ToWorker>(None))?
+        else {
+            return Ok(None);
+        };
+        let python = py.import("platform").and_then(|m| m.call_method0("python_version")?.extract::<String>());
+        let numpy = py.import("numpy").and_then(|m| m.getattr("__version__")?.extract::<String>());
+        let hello = FromWorker::Hello {
+            version: VERSION,
+            python: python.map_err(Error::internal)?,
+            numpy: numpy.map_err(Error::internal)?,
+        };
+        channel.send(&hello, &[])?;
+        if version != VERSION {
+            return Ok(None);
+        }
+        let segment = control.attach(&mut descriptors.into_iter(), Access::Shared)?;
+        let idle_limit = usize::try_from(idle_limit).unwrap_or(usize::MAX);
+        Ok(Some(Worker {
+            channel,
+            control: Control::attach(segment)?,
+            cache: Cache::new(backend, idle_limit),
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
+            lent: HashMap::new(),
+            registered: HashMap::new(),
+        }))
+    }
+
+    fn serve(&mut self, py: Python<'_>) -> beringia_core::Result<()> {
+        loop {
+            let received = py.detach(|| self.channel.receive::<ToWorker>(None))?;
+            let (message, descriptors) = match received {
+                Received::Message(message, descriptors) => (message, descriptors),
+                Received::Timeout => continue,
+                Received::Closed => return Ok(()),
+            };
+            match message {
+                ToWorker::Start { .. } => return Err(Error::protocol("a second start")),
+                ToWorker::Shutdown => return Ok(()),
+                ToWorker::Register(id, definition) => {
+                    self.registered.insert(id, Registered { definition, function: None, result_bytes: 0 });
+                }
+                ToWorker::Unregister(id) => {
+                    self.registered.remove(&id);
+                }
+                ToWorker::Run { definition, ticket, segments, batch, recycle } => {
+                    for id in recycle {
+                        self.lent.remove(&id);
+                    }
+                    self.incoming.follow(&segments, &mut descriptors.into_iter())?;
+                    self.answer(py, definition, ticket, &batch)?;
+                }
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        py: Python<'_>,
+        id: DefinitionId,
+        ticket: u64,
+        batch: &ArrayDescriptor,
+    ) -> beringia_core::Result<()> {
+        let started = nanos();
+        let mut names = Vec::new();
+        placement::segments(batch, &mut |id| {
+            if !names.contains(&id) {
+                names.push(id);
+            }
+        });
+        let segments = names.iter().map(|id| self.incoming.get(*id).cloned()).collect::<beringia_core::Result<_>>()?;
+        let views = Bound::new(py, Views::new(segments)).map_err(Error::internal)?.into_any();
+        let outcome = self.run(py, id, ticket, batch, &views);
+        self.control.leave();
+        flush(py);
+        // Ours is the last reference, unless the function or its result kept a view: then nobody may write to
+        // these segments any more. They stay mapped for as long as the view lives.
+        // SAFETY: `views` is a live object and the GIL is held.
+        let references = unsafe { pyo3::ffi::Py_REFCNT(views.as_ptr()) };
+        let retained = if references > 1 { names } else { Vec::new() };
+        drop(views);
+        for id in &retained {
+            self.incoming.remove(*id);
+        }
+        match outcome {
+            Ok(Done { result, leases, mut stats }) => {
+                let (segments, fresh) = self.outgoing.announce(leases.iter().map(|lease| lease.segment()));
+                let descriptors: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
+                for lease in leases {
+                    self.lent.insert(lease.segment().id(), lease);
+                }
+                stats.worker_nanos = nanos() - started;
+                let done = FromWorker::Done { ticket, segments, result, retained, stats };
+                self.channel.send(&done, &descriptors)
+            }
+            Err((group, Failure { code, summary, traceback })) => {
+                let failed = FromWorker::Failed { ticket, group, code, summary, traceback, retained };
+                self.channel.send(&failed, &[])
+            }
+        }
+    }
+
+    fn run(
+        &mut self,
+        py: Python<'_>,
+        id: DefinitionId,
+        ticket: u64,
+        batch: &ArrayDescriptor,
+        views: &Bound<'_, PyAny>,
+    ) -> Outcome {
+        let nowhere = |failure: Failure| (None, failure);
+        let Some(registered) = self.registered.get_mut(&id) else {
+            return Err(nowhere(Failure::new(ErrorCode::Protocol, format!("{id:?} was never registered"))));
+        };
+        let definition = &registered.definition;
+        let function = match &registered.function {
+            Some(function) => function,
+            None => registered.function.insert(Function::load(py, definition).map_err(nowhere)?),
+        };
+        let incoming = &self.incoming;
+        let find = |id: SegmentId| incoming.get(id).cloned();
+        let batch = placement::resolve(batch, &definition.input, Trust::Trusted, &find)
+            .map_err(|error| nowhere(error.into()))?;
+        let arguments = arguments(py, definition, &batch, views).map_err(nowhere)?;
+        let groups = batch.len();
+        let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
+        let mut rows = Rows::new(py, arena, &definition.fields, groups).map_err(nowhere)?;
+        let mut function_nanos = 0;
+        let mut values = Vec::with_capacity(arguments.len());
+        for group in 0..groups {
+            let here = |failure: Failure| (Some(group as u64), failure);
+            if self.control.is_cancelled(ticket) {
+                return Err(nowhere(Failure::new(ErrorCode::Cancelled, "the batch was cancelled")));
+            }
+            for (showing, elements) in &arguments {
+                values.push(elements.item(showing, group).map_err(here)?);
+            }
+            let before = nanos();
+            self.control.enter(ticket, group as u64, before);
+            let result = function.call(py, &values);
+            function_nanos += nanos() - before;
+            values.clear();
+            let result = result
+                .map_err(|error| here(Failure::raised(py, &format!("'{}' raised", definition.name), &error)))?;
+            rows.append(&result).map_err(|failure| here(name_function(failure, &definition.name)))?;
+        }
+        let (result, arena) = rows.finish();
+        let result_bytes = placement::bytes(&result);
+        registered.result_bytes = usize::try_from(result_bytes).unwrap_or(0);
+        let shown: u64 = arguments.iter().map(|(showing, _)| showing.copied.get()).sum();
+        let stats = BatchStats {
+            worker_nanos: 0,
+            function_nanos,
+            copied: shown + result_bytes,
+            moved: arena.moved(),
+            result_bytes,
+        };
+        Ok(Done { result, leases: arena.into_leases(), stats })
+    }
+}
+
+/// A misfit is the function's: its name begins the sentence.
+fn name_function(failure: Failure, name: &str) -> Failure {
+    match failure.code {
+        ErrorCode::ResultMismatch => Failure { summary: format!("'{name}' returned what does not fit: {}", failure.summary), ..failure },
+        _ => failure,
+    }
+}
+
+type Arguments<'py> = Vec<(Showing<'py>, Box<dyn Elements>)>;
+
+fn arguments<'py>(
+    py: Python<'py>,
+    definition: &Definition,
+    batch: &ArrayData,
+    views: &Bound<'py, PyAny>,
+) -> Result<Arguments<'py>> {
+    let masked_arrays = py.import("numpy.ma")?;
+    let DataType::Struct(fields) = batch.data_type() else {
+        return Err(Failure::new(ErrorCode::Protocol, "a batch that is no struct"));
+    };
+    definition
+        .arguments
+        .iter()
+        .map(|argument| {
+            let (Some(field), Some(column)) =
+                (fields.get(argument.column), batch.child_data().get(argument.column))
+            else {
+                return Err(Failure::new(ErrorCode::Protocol, format!("no column {}", argument.column)));
+            };
+            let type_name = if argument.type_name.is_empty() {
+                crate::argument::type_name(field.data_type())
+            } else {
+                argument.type_name.clone()
+            };
+            let showing = Showing {
+                base: views.clone(),
+                name: argument.name.clone(),
+                type_name,
+                missing: (argument.column >= definition.keys).then_some(argument.missing),
+                masked_arrays: masked_arrays.clone(),
+                copied: std::cell::Cell::new(0),
+            };
+            Ok((showing, elements(py, column)?))
+        })
+        .collect()
+}
