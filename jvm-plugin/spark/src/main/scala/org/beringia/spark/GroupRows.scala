@@ -6,13 +6,16 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.codegen.GenerateOrdering
 import org.apache.spark.sql.types.StringType
+import org.apache.spark.unsafe.Platform
 import org.beringia.spark.columns.InputColumn
 
 final class GroupRows(rows: Iterator[InternalRow], keys: Seq[InputColumn], grouped: Boolean, schema: Seq[Attribute]) {
   private[this] val ordering =
     if (keys.isEmpty) null
     else GenerateOrdering.generate(keys.map(key => SortOrder(schema(key.ordinal), Ascending)), schema)
+  // Of its own memory, which copyFrom makes larger when it has to.
   private[this] val first = new UnsafeRow(schema.length)
+  first.pointTo(Array.emptyByteArray, Platform.BYTE_ARRAY_OFFSET.toLong, 0)
   private[this] lazy val toUnsafe = UnsafeProjection.create(schema, schema)
 
   // Valid until the child is pulled again, which only next() and sameGroup() do.

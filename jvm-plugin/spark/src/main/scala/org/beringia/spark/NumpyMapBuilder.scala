@@ -91,14 +91,18 @@ final class NumpyMapBuilder(
   /** The expressions over the data, analysed; refuses those that would change its rows. */
   private def project(expressions: Seq[NamedExpression]): Project = {
     val input = SparkInternals.plan(data)
-    SparkInternals.analyzed(SparkInternals.frame(session, Project(expressions, input))) match {
+    val wanted = Project(expressions, input)
+    SparkInternals.resolved(session, wanted) match {
+      case _: Aggregate =>
+        throw refusal("an aggregate cannot be passed to numpy_map, which gets the rows of a group themselves")
+      case _ => ()
+    }
+    SparkInternals.analyzed(SparkInternals.frame(session, wanted)) match {
       case project: Project if project.projectList.length != expressions.length =>
         throw refusal("an expression of numpy_map stands for several columns: name each")
       case project: Project if generators(project) > generators(input) =>
         throw refusal("explode and its kin make several rows of one: call them on the DataFrame, before numpy_map")
       case project: Project => project
-      case _: Aggregate =>
-        throw refusal("an aggregate cannot be passed to numpy_map, which gets the rows of a group themselves")
       case other => throw refusal(s"numpy_map cannot take these expressions: ${other.nodeName} is in their plan")
     }
   }

@@ -1,0 +1,60 @@
+// numpy_map as the Python front calls it, for tests: the function is a module's, its arguments are columns.
+package org.beringia.spark
+
+import java.util.{List => JavaList}
+
+import scala.collection.JavaConverters._
+
+import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset}
+import org.apache.spark.sql.types.{DataType, StructType}
+
+object Front {
+  private val mapper = new ObjectMapper
+
+  /** @param paths where the worker looks for modules */
+  def spec(function: String, parameters: Seq[String], paths: Seq[String] = Nil): String = {
+    val spec: ObjectNode = mapper.createObjectNode()
+    spec
+      .put("name", function.split(':').last)
+      .put("function", function)
+      .put("interpreter", System.getProperty("beringia.python", "python3"))
+      .put("pythonVersion", System.getProperty("beringia.python.version", "3.11"))
+    val arguments = spec.putArray("arguments")
+    parameters.foreach(name => arguments.addObject().put("name", name).put("keyword", false).put("missing", "nan"))
+    val list = spec.putArray("paths")
+    (paths ++ Option(System.getProperty("beringia.python.path"))).foreach(list.add)
+    mapper.writeValueAsString(spec)
+  }
+
+  def fields(ddl: String): DataType = StructType.fromDDL(ddl)
+
+  def grouped(
+      data: RelationalGroupedDataset,
+      function: String,
+      returns: DataType,
+      args: Seq[(String, Column)],
+      orderBy: Seq[Column] = Nil,
+      paths: Seq[String] = Nil): DataFrame = PythonFront.grouped(
+    data,
+    Array.emptyByteArray,
+    spec(function, args.map(_._1), paths),
+    columns(args.map(_._2)),
+    columns(orderBy),
+    returns.json)
+
+  def rows(
+      data: DataFrame,
+      function: String,
+      returns: DataType,
+      args: Seq[(String, Column)],
+      paths: Seq[String] = Nil): DataFrame = PythonFront.rows(
+    data,
+    Array.emptyByteArray,
+    spec(function, args.map(_._1), paths),
+    columns(args.map(_._2)),
+    returns.json)
+
+  private def columns(list: Seq[Column]): JavaList[Column] = list.asJava
+}
