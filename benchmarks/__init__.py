@@ -1,0 +1,1 @@
+"""Measurements on a real Spark, and the report of them: ``make bench``."""

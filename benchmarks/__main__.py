@@ -1,0 +1,24 @@
+"""Run every benchmark, print the table, write docs/benchmarks/. Fails if a target is missed."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import against_pandas, overhead, report, workload
+
+
+def main() -> None:
+    """Measure, print, write."""
+    spark = workload.session()
+    cost = overhead.measure(spark)
+    comparison = against_pandas.measure(spark)
+    spark.stop()
+    print(report.table(cost, comparison))
+    report.write(cost, comparison)
+    print(f"\nwritten: {report.DIRECTORY}")
+    if cost.ratio > overhead.TARGET or comparison.ratio < against_pandas.TARGET:
+        sys.exit("a target was missed")
+
+
+if __name__ == "__main__":
+    main()

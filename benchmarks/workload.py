@@ -1,0 +1,77 @@
+"""What is measured: many small groups of two columns, a slope for each; and the session that runs it."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import beringia.spark
+
+CORES = 2
+ROWS = 20
+"""Rows of a group."""
+
+
+def slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the least-squares slope of `y` on `x`, both of shape ``(n,)``."""
+    dx = x - x.mean()
+    return float(dx @ y / (dx @ dx))
+
+
+def session() -> SparkSession:
+    """Start ``local[2]`` with the plugin. Adaptive execution is off, for one and the same plan in every run."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # for applyInPandas: Spark would take any python3
+    spark = (
+        SparkSession.builder.master(f"local[{CORES}]")
+        .appName("beringia benchmarks")
+        .config("spark.driver.memory", "2g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.adaptive.enabled", "false")
+        .config("spark.sql.shuffle.partitions", str(CORES))
+        .config(map=beringia.spark.conf())
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def data(spark: SparkSession, groups: int) -> DataFrame:
+    """Make `groups` groups of :data:`ROWS` rows, shuffled over the partitions and cached: g, x, y."""
+    df = spark.range(0, groups * ROWS, 1, CORES).select(
+        (F.col("id") % groups).alias("g"), F.rand(1).alias("x"), F.rand(2).alias("y")
+    )
+    df = df.cache()
+    df.count()
+    return df
+
+
+def into_nothing(df: DataFrame) -> None:
+    """Compute every row of `df` and drop it: Spark's sink for benchmarks."""
+    df.write.format("noop").mode("overwrite").save()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long one run of `work` takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def medians(works: dict[str, Callable[[], object]], *, warmups: int, runs: int) -> dict[str, float]:
+    """Run the works in turn, so that whatever disturbs the machine disturbs all; return the median of each."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for run in range(warmups + runs):
+        for name, work in works.items():
+            once = seconds(work)
+            if run >= warmups:
+                taken[name].append(once)
+    return {name: statistics.median(times) for name, times in taken.items()}
