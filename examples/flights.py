@@ -134,17 +134,19 @@ def draw(flights: pd.DataFrame, routes: pd.DataFrame) -> None:
     left.legend(frameon=False, loc="upper left")
 
     fitted = routes[(routes.flights >= 100) & routes.carrier.isin(names)]
-    medians = fitted.groupby("carrier").apply(
-        lambda g: g.intercept.repeat(g.flights).median(), include_groups=False
-    ).sort_values(ascending=False)  # fmt: skip
+    medians = {
+        str(carrier): float(np.median(np.repeat(group.intercept.to_numpy(), group.flights.to_numpy())))
+        for carrier, group in fitted.groupby("carrier")
+    }
+    carriers = sorted(medians, key=medians.__getitem__, reverse=True)
     rng = np.random.default_rng(0)
-    for row, (carrier, median) in enumerate(medians.items()):
-        group = fitted[fitted.carrier == carrier]
+    for row, carrier in enumerate(carriers):
+        group, median = fitted[fitted.carrier == carrier], medians[carrier]
         jitter = row + rng.uniform(-0.25, 0.25, len(group))
         right.scatter(group.intercept, jitter, s=group.flights / 14, color=band, alpha=0.45, lw=0.5, edgecolors="white")
         right.plot([median, median], [row - 0.38, row + 0.38], color=accent, lw=2.5)
     right.axvline(0, color=grey, lw=1, ls=(0, (4, 3)))
-    right.set_yticks(range(len(medians)), [names[str(carrier)] for carrier in medians.index])
+    right.set_yticks(range(len(carriers)), [names[carrier] for carrier in carriers])
     right.set_xlabel("minutes late at arrival after leaving on time (negative: early)")
     right.set_title(
         f"{len(fitted)} routes of New York's airports, each a robust regression\n"

@@ -28,7 +28,7 @@ PREFIX = "spark.beringia."
 _LISTS = ("spark.jars", "spark.plugins")  # settings to which ours are added, never a replacement
 
 
-def conf(**settings: Any) -> dict[str, str]:
+def conf(**settings: Any) -> dict[str, Any]:
     """Return the Spark settings that turn Beringia on.
 
     Give them to the builder before the session exists::
@@ -53,7 +53,7 @@ def conf(**settings: Any) -> dict[str, str]:
     ConfigError
         If a session without the plugin is running (see :func:`attach`), or the package carries no jar.
     """
-    given = {_full_name(name): _text(value) for name, value in settings.items()}
+    given: dict[str, Any] = {_full_name(name): _text(value) for name, value in settings.items()}
     jvm = _running_jvm()
     if SparkContext._active_spark_context is not None:
         _check_active(SparkContext._active_spark_context)
