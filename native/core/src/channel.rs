@@ -100,8 +100,7 @@ impl Channel {
             return Err(Error::internal("the descriptors of a message do not fit"));
         }
         loop {
-            let sent =
-                sendmsg(&self.socket, &[IoSlice::new(body)], &mut ancillary, SendFlags::NOSIGNAL);
+            let sent = sendmsg(&self.socket, &[IoSlice::new(body)], &mut ancillary, SendFlags::NOSIGNAL);
             match sent {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}

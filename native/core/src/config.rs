@@ -127,7 +127,8 @@ impl Config {
             max_group_bytes: bytes("maxGroupBytes")?,
             backend: read("segment.backend", values["segment.backend"], backend)?,
             idle_bytes: bytes("segment.idleBytes")?,
-            max_workers: Some(read("worker.max", values["worker.max"], |v| v.parse().ok())?).filter(|n| *n > 0),
+            max_workers: Some(read("worker.max", values["worker.max"], |v| v.parse().ok())?)
+                .filter(|n| *n > 0),
             start_timeout: time("worker.startTimeout")?,
             lease_timeout: time("worker.leaseTimeout")?,
             idle_timeout: time("worker.idleTimeout")?,

@@ -13,13 +13,13 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::group_key;
 use crate::placement::{self, Trust};
 use crate::pool::WorkerLease;
 use crate::protocol::{Argument, ArrayDescriptor, BatchStats, Definition, DefinitionId, Rows};
 use crate::runtime::Runtime;
 use crate::segment::{Arena, Lease, SegmentId};
 use crate::worker::{Interpreter, Reply};
-use crate::group_key;
 
 /// What a front says about a job, in JSON.
 #[derive(Clone, Debug, Deserialize)]
@@ -142,11 +142,8 @@ impl Job {
             return Err(refuse(format!("argument '{}' shows column {}", argument.name, argument.column)));
         }
         let fields = DataType::Struct(results.iter().skip(spec.keys).cloned().collect());
-        let interpreter = Interpreter {
-            program: spec.interpreter,
-            version: spec.python_version,
-            threads: spec.task.cpus,
-        };
+        let interpreter =
+            Interpreter { program: spec.interpreter, version: spec.python_version, threads: spec.task.cpus };
         let definition = Definition {
             name: spec.name,
             function: spec.function,
@@ -303,7 +300,10 @@ impl Job {
             Some(Reply::Done { result, loans, retained, stats }) => {
                 retire(batch, &retained);
                 let find = |id: SegmentId| {
-                    loans.get(&id).cloned().ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
+                    loans
+                        .get(&id)
+                        .cloned()
+                        .ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
                 };
                 let fields = placement::resolve(&result, &self.reply_type(), Trust::Untrusted, &find)?;
                 let output = self.assemble(batch, fields, stats)?;
@@ -350,7 +350,8 @@ impl Job {
         let names = struct_fields(&self.definition.fields);
         columns.extend(names.iter().zip(children).map(|(field, child)| (field.as_ref().clone(), child)));
         let (types, data): (Vec<Field>, Vec<ArrayData>) = columns.into_iter().unzip();
-        let array = ArrayData::builder(DataType::Struct(Fields::from(types))).len(rows).child_data(data).build()?;
+        let array =
+            ArrayData::builder(DataType::Struct(Fields::from(types))).len(rows).child_data(data).build()?;
         let stats = Stats {
             groups: groups as u64,
             rows: rows as u64,
@@ -383,7 +384,9 @@ impl Job {
     fn describe_group(&self, batch: &Batch, row: u64) -> String {
         let row = usize::try_from(row).unwrap_or(usize::MAX);
         match self.keys(batch) {
-            Ok(keys) => group_key::describe(keys.iter().map(|(field, key)| (field.name().as_str(), key.clone())), row),
+            Ok(keys) => {
+                group_key::describe(keys.iter().map(|(field, key)| (field.name().as_str(), key.clone())), row)
+            }
             Err(error) => format!("row {row} of its batch ({error})"),
         }
     }
@@ -413,9 +416,14 @@ impl Job {
         for (ticket, batch) in &state.running {
             let remaining = deadline.saturating_duration_since(Instant::now());
             match worker.reply(*ticket, remaining) {
-                Ok(Some(Reply::Done { retained, .. } | Reply::Failed { retained, .. })) => retire(batch, &retained),
+                Ok(Some(Reply::Done { retained, .. } | Reply::Failed { retained, .. })) => {
+                    retire(batch, &retained)
+                }
                 Ok(None) => {
-                    tracing::warn!(worker = worker.describe(), "a worker did not finish a cancelled call and is killed");
+                    tracing::warn!(
+                        worker = worker.describe(),
+                        "a worker did not finish a cancelled call and is killed"
+                    );
                     worker.kill();
                     return;
                 }

@@ -22,8 +22,15 @@ pub fn place(array: &ArrayData, owned: &[Arc<Lease>], arena: &mut Arena) -> Resu
         let (address, len) = (buffer.as_ptr() as usize, buffer.len());
         for lease in owned {
             if let Some(offset) = lease.segment().offset_of(address, len) {
-                return Ok(BufferRef { segment: lease.segment().id(), offset: offset as u64, len: len as u64 });
+                return Ok(BufferRef {
+                    segment: lease.segment().id(),
+                    offset: offset as u64,
+                    len: len as u64,
+                });
             }
+        }
+        if let (0, Some(lease)) = (len, owned.first()) {
+            return Ok(BufferRef { segment: lease.segment().id(), offset: 0, len: 0 });
         }
         let mut copy = arena.buffer(len)?;
         copy.extend(arena, buffer)?;
@@ -39,9 +46,7 @@ fn describe(
     locate: &mut impl FnMut(&Buffer) -> Result<BufferRef>,
 ) -> Result<ArrayDescriptor> {
     let validity = match array.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => {
-            Some((locate(nulls.buffer())?, nulls.offset() as u64))
-        }
+        Some(nulls) if nulls.null_count() > 0 => Some((locate(nulls.buffer())?, nulls.offset() as u64)),
         _ => None,
     };
     Ok(ArrayDescriptor {
@@ -98,7 +103,10 @@ where
         Some((reference, bit)) => {
             let (bits, bit) = (load(true, reference)?, size(*bit)?);
             if bit.checked_add(len).is_none_or(|end| end > bits.len().saturating_mul(8)) {
-                return Err(Error::protocol(format!("a validity bitmap of {} bytes for {len} values", bits.len())));
+                return Err(Error::protocol(format!(
+                    "a validity bitmap of {} bytes for {len} values",
+                    bits.len()
+                )));
             }
             Some(NullBuffer::new(BooleanBuffer::new(bits, bit, len)))
         }
@@ -164,8 +172,8 @@ fn size(value: u64) -> Result<usize> {
 /// Whether the first buffer holds what points elsewhere (offsets, indices, views) and so must be checked.
 fn has_checked_buffer(data_type: &DataType) -> bool {
     use DataType::{
-        Binary, BinaryView, Dictionary, LargeBinary, LargeList, LargeListView, LargeUtf8, List, ListView, Map,
-        Union, Utf8, Utf8View,
+        Binary, BinaryView, Dictionary, LargeBinary, LargeList, LargeListView, LargeUtf8, List, ListView,
+        Map, Union, Utf8, Utf8View,
     };
     matches!(
         data_type,

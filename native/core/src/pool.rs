@@ -67,7 +67,11 @@ impl Pool {
                 return Ok(Some(lease));
             }
             if let Some(worker) = self.acquire(&mut state, interpreter)? {
-                let lease = Arc::new(WorkerLease { worker, interpreter: interpreter.clone(), pool: Arc::downgrade(self) });
+                let lease = Arc::new(WorkerLease {
+                    worker,
+                    interpreter: interpreter.clone(),
+                    pool: Arc::downgrade(self),
+                });
                 state.tasks.retain(|_, lease| lease.strong_count() > 0);
                 state.tasks.insert(key, Arc::downgrade(&lease));
                 return Ok(Some(lease));
@@ -87,7 +91,10 @@ impl Pool {
                 return Ok(Some(idle.worker));
             }
             state.count -= 1;
-            tracing::warn!(worker = idle.worker.describe(), "an idle worker ended; another one takes its place");
+            tracing::warn!(
+                worker = idle.worker.describe(),
+                "an idle worker ended; another one takes its place"
+            );
             sweep();
         }
         if self.config.max_workers.is_some_and(|max| state.count >= max) {
@@ -151,7 +158,8 @@ impl Pool {
     pub fn shutdown(&self) {
         let mut state = self.state();
         state.closed = true;
-        let idle: Vec<Arc<Worker>> = state.idle.drain().flat_map(|(_, idle)| idle).map(|i| i.worker).collect();
+        let idle: Vec<Arc<Worker>> =
+            state.idle.drain().flat_map(|(_, idle)| idle).map(|i| i.worker).collect();
         state.count -= idle.len();
         drop(state);
         self.returned.notify_all();

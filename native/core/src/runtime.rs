@@ -29,8 +29,9 @@ impl Runtime {
     /// # Errors
     /// [`ErrorCode::Config`] when a name is unknown or a value cannot be read.
     pub fn from_json(settings: &str) -> Result<Arc<Runtime>> {
-        let settings: BTreeMap<String, String> = serde_json::from_str(settings)
-            .map_err(|error| Error::new(ErrorCode::Config, format!("settings are not a JSON object: {error}")))?;
+        let settings: BTreeMap<String, String> = serde_json::from_str(settings).map_err(|error| {
+            Error::new(ErrorCode::Config, format!("settings are not a JSON object: {error}"))
+        })?;
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
         Ok(Runtime::new(config))
     }

@@ -49,7 +49,10 @@ impl<'py> Showing<'py> {
             "NumPy has no missing value for this type: cast the column to double to get NaN, or pass \
              missing='mask' for masked arrays, or fill or drop the missing values first"
         };
-        Failure::new(ErrorCode::MissingValue, format!("argument '{name}' ({type_name}) has a missing value; {advice}"))
+        Failure::new(
+            ErrorCode::MissingValue,
+            format!("argument '{name}' ({type_name}) has a missing value; {advice}"),
+        )
     }
 
     /// Wraps `data` in a masked array; `mask` says of each value whether it is missing.
@@ -186,14 +189,13 @@ fn admit(showing: &Showing<'_>, kind: Kind) -> Result<()> {
 }
 
 /// One missing scalar.
-fn missing_item<'py>(
-    showing: &Showing<'py>,
-    kind: Option<(Kind, &Dtype)>,
-) -> Result<Bound<'py, PyAny>> {
+fn missing_item<'py>(showing: &Showing<'py>, kind: Option<(Kind, &Dtype)>) -> Result<Bound<'py, PyAny>> {
     let py = showing.py();
     match (showing.missing, kind) {
         (None, _) => Ok(py.None().into_bound(py)),
-        (Some(Missing::Error), _) | (Some(Missing::Nan), Some((Kind::Integer, _))) => Err(showing.missing_value()),
+        (Some(Missing::Error), _) | (Some(Missing::Nan), Some((Kind::Integer, _))) => {
+            Err(showing.missing_value())
+        }
         (Some(Missing::Mask), _) => Ok(showing.masked_arrays.getattr("masked")?),
         (Some(Missing::Nan), None) => Ok(py.None().into_bound(py)),
         // SAFETY: the bytes are one item of the type.
@@ -247,7 +249,11 @@ impl Fixed {
                 })?
             }
         };
-        if showing.missing == Some(Missing::Mask) { showing.masked(values, nulls.as_ref()) } else { Ok(values) }
+        if showing.missing == Some(Missing::Mask) {
+            showing.masked(values, nulls.as_ref())
+        } else {
+            Ok(values)
+        }
     }
 }
 
@@ -342,7 +348,11 @@ impl Elements for Converted {
                 }
             }
         })?;
-        if showing.missing == Some(Missing::Mask) { showing.masked(values, nulls.as_ref()) } else { Ok(values) }
+        if showing.missing == Some(Missing::Mask) {
+            showing.masked(values, nulls.as_ref())
+        } else {
+            Ok(values)
+        }
     }
 
     fn rows<'py>(
@@ -392,7 +402,11 @@ impl Elements for Objects {
             Ok(self.value(showing, index))
         });
         let values = array::objects(py, items)?;
-        if showing.missing == Some(Missing::Mask) { showing.masked(values, nulls.as_ref()) } else { Ok(values) }
+        if showing.missing == Some(Missing::Mask) {
+            showing.masked(values, nulls.as_ref())
+        } else {
+            Ok(values)
+        }
     }
 }
 
@@ -459,7 +473,11 @@ impl Elements for List {
                 && let Some(blank) = self.child.blank(showing, len)?
             {
                 let rows: Vec<_> = (start..end)
-                    .map(|index| if self.is_null(index) { Ok(blank.clone()) } else { self.item(showing, index) })
+                    .map(
+                        |index| {
+                            if self.is_null(index) { Ok(blank.clone()) } else { self.item(showing, index) }
+                        },
+                    )
                     .collect::<Result<_>>()?;
                 let stacked = py.import("numpy")?.call_method1("stack", (rows,))?;
                 showing.count((end - start) * len * 8);
@@ -470,7 +488,11 @@ impl Elements for List {
             if self.is_null(index) { Ok(py.None().into_bound(py)) } else { self.item(showing, index) }
         });
         let values = array::objects(py, lists)?;
-        if showing.missing == Some(Missing::Mask) { showing.masked(values, missing.as_ref()) } else { Ok(values) }
+        if showing.missing == Some(Missing::Mask) {
+            showing.masked(values, missing.as_ref())
+        } else {
+            Ok(values)
+        }
     }
 
     fn rows<'py>(
@@ -485,7 +507,9 @@ impl Elements for List {
             return Ok(None);
         }
         let Some(inner) = self.common_length(start, end) else { return Ok(None) };
-        let Some(rows) = self.child.rows(showing, self.offsets[start], count * len, inner)? else { return Ok(None) };
+        let Some(rows) = self.child.rows(showing, self.offsets[start], count * len, inner)? else {
+            return Ok(None);
+        };
         // Rows of rows: split the first axis; the values stay where they are.
         let mut shape = vec![count, len];
         shape.extend(rows.getattr("shape")?.extract::<Vec<usize>>()?.into_iter().skip(1));
@@ -507,7 +531,9 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Date32 => "date".to_owned(),
         DataType::Timestamp(..) => "timestamp".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
-        DataType::LargeList(field) | DataType::List(field) => format!("array<{}>", type_name(field.data_type())),
+        DataType::LargeList(field) | DataType::List(field) => {
+            format!("array<{}>", type_name(field.data_type()))
+        }
         other => other.to_string(),
     }
 }

@@ -19,12 +19,16 @@ impl Function {
     pub fn load(py: Python<'_>, definition: &Definition) -> Result<Function> {
         extend_path(py, &definition.paths)?;
         let payload = PyBytes::new(py, &definition.payload);
-        let callable = py
-            .import("beringia._function")?
-            .call_method1("load", (&definition.function, payload))
-            .map_err(|error| Failure::raised(py, &format!("'{}' could not be loaded:", definition.name), &error))?;
-        let names: Vec<&str> =
-            definition.arguments.iter().filter(|a| a.keyword).map(|argument| argument.name.as_str()).collect();
+        let callable =
+            py.import("beringia._function")?.call_method1("load", (&definition.function, payload)).map_err(
+                |error| Failure::raised(py, &format!("'{}' could not be loaded:", definition.name), &error),
+            )?;
+        let names: Vec<&str> = definition
+            .arguments
+            .iter()
+            .filter(|a| a.keyword)
+            .map(|argument| argument.name.as_str())
+            .collect();
         let positional = definition.arguments.len() - names.len();
         let keywords = if names.is_empty() { None } else { Some(PyTuple::new(py, names)?.unbind()) };
         Ok(Function { callable: callable.unbind(), keywords, positional })
@@ -65,4 +69,3 @@ pub fn flush(py: Python<'_>) {
         let _ = py.import("sys").and_then(|sys| sys.getattr(stream)).and_then(|s| s.call_method0("flush"));
     }
 }
-

@@ -27,7 +27,8 @@ impl Failure {
     pub fn raised(py: Python<'_>, doing: &str, error: &PyErr) -> Failure {
         let name = type_name(&error.get_type(py));
         let text = error.value(py).str().map(|text| text.to_string()).unwrap_or_default();
-        let summary = if text.is_empty() { format!("{doing} {name}") } else { format!("{doing} {name}: {text}") };
+        let summary =
+            if text.is_empty() { format!("{doing} {name}") } else { format!("{doing} {name}: {text}") };
         Failure { code: ErrorCode::FunctionRaised, summary, traceback: traceback(py, error) }
     }
 }
@@ -55,10 +56,9 @@ fn type_name(class: &Bound<'_, PyType>) -> String {
 
 fn traceback(py: Python<'_>, error: &PyErr) -> Option<String> {
     let format = || -> PyResult<String> {
-        let lines = py.import("traceback")?.call_method1(
-            "format_exception",
-            (error.get_type(py), error.value(py), error.traceback(py)),
-        )?;
+        let lines = py
+            .import("traceback")?
+            .call_method1("format_exception", (error.get_type(py), error.value(py), error.traceback(py)))?;
         Ok(lines.extract::<Vec<String>>()?.concat())
     };
     format().ok()

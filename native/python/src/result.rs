@@ -105,7 +105,11 @@ pub trait Column {
     /// Appends a missing value.
     fn append_null(&mut self, arena: &mut Arena) -> Fit;
     /// Appends all items of a one-dimensional array at once; false where that needs a look at each.
-    fn extend(&mut self, _arena: &mut Arena, _array: &Bound<'_, PyUntypedArray>) -> std::result::Result<bool, Misfit> {
+    fn extend(
+        &mut self,
+        _arena: &mut Arena,
+        _array: &Bound<'_, PyUntypedArray>,
+    ) -> std::result::Result<bool, Misfit> {
         Ok(false)
     }
     /// How many values there are.
@@ -118,7 +122,12 @@ pub trait Column {
 ///
 /// # Errors
 /// [`beringia_core::ErrorCode::Argument`] for a type that a function cannot return.
-pub fn column(py: Python<'_>, arena: &mut Arena, data_type: &DataType, rows: usize) -> Result<Box<dyn Column>> {
+pub fn column(
+    py: Python<'_>,
+    arena: &mut Arena,
+    data_type: &DataType,
+    rows: usize,
+) -> Result<Box<dyn Column>> {
     let width = data_type.primitive_width().unwrap_or(0);
     let values = |arena: &mut Arena, bytes: usize| arena.buffer(bytes);
     macro_rules! integer {
@@ -258,7 +267,8 @@ impl Number for f32 {
     fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit> {
         let wide = double(value)?;
         let narrow = wide as f32;
-        let inexact_integer = !value.is_instance_of::<PyFloat>() && index(value).is_some() && f64::from(narrow) != wide;
+        let inexact_integer =
+            !value.is_instance_of::<PyFloat>() && index(value).is_some() && f64::from(narrow) != wide;
         if (narrow.is_infinite() && wide.is_finite()) || inexact_integer {
             return Err(got(value));
         }
@@ -289,7 +299,11 @@ where
         Ok(self.validity.push(arena, false)?)
     }
 
-    fn extend(&mut self, arena: &mut Arena, array: &Bound<'_, PyUntypedArray>) -> std::result::Result<bool, Misfit> {
+    fn extend(
+        &mut self,
+        arena: &mut Arena,
+        array: &Bound<'_, PyUntypedArray>,
+    ) -> std::result::Result<bool, Misfit> {
         let len = array.len();
         let contiguous = numbers(array, self.dtype)?;
         let Some(array) = contiguous else { return Ok(false) };
@@ -404,7 +418,11 @@ impl Column for Times {
     }
 
     fn append_null(&mut self, arena: &mut Arena) -> Fit {
-        if self.days { self.values.push(arena, 0_i32)? } else { self.values.push(arena, 0_i64)? };
+        if self.days {
+            self.values.push(arena, 0_i32)?
+        } else {
+            self.values.push(arena, 0_i64)?
+        };
         Ok(self.validity.push(arena, false)?)
     }
 
@@ -516,7 +534,11 @@ fn append_or_null(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, 
         // A 0-d array is its item.
         Some(array) if array.ndim() == 0 => {
             let item = value.get_item(PyTuple::empty(value.py()))?;
-            if as_array(&item).is_some() { column.append(arena, value) } else { append_or_null(column, arena, &item) }
+            if as_array(&item).is_some() {
+                column.append(arena, value)
+            } else {
+                append_or_null(column, arena, &item)
+            }
         }
         _ => column.append(arena, value),
     }
@@ -543,10 +565,14 @@ impl Rows {
     pub fn new(py: Python<'_>, mut arena: Arena, fields: &DataType, rows: usize) -> Result<Rows> {
         let fields = match fields {
             DataType::Struct(fields) => fields.clone(),
-            _ => return Err(Failure::new(beringia_core::ErrorCode::Internal, "the result type is no struct")),
+            _ => {
+                return Err(Failure::new(beringia_core::ErrorCode::Internal, "the result type is no struct"));
+            }
         };
-        let columns =
-            fields.iter().map(|field| column(py, &mut arena, field.data_type(), rows)).collect::<Result<_>>()?;
+        let columns = fields
+            .iter()
+            .map(|field| column(py, &mut arena, field.data_type(), rows))
+            .collect::<Result<_>>()?;
         Ok(Rows {
             arena,
             names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),
@@ -565,7 +591,9 @@ impl Rows {
             return (0..width).try_for_each(|field| self.null(py, field));
         }
         if let Ok(tuple) = value.cast::<PyTuple>() {
-            if !value.is_exact_instance_of::<PyTuple>() && self.has_all_names(value, intern!(py, "_fields"))? {
+            if !value.is_exact_instance_of::<PyTuple>()
+                && self.has_all_names(value, intern!(py, "_fields"))?
+            {
                 return self.attributes(value);
             }
             return self.positions(tuple.len(), "a tuple", tuple.iter().map(Ok));

@@ -11,9 +11,7 @@ use beringia_core::placement::{self, Trust};
 use beringia_core::protocol::{
     ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION,
 };
-use beringia_core::segment::{
-    Access, Arena, Cache, Control, Incoming, Lease, Outgoing, SegmentId,
-};
+use beringia_core::segment::{Access, Arena, Cache, Control, Incoming, Lease, Outgoing, SegmentId};
 use beringia_core::{Error, ErrorCode};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -97,7 +95,8 @@ impl Worker {
         else {
             return Ok(None);
         };
-        let python = py.import("platform").and_then(|m| m.call_method0("python_version")?.extract::<String>());
+        let python =
+            py.import("platform").and_then(|m| m.call_method0("python_version")?.extract::<String>());
         let numpy = py.import("numpy").and_then(|m| m.getattr("__version__")?.extract::<String>());
         let hello = FromWorker::Hello {
             version: VERSION,
@@ -163,7 +162,8 @@ impl Worker {
                 names.push(id);
             }
         });
-        let segments = names.iter().map(|id| self.incoming.get(*id).cloned()).collect::<beringia_core::Result<_>>()?;
+        let segments =
+            names.iter().map(|id| self.incoming.get(*id).cloned()).collect::<beringia_core::Result<_>>()?;
         let views = Bound::new(py, Views::new(segments)).map_err(Error::internal)?.into_any();
         let outcome = self.run(py, id, ticket, batch, &views);
         self.control.leave();
@@ -235,8 +235,9 @@ impl Worker {
             let result = function.call(py, &values);
             function_nanos += nanos() - before;
             values.clear();
-            let result = result
-                .map_err(|error| here(Failure::raised(py, &format!("'{}' raised", definition.name), &error)))?;
+            let result = result.map_err(|error| {
+                here(Failure::raised(py, &format!("'{}' raised", definition.name), &error))
+            })?;
             rows.append(&result).map_err(|failure| here(name_function(failure, &definition.name)))?;
         }
         let (result, arena) = rows.finish();
@@ -257,7 +258,10 @@ impl Worker {
 /// A misfit is the function's: its name begins the sentence.
 fn name_function(failure: Failure, name: &str) -> Failure {
     match failure.code {
-        ErrorCode::ResultMismatch => Failure { summary: format!("'{name}' returned what does not fit: {}", failure.summary), ..failure },
+        ErrorCode::ResultMismatch => Failure {
+            summary: format!("'{name}' returned what does not fit: {}", failure.summary),
+            ..failure
+        },
         _ => failure,
     }
 }

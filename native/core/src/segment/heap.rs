@@ -55,8 +55,9 @@ pub(super) fn create(len: usize) -> Result<Box<dyn Memory>> {
 
 fn allocate(len: usize) -> Result<Arc<Block>> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let layout = Layout::from_size_align(len, ALIGNMENT)
-        .map_err(|_| Error::new(ErrorCode::Resource, format!("{len} bytes are more than one allocation holds")))?;
+    let layout = Layout::from_size_align(len, ALIGNMENT).map_err(|_| {
+        Error::new(ErrorCode::Resource, format!("{len} bytes are more than one allocation holds"))
+    })?;
     // SAFETY: `len` is at least `ALIGNMENT` (see `Segment::create`), so the layout is not empty.
     let address = NonNull::new(unsafe { alloc_zeroed(layout) })
         .ok_or_else(|| Error::new(ErrorCode::Resource, format!("cannot allocate {len} bytes")))?;

@@ -14,7 +14,9 @@ use crate::channel::{Channel, Received};
 use crate::error::{Error, ErrorCode, Result};
 use crate::placement;
 use crate::protocol::{ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION};
-use crate::segment::{Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken};
+use crate::segment::{
+    Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken,
+};
 
 pub use process::{Interpreter, spawn};
 
@@ -348,9 +350,10 @@ impl Worker {
         if greeted {
             return Error::new(ErrorCode::WorkerDied, format!("{} {exit}{said}", self.describe()));
         }
-        let driver = self.expected_python.as_ref().map_or(String::new(), |version| {
-            format!(" (the driver runs Python {version})")
-        });
+        let driver = self
+            .expected_python
+            .as_ref()
+            .map_or(String::new(), |version| format!(" (the driver runs Python {version})"));
         Error::new(
             ErrorCode::Interpreter,
             format!("{} {exit} before it was ready{driver}{said}", self.describe()),

@@ -58,7 +58,10 @@ pub fn spawn(interpreter: &Interpreter) -> Result<(Channel, Box<dyn Peer>)> {
         command.env("PYTHONHASHSEED", "0");
     }
     let mut child = command.spawn().map_err(|error| {
-        Error::new(ErrorCode::Interpreter, format!("cannot run the Python worker '{}': {error}", interpreter.program))
+        Error::new(
+            ErrorCode::Interpreter,
+            format!("cannot run the Python worker '{}': {error}", interpreter.program),
+        )
     })?;
     let words = Arc::new(Mutex::new(VecDeque::new()));
     let pid = child.id();
@@ -181,7 +184,8 @@ impl Peer for Process {
 fn explain(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => {
-            let hint = if signal == 9 { ", often the out-of-memory killer of the kernel or container" } else { "" };
+            let hint =
+                if signal == 9 { ", often the out-of-memory killer of the kernel or container" } else { "" };
             format!("was killed by {} (signal {signal}{hint})", signal_name(signal))
         }
         (None, Some(code)) => format!("exited with code {code}"),

@@ -1,0 +1,186 @@
+//! The natives of `org.beringia.bridge.Natives`, in the order of that class.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use beringia_core::job::{Job, JobSpec, Stats};
+use beringia_core::runtime::Runtime;
+use beringia_core::{Error, ErrorCode};
+use jni::objects::{JByteArray, JClass, JObjectArray, JString};
+use jni::sys::{jint, jlong};
+use jni::{Env, EnvUnowned};
+
+use crate::arrow;
+use crate::exception::{Failure, Throw};
+use crate::handles::{self, Handle};
+use crate::logging;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// Runs the body of a native: errors and panics are thrown.
+fn native<'local, T: Default>(
+    mut env: EnvUnowned<'local>,
+    body: impl FnOnce(&mut Env<'local>) -> Result<T>,
+) -> T {
+    env.with_env(body).resolve::<Throw>()
+}
+
+fn millis(timeout: jlong) -> Duration {
+    Duration::from_millis(timeout.max(0).cast_unsigned())
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_open<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    conf: JString<'local>,
+) -> jlong {
+    native(env, |env| {
+        logging::install();
+        let runtime = Runtime::from_json(&conf.try_to_string(env)?)?;
+        Ok(handles::insert(Handle::Runtime(runtime)))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_openJob<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    runtime: jlong,
+    spec: JString<'local>,
+    function: JByteArray<'local>,
+    input_schema: jlong,
+    output_schema: jlong,
+) -> jlong {
+    native(env, |env| {
+        let runtime = handles::runtime(runtime)?;
+        let spec: JobSpec = serde_json::from_str(&spec.try_to_string(env)?)
+            .map_err(|error| Error::new(ErrorCode::Argument, format!("the job's specification: {error}")))?;
+        let function = env.convert_byte_array(function)?;
+        // SAFETY: the caller passes the addresses of two complete `ArrowSchema` structs (docs/jvm-boundary.md).
+        let (input, output) =
+            unsafe { (arrow::import_type(input_schema)?, arrow::import_type(output_schema)?) };
+        let job = Job::new(runtime, spec, function, input, &output)?;
+        Ok(handles::insert(Handle::Job(Arc::new(job))))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_close<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    handle: jlong,
+) {
+    native(env, |_| {
+        match handles::remove(handle) {
+            Some(Handle::Runtime(runtime)) => runtime.shutdown(),
+            Some(Handle::Job(job)) => job.close(),
+            None => {}
+        }
+        Ok(())
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_allocate<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    job: jlong,
+    bytes: jlong,
+) -> jlong {
+    native(env, |_| {
+        let bytes = usize::try_from(bytes)
+            .map_err(|_| Error::new(ErrorCode::Argument, format!("a segment of {bytes} bytes")))?;
+        // The job keeps the segment until its batch is answered.
+        let lease = handles::job(job)?.allocate(bytes)?;
+        Ok(lease.segment().address() as jlong)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_submit<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    job: jlong,
+    array: jlong,
+) {
+    native(env, |_| {
+        let job = handles::job(job)?;
+        // SAFETY: the caller passes the address of a complete `ArrowArray` of the job's input type whose buffers
+        // lie in segments of the job (docs/jvm-boundary.md); the view is dropped before this call returns.
+        let batch = unsafe { arrow::import_array(array, job.input())? };
+        Ok(job.submit(&batch)?)
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_next<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    job: jlong,
+    timeout: jlong,
+    array: jlong,
+    stats: jlong,
+) -> jint {
+    native(env, |_| {
+        let Some(output) = handles::job(job)?.next(millis(timeout))? else { return Ok(0) };
+        if stats == 0 {
+            return Err(Error::protocol("no memory for the statistics").into());
+        }
+        // SAFETY: the caller passes the addresses of an empty `ArrowArray` and of eight longs.
+        unsafe {
+            std::ptr::write_unaligned(stats as usize as *mut [u64; 8], longs(&output.stats));
+            arrow::export_array(&output.array, array)?;
+        }
+        Ok(1)
+    })
+}
+
+fn longs(stats: &Stats) -> [u64; 8] {
+    [
+        stats.groups,
+        stats.rows,
+        stats.bytes_in,
+        stats.bytes_out,
+        stats.copied,
+        stats.moved,
+        stats.worker_nanos,
+        stats.function_nanos,
+    ]
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_release<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    array: jlong,
+) {
+    // SAFETY: the caller passes the address of an `ArrowArray` that `next` filled, or of one that is released.
+    native(env, |_| Ok(unsafe { arrow::release_array(array)? }));
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    timeout: jlong,
+) -> JObjectArray<'local, JString<'local>> {
+    native(env, |env| {
+        for runtime in handles::runtimes() {
+            runtime.tick();
+        }
+        let lines = logging::drain(millis(timeout));
+        let count = lines.len() * 3;
+        let array = env.new_object_type_array::<JString>(count, JString::null())?;
+        for (index, line) in lines.into_iter().enumerate() {
+            for (part, text) in [line.level, &line.logger, &line.message].into_iter().enumerate() {
+                // Freed at once: a burst of events must not exhaust the local references.
+                env.with_local_frame(4, |env| -> Result<()> {
+                    let text = env.new_string(text)?;
+                    Ok(array.set_element(env, index * 3 + part, &text)?)
+                })?;
+            }
+        }
+        Ok(array)
+    })
+}
