@@ -13,7 +13,7 @@ import org.apache.spark.{TaskContext, TaskKilledException}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import org.beringia.{BeringiaException, ErrorCode}
-import org.beringia.bridge.{ArrowArrayStruct, Job, JobResult}
+import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.spark.columns.{BatchWriter, ResultVector}
 
 final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], context: TaskContext)
@@ -26,7 +26,7 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
   private[this] val outputTypes = task.outputTypes
   private[this] val describeGroup = () => groups.describe
 
-  private[this] var job: Job = _
+  private[this] var job: BatchJob = _
   private[this] var writer: BatchWriter = _
   private[this] var exhausted = false // the child has no more rows
   private[this] var inFlight = 0
@@ -96,7 +96,7 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
     } else {
       if (job == null) {
         job = task.open(context)
-        writer = new BatchWriter(task.keys, task.arguments, task.grouped, task.limits, job.allocate(_))
+        writer = new BatchWriter(task.keys, task.arguments, task.grouped, task.limits, job)
       }
       writer.begin()
       var full = false

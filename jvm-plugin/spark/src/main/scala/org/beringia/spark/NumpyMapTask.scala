@@ -6,10 +6,10 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.bridge.{ArrowField, Job}
+import org.beringia.bridge.ArrowField
 import org.beringia.spark.columns.{ArrowTypes, BatchLimits, BatchWriter, InputColumn}
 
-final class NumpyMapTask(
+class NumpyMapTask(
     val keys: Seq[InputColumn],
     val arguments: Seq[InputColumn],
     val fields: Seq[(String, DataType)],
@@ -25,15 +25,15 @@ final class NumpyMapTask(
   def outputTypes: Seq[DataType] = keys.map(_.dataType) ++ fields.map(_._2)
 
   /** Opens the job in this executor's runtime. */
-  def open(context: TaskContext): Job = {
+  def open(context: TaskContext): BatchJob = {
     val runtime = ExecutorRuntime.get(settings)
     val output = keys.map(c => ArrowTypes.field(c.name, c.dataType)) ++
       fields.map { case (name, dataType) => ArrowTypes.field(name, dataType) }
-    runtime.openJob(
+    new NativeJob(runtime.openJob(
       JobSpec.ofTask(function.spec, context),
       function.bytes,
       BatchWriter.schema(keys, arguments, grouped),
-      ArrowField.struct("", output: _*))
+      ArrowField.struct("", output: _*)))
   }
 
   def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =
