@@ -102,6 +102,7 @@ $(STAMPS)/python: requirements-dev.txt
 	$(call say,Python environment: $(VENV))
 	@mkdir -p $(STAMPS)
 	@test -x $(RUN) || { python=$$(PYTHON=$(PYTHON) scripts/find_python.sh) && "$$python" -m venv $(VENV); }
+	$(RUN) -m pip install --quiet --disable-pip-version-check pip==26.3
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
