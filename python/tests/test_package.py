@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,11 @@ def test_the_version_is_that_of_the_build():
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     workspace = tomllib.loads((root / "Cargo.toml").read_text(encoding="utf-8"))
     assert beringia.__version__ == project["project"]["version"] == workspace["workspace"]["package"]["version"]
+
+
+def test_the_extension_is_what_its_stub_says():
+    from beringia import _native
+
+    stub = ast.parse((Path(beringia.__file__).parent / "_native.pyi").read_text(encoding="utf-8"))
+    declared = {node.name for node in stub.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    assert declared == {name for name in dir(_native) if not name.startswith("_")}
