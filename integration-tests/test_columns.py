@@ -56,7 +56,10 @@ def test_a_column_of_scalars(spark, name, expression, dtype, values):
         order_by="id",
     ).collect()
     expected = np.array(values, dtype=dtype).tolist()
-    assert (row.dtype, row.shape, row.seen, row.writeable) == (dtype, "(3,)", [repr(v) for v in expected], False)
+    assert (row.dtype, row.shape, row.seen) == (dtype, "(3,)", [repr(v) for v in expected])
+    # Views are read-only; these are copies, made anew for each call.
+    copies = ("boolean", "date", "string", "binary")
+    assert name in copies or not row.writeable
 
 
 @pytest.mark.parametrize(("name", "expression", "dtype", "values"), SCALARS, ids=[s[0] for s in SCALARS])
