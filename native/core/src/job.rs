@@ -483,3 +483,6 @@ fn content_id(definition: &Definition) -> Result<DefinitionId> {
     id.copy_from_slice(&digest[..8]);
     Ok(DefinitionId(u64::from_le_bytes(id)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,6 +193,17 @@ impl WorkerLease {
     }
 }
 
+#[cfg(test)]
+impl Pool {
+    /// Makes `worker` an idle worker of this pool.
+    pub(crate) fn adopt(&self, worker: Worker, interpreter: Interpreter) {
+        let mut state = self.state();
+        state.count += 1;
+        let idle = Idle { worker: Arc::new(worker), since: Instant::now() };
+        state.idle.entry(interpreter).or_default().push(idle);
+    }
+}
+
 impl Drop for WorkerLease {
     fn drop(&mut self) {
         match self.pool.upgrade() {

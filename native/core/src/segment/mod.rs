@@ -11,6 +11,7 @@
 //! ([`Segment::buffer`]).
 
 mod arena;
+mod available;
 mod cache;
 mod control;
 mod exchange;
@@ -98,6 +99,7 @@ impl Backend {
 
     /// Reserves and maps `len` bytes, all zero. `access` is what the peer will be allowed.
     fn create(self, len: usize, access: Access) -> Result<Box<dyn Memory>> {
+        available::check(len)?;
         match self {
             Backend::Memfd => memfd::create(len, access),
             Backend::Posix => posix::create(len),

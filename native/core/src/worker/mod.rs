@@ -4,6 +4,8 @@
 //! tickets, from any thread. A worker that broke the protocol or died answers every later call with that error.
 
 mod process;
+#[cfg(test)]
+pub(crate) mod thread;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;

@@ -1,0 +1,279 @@
+//! A job driven through the whole protocol, with a worker that is a thread.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, LargeListArray, LargeStringArray, StructArray};
+use arrow_buffer::OffsetBuffer;
+
+use super::*;
+use crate::config::Config;
+use crate::segment::Backend;
+use crate::worker::Worker;
+use crate::worker::thread::{self, Act};
+
+const WAIT: Duration = Duration::from_secs(5);
+const BACKENDS: [Backend; 3] = [Backend::Memfd, Backend::Posix, Backend::Heap];
+
+fn fields(array: &StructArray) -> DataType {
+    array.data_type().clone()
+}
+
+/// Groups of rows: a key and a list of values each.
+fn batch(groups: &[(&str, &[f64])]) -> StructArray {
+    let keys = LargeStringArray::from_iter_values(groups.iter().map(|(key, _)| *key));
+    let values = Float64Array::from_iter_values(groups.iter().flat_map(|(_, values)| values.iter().copied()));
+    let offsets = OffsetBuffer::<i64>::from_lengths(groups.iter().map(|(_, values)| values.len()));
+    let item = Arc::new(Field::new("item", DataType::Float64, true));
+    let lists = LargeListArray::new(item, offsets, Arc::new(values), None);
+    StructArray::from(vec![
+        (Arc::new(Field::new("gene", DataType::LargeUtf8, true)), Arc::new(keys) as ArrayRef),
+        (Arc::new(Field::new("x", lists.data_type().clone(), true)), Arc::new(lists) as ArrayRef),
+    ])
+}
+
+fn result(values: Vec<f64>) -> ArrayData {
+    let column: ArrayRef = Arc::new(Float64Array::from(values));
+    StructArray::from(vec![(Arc::new(Field::new("sum", DataType::Float64, true)), column)]).to_data()
+}
+
+fn rows(values: Vec<f64>, groups: Vec<i32>) -> ArrayData {
+    let column: ArrayRef = Arc::new(Float64Array::from(values));
+    let index: ArrayRef = Arc::new(Int32Array::from(groups));
+    StructArray::from(vec![
+        (Arc::new(Field::new("sum", DataType::Float64, true)), column),
+        (Arc::new(Field::new("group", DataType::Int32, false)), index),
+    ])
+    .to_data()
+}
+
+/// The sum of each group's values, and the group's number of rows as rows if there are to be many.
+fn sums(array: &ArrayData) -> Vec<f64> {
+    let array = StructArray::from(array.clone());
+    let lists = array.column(1).as_list::<i64>();
+    lists.iter().map(|list| list.unwrap().as_primitive::<Float64Type>().iter().flatten().sum()).collect()
+}
+
+fn runtime(backend: Backend) -> Arc<Runtime> {
+    let mut config = Config::parse([("spark.beringia.worker.cancelGrace", "200ms")]).unwrap();
+    config.backend = backend;
+    Runtime::new(config)
+}
+
+fn job_of(backend: Backend, rows: Rows, act: impl FnMut(ArrayData) -> Act + Send + 'static) -> Job {
+    let runtime = runtime(backend);
+    let interpreter = Interpreter { program: "fake".to_owned(), version: None, threads: 1 };
+    let (channel, peer) = thread::spawn(backend, act);
+    let worker = Worker::start(channel, peer, backend, 1 << 20, None, WAIT).unwrap();
+    runtime.pool().adopt(worker, interpreter);
+    let spec = JobSpec {
+        name: "sum".to_owned(),
+        function: "pickle".to_owned(),
+        arguments: Vec::new(),
+        keys: 1,
+        rows,
+        interpreter: "fake".to_owned(),
+        python_version: None,
+        paths: Vec::new(),
+        task: Task { id: 1, cpus: 1 },
+    };
+    let output = DataType::Struct(Fields::from(vec![
+        Field::new("gene", DataType::LargeUtf8, true),
+        Field::new("sum", DataType::Float64, true),
+    ]));
+    Job::new(runtime, spec, Vec::new(), fields(&batch(&[])), &output).unwrap()
+}
+
+fn submit(job: &Job, groups: &[(&str, &[f64])]) {
+    job.submit(&batch(groups).to_data()).unwrap();
+}
+
+fn next(job: &Job) -> Result<StructArray> {
+    let output = job.next(WAIT)?.expect("no result in time");
+    output.array.validate_full().unwrap();
+    Ok(StructArray::from(output.array))
+}
+
+#[test]
+fn results_come_in_order_with_the_keys_before_the_fields() {
+    for backend in BACKENDS {
+        let job = job_of(backend, Rows::One, |array| Act::Reply(result(sums(&array))));
+        submit(&job, &[("a", &[1.0, 2.0]), ("b", &[])]);
+        submit(&job, &[("c", &[10.0])]);
+        let first = next(&job).unwrap();
+        assert_eq!(first.column(0).as_string::<i64>().iter().flatten().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(first.column(1).as_primitive::<Float64Type>().values(), &[3.0, 0.0]);
+        let second = next(&job).unwrap();
+        assert_eq!(second.column(0).as_string::<i64>().value(0), "c");
+        assert_eq!(second.column(1).as_primitive::<Float64Type>().values(), &[10.0]);
+    }
+}
+
+#[test]
+fn with_many_rows_the_keys_are_repeated_without_a_copy() {
+    let job = job_of(Backend::Memfd, Rows::Many, |_| Act::Reply(rows(vec![1.0, 2.0, 3.0], vec![0, 2, 2])));
+    submit(&job, &[("a", &[]), ("b", &[]), ("c", &[])]);
+    let rows = next(&job).unwrap();
+    let keys = rows.column(0).as_dictionary::<Int32Type>();
+    let names = keys.values().as_string::<i64>();
+    let shown: Vec<&str> = keys.keys().values().iter().map(|key| names.value(*key as usize)).collect();
+    assert_eq!(shown, ["a", "c", "c"]);
+}
+
+#[test]
+fn a_batch_in_its_own_segment_is_not_copied_and_the_result_shows_the_worker_s_memory() {
+    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Reply(result(sums(&array))));
+    let lease = job.allocate(4096).unwrap();
+    let source = batch(&[("a", &[1.0, 2.0])]);
+    // The batch as a front writes it: every buffer in the segment.
+    let mut offset = 0;
+    let mut shift = |buffer: &arrow_buffer::Buffer| {
+        lease.segment().write(offset, buffer).unwrap();
+        let placed = lease.segment().buffer(Arc::clone(&lease), offset, buffer.len()).unwrap();
+        offset += buffer.len().next_multiple_of(64);
+        placed
+    };
+    fn moved(
+        data: &ArrayData,
+        shift: &mut impl FnMut(&arrow_buffer::Buffer) -> arrow_buffer::Buffer,
+    ) -> ArrayData {
+        ArrayData::builder(data.data_type().clone())
+            .len(data.len())
+            .buffers(data.buffers().iter().map(&mut *shift).collect())
+            .child_data(data.child_data().iter().map(|child| moved(child, shift)).collect())
+            .build()
+            .unwrap()
+    }
+    let placed = moved(&source.to_data(), &mut shift);
+    job.submit(&placed).unwrap();
+    let output = job.next(WAIT).unwrap().unwrap();
+    // The fake worker copied its eight bytes of result; nothing else was.
+    assert_eq!(output.stats.copied, 8);
+    let key = &output.array.child_data()[0].buffers()[1];
+    let address = key.as_ptr() as usize;
+    assert!(lease.segment().offset_of(address, key.len()).is_some(), "the keys are a view on the batch");
+}
+
+#[test]
+fn a_failure_names_the_group_and_ends_the_job() {
+    let job = job_of(Backend::Heap, Rows::One, |_| Act::Fail(1, ErrorCode::FunctionRaised, "'sum' raised E"));
+    submit(&job, &[("a", &[]), ("b", &[])]);
+    let error = next(&job).unwrap_err();
+    assert_eq!((error.code, error.group.as_deref()), (ErrorCode::FunctionRaised, Some("gene='b'")));
+    assert_eq!(job.next(WAIT).unwrap_err(), error);
+    assert_eq!(job.submit(&batch(&[]).to_data()).unwrap_err(), error);
+    assert_eq!(job.allocate(1).err(), Some(error));
+}
+
+#[test]
+fn a_dead_worker_is_an_error_that_names_the_last_group_and_words() {
+    let job = job_of(Backend::Memfd, Rows::One, |_| Act::Die(1));
+    submit(&job, &[("a", &[]), ("b", &[])]);
+    let error = next(&job).unwrap_err();
+    assert_eq!((error.code, error.group.as_deref()), (ErrorCode::WorkerDied, Some("gene='b'")));
+    assert!(error.summary.contains("last words"), "{error}");
+    assert_eq!(job.runtime.pool().size(), 0, "the dead worker is not given to the next job");
+}
+
+#[test]
+fn a_worker_that_still_views_a_batch_retires_its_segments() {
+    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Keep(result(sums(&array))));
+    submit(&job, &[("a", &[1.0])]);
+    drop(next(&job).unwrap());
+    assert_eq!(job.runtime.cache().idle_bytes(), 0);
+}
+
+#[test]
+fn segments_are_used_again_once_the_result_is_dropped() {
+    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Reply(result(sums(&array))));
+    submit(&job, &[("a", &[1.0])]);
+    let kept = next(&job).unwrap();
+    assert_eq!(job.runtime.cache().idle_bytes(), 0);
+    drop(kept);
+    let idle = job.runtime.cache().idle_bytes();
+    assert!(idle > 0);
+    for _ in 0..10 {
+        submit(&job, &[("a", &[1.0])]);
+        drop(next(&job).unwrap());
+    }
+    assert_eq!(job.runtime.cache().idle_bytes(), idle);
+}
+
+type Forgery = Box<dyn FnOnce(&mut ArrayDescriptor) + Send>;
+
+#[test]
+fn forged_replies_are_protocol_errors() {
+    let forgeries: Vec<(&str, Forgery)> = vec![
+        ("too few rows", Box::new(|d| d.len = 1)),
+        ("too many rows", Box::new(|d| d.len = 1 << 40)),
+        ("a huge offset", Box::new(|d| d.children[0].offset = u64::MAX / 2)),
+        ("an unknown segment", Box::new(|d| d.children[0].buffers[0].segment = SegmentId(999))),
+        ("a buffer past the segment", Box::new(|d| d.children[0].buffers[0].offset = 1 << 40)),
+        ("a length past the segment", Box::new(|d| d.children[0].buffers[0].len = u64::MAX)),
+        ("a misaligned buffer", Box::new(|d| d.children[0].buffers[0].offset += 1)),
+        ("a short buffer", Box::new(|d| d.children[0].buffers[0].len = 8)),
+        ("no buffer", Box::new(|d| d.children[0].buffers.clear())),
+        ("a child too many", Box::new(|d| d.children.push(ArrayDescriptor::default()))),
+        ("no child", Box::new(|d| d.children.clear())),
+        (
+            "a short bitmap",
+            Box::new(|d| {
+                let buffer = d.children[0].buffers[0];
+                d.children[0].validity = Some((buffer, 1 << 20));
+            }),
+        ),
+    ];
+    for (name, forge) in forgeries {
+        let mut forge = Some(forge);
+        let job = job_of(Backend::Memfd, Rows::One, move |array| {
+            Act::Forge(forge.take().unwrap(), result(sums(&array)))
+        });
+        submit(&job, &[("a", &[1.0]), ("b", &[2.0])]);
+        let error = next(&job).expect_err(name);
+        assert_eq!(error.code, ErrorCode::Protocol, "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_row_of_no_group_is_a_protocol_error() {
+    for group in [-1, 2] {
+        let job = job_of(Backend::Memfd, Rows::Many, move |_| Act::Reply(rows(vec![1.0], vec![group])));
+        submit(&job, &[("a", &[]), ("b", &[])]);
+        assert_eq!(next(&job).unwrap_err().code, ErrorCode::Protocol, "group {group}");
+    }
+}
+
+#[test]
+fn a_closed_job_frees_what_it_had_and_says_so() {
+    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Reply(result(sums(&array))));
+    submit(&job, &[("a", &[1.0])]);
+    job.allocate(1).unwrap();
+    job.close();
+    job.close();
+    assert_eq!(job.next(WAIT).unwrap_err().code, ErrorCode::Cancelled);
+    assert_eq!(job.runtime.pool().size(), 1, "the worker finished and is kept");
+}
+
+#[test]
+fn a_worker_that_does_not_finish_a_cancelled_batch_is_killed() {
+    let (block, unblock) = std::sync::mpsc::channel::<()>();
+    let job = job_of(Backend::Memfd, Rows::One, move |array| {
+        let _ = unblock.recv_timeout(Duration::from_secs(2));
+        Act::Reply(result(sums(&array)))
+    });
+    submit(&job, &[("a", &[1.0])]);
+    job.close();
+    drop(block);
+    assert_eq!(job.runtime.pool().size(), 0);
+}
+
+#[test]
+fn a_result_without_a_batch_is_a_protocol_error() {
+    let job = job_of(Backend::Heap, Rows::One, |array| Act::Reply(result(sums(&array))));
+    assert_eq!(job.next(WAIT).unwrap_err().code, ErrorCode::Protocol);
+}
+
+#[test]
+fn a_batch_of_another_type_is_refused() {
+    let job = job_of(Backend::Heap, Rows::One, |array| Act::Reply(result(sums(&array))));
+    assert_eq!(job.submit(&result(vec![1.0])).unwrap_err().code, ErrorCode::Argument);
+}

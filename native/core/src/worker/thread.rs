@@ -1,0 +1,146 @@
+//! A worker that is a thread of this process, for tests: the whole protocol without Python.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use arrow_data::ArrayData;
+
+use super::Peer;
+use crate::channel::{Channel, Received};
+use crate::error::ErrorCode;
+use crate::placement::{self, Trust};
+use crate::protocol::{BatchStats, FromWorker, ToWorker, VERSION};
+use crate::segment::{Access, Arena, Backend, Cache, Control, Incoming, Lease, Outgoing};
+
+/// What the fake does with a batch.
+pub(crate) enum Act {
+    /// Sends this struct back.
+    Reply(ArrayData),
+    /// Sends this struct back and says that it still views the batch.
+    Keep(ArrayData),
+    /// Says that this group failed.
+    Fail(u64, ErrorCode, &'static str),
+    /// Ends without a word, in this group.
+    Die(u64),
+    /// Sends these fields of a reply, whatever they are.
+    Forge(Box<dyn FnOnce(&mut crate::protocol::ArrayDescriptor) + Send>, ArrayData),
+}
+
+pub(crate) struct Fake {
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    killed: Arc<AtomicBool>,
+}
+
+impl Peer for Fake {
+    fn describe(&self) -> String {
+        "fake worker".to_owned()
+    }
+    fn kill(&self) {
+        self.killed.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.lock().unwrap().take() {
+            thread.join().unwrap();
+        }
+    }
+    fn exit(&self, grace: Duration) -> Option<String> {
+        let deadline = Instant::now() + grace;
+        loop {
+            let ended = self.thread.lock().unwrap().as_ref().is_none_or(JoinHandle::is_finished);
+            if ended {
+                return Some("ended".to_owned());
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    fn last_words(&self) -> String {
+        "last words".to_owned()
+    }
+}
+
+/// Starts a worker that answers each batch as `act` says.
+pub(crate) fn spawn(
+    backend: Backend,
+    act: impl FnMut(ArrayData) -> Act + Send + 'static,
+) -> (Channel, Box<dyn Peer>) {
+    let (ours, theirs) = Channel::pair().unwrap();
+    let killed = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&killed);
+    let thread = thread::spawn(move || serve(&theirs, backend, act, &stop));
+    (ours, Box::new(Fake { thread: std::sync::Mutex::new(Some(thread)), killed }))
+}
+
+fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> Act, killed: &AtomicBool) {
+    let cache = Cache::new(backend, 1 << 20);
+    let (mut incoming, mut outgoing) = (Incoming::default(), Outgoing::default());
+    let mut lent: Vec<Arc<Lease>> = Vec::new();
+    let mut input = None;
+    let mut page = None;
+    while !killed.load(Ordering::Relaxed) {
+        let received = channel.receive::<ToWorker>(Some(Duration::from_millis(10))).unwrap();
+        let (message, descriptors): (ToWorker, Vec<OwnedFd>) = match received {
+            Received::Message(message, descriptors) => (message, descriptors),
+            Received::Timeout => continue,
+            Received::Closed => return,
+        };
+        let mut descriptors = descriptors.into_iter();
+        match message {
+            ToWorker::Start { control, .. } => {
+                let segment = control.attach(&mut descriptors, Access::Shared).unwrap();
+                page = Some(Control::attach(segment).unwrap());
+                let hello =
+                    FromWorker::Hello { version: VERSION, python: "3.11.7".into(), numpy: "2.4".into() };
+                channel.send(&hello, &[]).unwrap();
+            }
+            ToWorker::Register(_, definition) => input = Some(definition.input),
+            ToWorker::Unregister(_) => {}
+            ToWorker::Shutdown => return,
+            ToWorker::Run { ticket, segments, batch, recycle, .. } => {
+                lent.retain(|lease| !recycle.contains(&lease.segment().id()));
+                incoming.follow(&segments, &mut descriptors).unwrap();
+                let mut names = Vec::new();
+                placement::segments(&batch, &mut |id| names.push(id));
+                let find = |id| incoming.get(id).cloned();
+                let array =
+                    placement::resolve(&batch, input.as_ref().unwrap(), Trust::Trusted, &find).unwrap();
+                let act = act(array);
+                let mut done = |array: ArrayData, retained, forge: Box<dyn FnOnce(&mut _) + Send>| {
+                    let mut arena = Arena::new(Arc::clone(&cache), 0);
+                    let (mut result, copied) = placement::place(&array, &[], &mut arena).unwrap();
+                    forge(&mut result);
+                    let leases = arena.into_leases();
+                    let (segments, fresh) = outgoing.announce(leases.iter().map(|lease| lease.segment()));
+                    let fds: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
+                    let stats = BatchStats { copied, ..BatchStats::default() };
+                    let done = FromWorker::Done { ticket, segments, result, retained, stats };
+                    channel.send(&done, &fds).unwrap();
+                    lent.extend(leases);
+                };
+                match act {
+                    Act::Reply(array) => done(array, Vec::new(), Box::new(|_| ())),
+                    Act::Keep(array) => done(array, names, Box::new(|_| ())),
+                    Act::Forge(forge, array) => done(array, Vec::new(), forge),
+                    Act::Die(group) => {
+                        page.as_ref().unwrap().enter(ticket, group, 0);
+                        return;
+                    }
+                    Act::Fail(group, code, summary) => {
+                        let failed = FromWorker::Failed {
+                            ticket,
+                            group: Some(group),
+                            code,
+                            summary: summary.to_owned(),
+                            traceback: None,
+                            retained: Vec::new(),
+                        };
+                        channel.send(&failed, &[]).unwrap();
+                    }
+                }
+            }
+        }
+    }
+}
