@@ -155,8 +155,11 @@ extern "system" fn Java_org_beringia_bridge_Natives_release<'local>(
     _class: JClass<'local>,
     array: jlong,
 ) {
-    // SAFETY: the caller passes the address of an `ArrowArray` that `next` filled, or of one that is released.
-    native(env, |_| Ok(unsafe { arrow::release_array(array)? }));
+    native(env, |_| {
+        // SAFETY: the caller passes the address of an `ArrowArray` that `next` filled, or of one that is released.
+        unsafe { arrow::release_array(array) }?;
+        Ok(())
+    });
 }
 
 #[unsafe(no_mangle)]

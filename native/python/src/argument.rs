@@ -198,9 +198,10 @@ fn missing_item<'py>(showing: &Showing<'py>, kind: Option<(Kind, &Dtype)>) -> Re
         }
         (Some(Missing::Mask), _) => Ok(showing.masked_arrays.getattr("masked")?),
         (Some(Missing::Nan), None) => Ok(py.None().into_bound(py)),
-        // SAFETY: the bytes are one item of the type.
         (Some(Missing::Nan), Some((kind, dtype))) => {
-            Ok(unsafe { array::scalar(py, dtype, blank_bytes(kind, dtype.width).as_ptr())? })
+            let blank = blank_bytes(kind, dtype.width);
+            // SAFETY: the bytes are at least one item of the type.
+            Ok(unsafe { array::scalar(py, dtype, blank.as_ptr())? })
         }
     }
 }

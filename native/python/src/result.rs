@@ -12,7 +12,8 @@ use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::argument::type_name;
 use crate::array::{as_array, bytes};
@@ -199,8 +200,8 @@ fn boolean(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
     if let Ok(value) = value.cast::<PyBool>() {
         return Ok(Some(value.is_true()));
     }
-    let class = value.get_type();
-    if class.name()?.to_string().trim_end_matches('_') == "bool" && class.module()? == "numpy" {
+    static BOOL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if value.is_instance(BOOL.import(value.py(), "numpy", "bool_")?)? {
         return Ok(Some(value.is_truthy()?));
     }
     Ok(None)
@@ -248,9 +249,8 @@ fn double(value: &Bound<'_, PyAny>) -> std::result::Result<f64, Misfit> {
         return if exact { Ok(float) } else { Err(got(value)) };
     }
     // float16, float32, longdouble.
-    if value.get_type().name()?.to_string().contains("float")
-        || value.get_type().name()?.to_string() == "longdouble"
-    {
+    static FLOATING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if value.is_instance(FLOATING.import(value.py(), "numpy", "floating")?)? {
         return value.call_method0(intern!(value.py(), "__float__"))?.extract().map_err(|_| got(value));
     }
     Err(got(value))
@@ -545,10 +545,11 @@ fn append_or_null(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, 
 }
 
 fn is_masked(value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if value.is_exact_instance_of::<PyFloat>() || value.is_exact_instance_of::<PyInt>() {
-        return Ok(false);
-    }
-    Ok(value.get_type().name()? == "MaskedConstant")
+    static MASKED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    let masked =
+        MASKED.get_or_try_init(py, || PyResult::Ok(py.import("numpy.ma")?.getattr("masked")?.unbind()))?;
+    Ok(value.is(masked))
 }
 
 /// The rows of a batch's result, one per group.

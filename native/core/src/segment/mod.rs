@@ -68,6 +68,7 @@ pub enum Passing {
 }
 
 /// The memory behind a segment; dropping it unmaps it.
+#[allow(clippy::len_without_is_empty, reason = "a segment is never empty")]
 pub trait Memory: Send + Sync {
     /// The first byte.
     fn address(&self) -> NonNull<u8>;

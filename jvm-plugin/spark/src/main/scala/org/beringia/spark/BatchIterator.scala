@@ -44,9 +44,8 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
     if (finished) false
     else if (ready != null) true
     else {
-      while (!exhausted && inFlight < MaxInFlight) {
+      while (!exhausted && inFlight < MaxInFlight)
         fill()
-      }
       if (inFlight == 0) {
         finished = true
         free()
@@ -123,11 +122,10 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
   private def await(): JobResult = {
     val start = System.nanoTime
     val result = new JobResult
-    try {
-      while (!job.next(StepMillis, result)) {
+    try
+      while (!job.next(StepMillis, result))
         checkAlive()
-      }
-    } catch {
+    catch {
       case e: Throwable =>
         result.close()
         throw e
@@ -142,7 +140,8 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
     if (ArrowArrayStruct.children(array) != outputTypes.length) {
       throw new BeringiaException(
         ErrorCode.PROTOCOL,
-        s"a result has ${ArrowArrayStruct.children(array)} columns instead of ${outputTypes.length}")
+        s"a result has ${ArrowArrayStruct.children(array)} columns instead of ${outputTypes.length}"
+      )
     }
     val offset = ArrowArrayStruct.offset(array)
     val columns = outputTypes.zipWithIndex.map { case (dataType, i) =>

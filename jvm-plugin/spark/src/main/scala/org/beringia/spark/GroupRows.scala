@@ -9,7 +9,12 @@ import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.Platform
 import org.beringia.spark.columns.InputColumn
 
-final class GroupRows(rows: Iterator[InternalRow], keys: Seq[InputColumn], grouped: Boolean, schema: Seq[Attribute]) {
+final class GroupRows(
+    rows: Iterator[InternalRow],
+    keys: Seq[InputColumn],
+    grouped: Boolean,
+    schema: Seq[Attribute]
+) {
   private[this] val ordering =
     if (keys.isEmpty) null
     else GenerateOrdering.generate(keys.map(key => SortOrder(schema(key.ordinal), Ascending)), schema)
@@ -45,7 +50,8 @@ final class GroupRows(rows: Iterator[InternalRow], keys: Seq[InputColumn], group
   /** The group's key for messages, such as `country=DE, year=2020`; empty where there is none. */
   def describe: String = keys
     .map { key =>
-      val text = Cast(BoundReference(key.ordinal, key.dataType, nullable = true), StringType, Some("UTC")).eval(first)
+      val text =
+        Cast(BoundReference(key.ordinal, key.dataType, nullable = true), StringType, Some("UTC")).eval(first)
       s"${key.name}=${if (text == null) "null" else text}"
     }
     .mkString(", ")

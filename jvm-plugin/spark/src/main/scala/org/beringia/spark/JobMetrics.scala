@@ -20,8 +20,8 @@ final class JobMetrics(
     val filling: SQLMetric,
     val waiting: SQLMetric,
     val worker: SQLMetric,
-    val function: SQLMetric)
-    extends Serializable {
+    val function: SQLMetric
+) extends Serializable {
 
   /** A batch of `bytes` was written, `moved` of them more than once. */
   def submitted(bytes: Long, moved: Long): Unit = {
@@ -80,5 +80,6 @@ object JobMetrics {
     metrics(Filling),
     metrics(Waiting),
     metrics(Worker),
-    metrics(Function))
+    metrics(Function)
+  )
 }

@@ -7,18 +7,20 @@ import com.fasterxml.jackson.core.JsonProcessingException
 import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import org.apache.spark.TaskContext
+import org.apache.spark.sql.types.DataType
 import org.beringia.{BeringiaException, ErrorCode}
 
 object JobSpec {
   private val mapper = new ObjectMapper
 
   def parse(json: String): ObjectNode =
-    try {
+    try
       mapper.readTree(json) match {
         case spec: ObjectNode => spec
-        case _ => throw new BeringiaException(ErrorCode.ARGUMENT, s"the function's spec is no JSON object: $json")
+        case _ =>
+          throw new BeringiaException(ErrorCode.ARGUMENT, s"the function's spec is no JSON object: $json")
       }
-    } catch {
+    catch {
       case e: JsonProcessingException =>
         throw new BeringiaException(ErrorCode.ARGUMENT, s"the function's spec is no JSON: $json", e)
     }
@@ -32,12 +34,14 @@ object JobSpec {
   /** Names of the parameters that columns are passed to. */
   def parameters(spec: ObjectNode): Seq[String] = arguments(spec).map(_.path("name").asText(""))
 
-  /** `spec` with the input column of every argument and the number of key columns. */
-  def bound(spec: ObjectNode, keys: Int, columns: Seq[Int], many: Boolean): String = {
+  /** `spec` with the number of key columns, and every argument's column of the input and its type. */
+  def bound(spec: ObjectNode, keys: Int, columns: Seq[(Int, DataType)], many: Boolean): String = {
     val result = spec.deepCopy()
     result.put("keys", keys)
     result.put("rows", rows(many))
-    arguments(result).zip(columns).foreach { case (argument, column) => argument.put("column", column) }
+    arguments(result).zip(columns).foreach { case (argument, (column, dataType)) =>
+      argument.put("column", column).put("type", dataType.catalogString)
+    }
     mapper.writeValueAsString(result)
   }
 

@@ -21,8 +21,8 @@ final case class NumpyMap(
     fields: Seq[Attribute],
     function: NumpyFunction,
     grouped: Boolean,
-    child: LogicalPlan)
-    extends UnaryNode {
+    child: LogicalPlan
+) extends UnaryNode {
 
   override def output: Seq[Attribute] = keys ++ fields
 

@@ -29,7 +29,8 @@ final class NumpyMapBuilder(
     args: Seq[Column],
     orderBy: Seq[Column],
     returns: StructType,
-    many: Boolean) {
+    many: Boolean
+) {
   import NumpyMapBuilder._
 
   private val session: SparkSession = data.sparkSession
@@ -47,7 +48,9 @@ final class NumpyMapBuilder(
     refuseTwice(keyNames ++ returns.fieldNames)
 
     val keyOfArgument = args.map(keyNamed(_, keyNames))
-    val otherArguments = args.zip(keyOfArgument).collect { case (arg, None) => named(SparkInternals.expression(arg)) }
+    val otherArguments = args.zip(keyOfArgument).collect { case (arg, None) =>
+      named(SparkInternals.expression(arg))
+    }
     val orders = orderBy.map(SparkInternals.expression).map {
       case order: SortOrder => order
       case expression => SortOrder(expression, Ascending)
@@ -75,7 +78,9 @@ final class NumpyMapBuilder(
     arguments.foreach(argument => ArrowTypes.requireArgument(argument.name, argument.dataType))
     returns.foreach(field => ArrowTypes.requireResult(field.name, field.dataType))
 
-    val columns = passed.map(argument => (keys ++ arguments).indexWhere(_.exprId == argument.exprId))
+    val columns = passed.map { argument =>
+      ((keys ++ arguments).indexWhere(_.exprId == argument.exprId), argument.dataType)
+    }
     val node = NumpyMap(
       keys,
       arguments,
@@ -83,8 +88,11 @@ final class NumpyMapBuilder(
       returns.map(f => AttributeReference(f.name, SparkInternals.nullable(f.dataType), nullable = true)()),
       new NumpyFunction(function, JobSpec.bound(spec, keys.length, columns, many), JobSpec.name(spec)),
       grouping.isDefined,
-      Project(inputs.expressions, all.child))
-    val output = node.output.zip(keyNames ++ returns.fieldNames).map { case (column, name) => Alias(column, name)() }
+      Project(inputs.expressions, all.child)
+    )
+    val output = node.output.zip(keyNames ++ returns.fieldNames).map { case (column, name) =>
+      Alias(column, name)()
+    }
     SparkInternals.frame(session, Project(output, node))
   }
 
@@ -101,29 +109,34 @@ final class NumpyMapBuilder(
       case project: Project if project.projectList.length != expressions.length =>
         throw refusal("an expression of numpy_map stands for several columns: name each")
       case project: Project if generators(project) > generators(input) =>
-        throw refusal("explode and its kin make several rows of one: call them on the DataFrame, before numpy_map")
+        throw refusal(
+          "explode and its kin make several rows of one: call them on the DataFrame, before numpy_map"
+        )
       case project: Project => project
-      case other => throw refusal(s"numpy_map cannot take these expressions: ${other.nodeName} is in their plan")
+      case other =>
+        throw refusal(s"numpy_map cannot take these expressions: ${other.nodeName} is in their plan")
     }
   }
 
   /** The grouping column that an argument calls by its output name. */
-  private def keyNamed(arg: Column, keyNames: Seq[String]): Option[Int] = SparkInternals.expression(arg) match {
-    case UnresolvedAttribute(Seq(name)) => Some(keyNames.indexWhere(same(_, name))).filter(_ >= 0)
-    case _ => None
-  }
+  private def keyNamed(arg: Column, keyNames: Seq[String]): Option[Int] =
+    SparkInternals.expression(arg) match {
+      case UnresolvedAttribute(Seq(name)) => Some(keyNames.indexWhere(same(_, name))).filter(_ >= 0)
+      case _ => None
+    }
 
   private def refuseTwice(names: Seq[String]): Unit =
     names.indices.find(i => names.take(i).exists(same(_, names(i)))).foreach { i =>
       throw refusal(
-        s"the output has two columns named '${names(i)}': the grouping columns come first, then the fields of returns")
+        s"the output has two columns named '${names(i)}': the grouping columns come first, then the fields of returns"
+      )
     }
 }
 
 object NumpyMapBuilder {
 
   /** What the projection below the node computes: each expression once, however often it is asked for. */
-  private final class Inputs {
+  final private class Inputs {
     private[this] var columns = Vector.empty[NamedExpression]
 
     def expressions: Seq[NamedExpression] = columns

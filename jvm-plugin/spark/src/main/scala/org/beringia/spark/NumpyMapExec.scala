@@ -19,8 +19,8 @@ final case class NumpyMapExec(
     fields: Seq[Attribute],
     function: NumpyFunction,
     grouped: Boolean,
-    child: SparkPlan)
-    extends UnaryExecNode {
+    child: SparkPlan
+) extends UnaryExecNode {
 
   override def output: Seq[Attribute] = keys ++ fields
 
@@ -67,7 +67,8 @@ final case class NumpyMapExec(
       function,
       settings,
       Settings.limits(settings),
-      JobMetrics.of(metrics))
+      JobMetrics.of(metrics)
+    )
     input.execute().mapPartitions(rows => task.run(rows))
   }
 

@@ -22,6 +22,7 @@ object NumpyMapStrategy extends Strategy {
         ErrorCode.CONFIG,
         "this Spark session was started without Beringia. Build it with " +
           "SparkSession.builder.config(map=beringia.spark.conf()), before any other session, " +
-          "or add Beringia to the running one with beringia.spark.attach(spark).")
+          "or add Beringia to the running one with beringia.spark.attach(spark)."
+      )
     }
 }

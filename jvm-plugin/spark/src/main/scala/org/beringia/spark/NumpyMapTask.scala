@@ -18,8 +18,8 @@ class NumpyMapTask(
     function: NumpyFunction,
     settings: Map[String, String],
     val limits: BatchLimits,
-    val metrics: JobMetrics)
-    extends Serializable {
+    val metrics: JobMetrics
+) extends Serializable {
 
   /** Types of the result's columns. */
   def outputTypes: Seq[DataType] = keys.map(_.dataType) ++ fields.map(_._2)
@@ -33,7 +33,8 @@ class NumpyMapTask(
       JobSpec.ofTask(function.spec, context),
       function.bytes,
       BatchWriter.schema(keys, arguments, grouped),
-      ArrowField.struct("", output: _*)))
+      ArrowField.struct("", output: _*)
+    ))
   }
 
   def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =

@@ -30,7 +30,8 @@ object PythonFront {
       spec: String,
       args: JavaList[Column],
       orderBy: JavaList[Column],
-      returns: String): DataFrame = {
+      returns: String
+  ): DataFrame = {
     if (!SparkInternals.isGroupBy(data)) {
       throw refusal("numpy_map takes groupBy(...), not rollup, cube, grouping sets or pivot")
     }
@@ -43,7 +44,8 @@ object PythonFront {
       args.asScala.toList,
       orderBy.asScala.toList,
       fields,
-      many).build()
+      many
+    ).build()
   }
 
   /** A function over every row of `data`; the parameters are those of [[grouped]]. */
@@ -52,7 +54,8 @@ object PythonFront {
       function: Array[Byte],
       spec: String,
       args: JavaList[Column],
-      returns: String): DataFrame = {
+      returns: String
+  ): DataFrame = {
     val (fields, many) = result(returns)
     new NumpyMapBuilder(data, None, function, spec, args.asScala.toList, Nil, fields, many).build()
   }
@@ -64,7 +67,8 @@ object PythonFront {
     val dataType =
       try DataType.fromJson(returns)
       catch {
-        case NonFatal(e) => throw new BeringiaException(ErrorCode.ARGUMENT, s"returns is no type: $returns", e)
+        case NonFatal(e) =>
+          throw new BeringiaException(ErrorCode.ARGUMENT, s"returns is no type: $returns", e)
       }
     dataType match {
       case fields: StructType if fields.nonEmpty => (fields, false)
@@ -72,7 +76,8 @@ object PythonFront {
       case other =>
         throw refusal(
           s"returns is ${other.catalogString}: it wants a struct of at least one field (one row per group) " +
-            "or an array of such a struct (any number of rows)")
+            "or an array of such a struct (any number of rows)"
+        )
     }
   }
 

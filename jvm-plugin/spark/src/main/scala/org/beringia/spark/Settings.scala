@@ -23,7 +23,8 @@ object Settings {
 
   def limits(settings: Map[String, String]): BatchLimits = BatchLimits(
     bytes(settings, BatchBytes, DefaultBatchBytes),
-    bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes))
+    bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes)
+  )
 
   private def bytes(settings: Map[String, String], name: String, default: String): Long = {
     val text = settings.getOrElse(name, default)
@@ -37,5 +38,8 @@ object Settings {
   }
 
   private def wrong(name: String, text: String, cause: Throwable) = new BeringiaException(
-    ErrorCode.CONFIG, s"$name is '$text': it wants a number of bytes above zero, such as 8m", cause)
+    ErrorCode.CONFIG,
+    s"$name is '$text': it wants a number of bytes above zero, such as 8m",
+    cause
+  )
 }

@@ -18,7 +18,7 @@ import org.junit.Assert._
 /** The iterator's rules, with a job that gives every batch's keys back as its result. */
 class BatchIteratorTest {
 
-  private final class EchoJob extends BatchJob {
+  final private class EchoJob extends BatchJob {
     val segments = new FakeSegments
     val submitted: ArrayBuffer[Long] = ArrayBuffer.empty // groups of each batch
     private val waiting = scala.collection.mutable.Queue.empty[(Long, Long)]
@@ -31,7 +31,10 @@ class BatchIteratorTest {
 
     override def submit(batch: ArrowArrayStruct): Unit = {
       val array = batch.address
-      waiting.enqueue((ArrowArrayStruct.length(array), ArrowArrayStruct.buffer(ArrowArrayStruct.child(array, 0), 1)))
+      waiting.enqueue((
+        ArrowArrayStruct.length(array),
+        ArrowArrayStruct.buffer(ArrowArrayStruct.child(array, 0), 1)
+      ))
       assertTrue("two in flight at most", waiting.length <= 2)
       submitted += ArrowArrayStruct.length(array)
     }
@@ -39,7 +42,7 @@ class BatchIteratorTest {
     override def next(timeoutMillis: Long, result: JobResult): Boolean = {
       inside = true
       entered.countDown()
-      try {
+      try
         if (silent) {
           Thread.sleep(timeoutMillis)
           false
@@ -60,7 +63,7 @@ class BatchIteratorTest {
           Platform.putLong(null, block + 168, keys)
           true
         }
-      } finally inside = false
+      finally inside = false
     }
 
     override def close(): Unit = {
@@ -78,9 +81,16 @@ class BatchIteratorTest {
   private val schema = Seq(AttributeReference("k", IntegerType)(), AttributeReference("x", DoubleType)())
 
   private def task(limits: BatchLimits) = new NumpyMapTask(
-    Seq(InputColumn("k", IntegerType, 0)), Seq(InputColumn("x", DoubleType, 1)), Nil, true, schema,
-    new NumpyFunction(Array.emptyByteArray, "{}", "echo"), Map.empty, limits,
-    JobMetrics.of(JobMetrics.create(TestSession.spark.sparkContext))) {
+    Seq(InputColumn("k", IntegerType, 0)),
+    Seq(InputColumn("x", DoubleType, 1)),
+    Nil,
+    true,
+    schema,
+    new NumpyFunction(Array.emptyByteArray, "{}", "echo"),
+    Map.empty,
+    limits,
+    JobMetrics.of(JobMetrics.create(TestSession.spark.sparkContext))
+  ) {
     override def open(context: TaskContext): BatchJob = job
   }
 
@@ -120,7 +130,10 @@ class BatchIteratorTest {
     job.silent = true
     val it = iterator(rows(10))
     var thrown: Throwable = null
-    val reader = new Thread(() => try it.hasNext: Unit catch { case e: Throwable => thrown = e })
+    val reader = new Thread(() =>
+      try it.hasNext: Unit
+      catch { case e: Throwable => thrown = e }
+    )
     reader.start()
     assertTrue(job.entered.await(10, TimeUnit.SECONDS))
     // From another thread than the one that is inside: waits until it has left.

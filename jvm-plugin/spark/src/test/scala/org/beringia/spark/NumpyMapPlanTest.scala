@@ -2,7 +2,11 @@ package org.beringia.spark
 
 import org.apache.spark.sql.{AnalysisException, Column, DataFrame}
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Descending, SortOrder}
-import org.apache.spark.sql.catalyst.plans.physical.{AllTuples, ClusteredDistribution, UnspecifiedDistribution}
+import org.apache.spark.sql.catalyst.plans.physical.{
+  AllTuples,
+  ClusteredDistribution,
+  UnspecifiedDistribution
+}
 import org.apache.spark.sql.execution.{SortExec, SparkPlan}
 import org.apache.spark.sql.execution.exchange.{Exchange, ReusedExchangeExec, ShuffleExchangeExec}
 import org.apache.spark.sql.expressions.Window
@@ -26,7 +30,8 @@ class NumpyMapPlanTest {
 
   private def node(df: DataFrame): NumpyMapExec = nodes(df).head
 
-  private def nodes(df: DataFrame): Seq[NumpyMapExec] = df.queryExecution.sparkPlan.collect { case n: NumpyMapExec => n }
+  private def nodes(df: DataFrame): Seq[NumpyMapExec] =
+    df.queryExecution.sparkPlan.collect { case n: NumpyMapExec => n }
 
   /** The plan that would run, without adaptive execution, which hides it. */
   private def planned(df: => DataFrame): SparkPlan =
@@ -43,31 +48,49 @@ class NumpyMapPlanTest {
 
   @Test def outputIsKeysThenFields(): Unit = {
     val df = Front.grouped(
-      data.groupBy(col("k"), (col("x") + 1).as("next")), "m:f", Front.fields("a double, b array<string>"), Seq("x" -> col("x")))
+      data.groupBy(col("k"), (col("x") + 1).as("next")),
+      "m:f",
+      Front.fields("a double, b array<string>"),
+      Seq("x" -> col("x"))
+    )
     assertEquals(Seq("k", "next", "a", "b"), df.columns.toSeq)
     assertEquals(
-      Seq(IntegerType, DoubleType, DoubleType, ArrayType(StringType)), df.schema.map(_.dataType))
+      Seq(IntegerType, DoubleType, DoubleType, ArrayType(StringType)),
+      df.schema.map(_.dataType)
+    )
   }
 
   @Test def groupsWantClusteringAndOrderByKeys(): Unit = {
     val n = node(Front.grouped(
-      data.groupBy("k", "name"), "m:f", slope, Seq("x" -> col("x")), orderBy = Seq(col("y").desc, col("x"))))
+      data.groupBy("k", "name"),
+      "m:f",
+      slope,
+      Seq("x" -> col("x")),
+      orderBy = Seq(col("y").desc, col("x"))
+    ))
     assertEquals(Seq(ClusteredDistribution(n.keys)), n.requiredChildDistribution)
     val order = n.requiredChildOrdering.head
     assertEquals(n.keys.map(SortOrder(_, Ascending)), order.take(2))
-    assertEquals(Seq("y" -> Descending, "x" -> Ascending), order.drop(2).map { case o: SortOrder =>
-      (o.child.references.head.name, o.direction)
-    })
+    assertEquals(
+      Seq("y" -> Descending, "x" -> Ascending),
+      order.drop(2).map { case o: SortOrder =>
+        (o.child.references.head.name, o.direction)
+      }
+    )
     assertEquals(order.take(2), n.outputOrdering)
   }
 
   @Test def noKeyWantsAllTuplesAndRowsWantNothing(): Unit = {
     assertEquals(
-      Seq(AllTuples), node(Front.grouped(data.groupBy(), "m:f", slope, Seq("x" -> col("x")))).requiredChildDistribution)
+      Seq(AllTuples),
+      node(Front.grouped(data.groupBy(), "m:f", slope, Seq("x" -> col("x")))).requiredChildDistribution
+    )
     val n = node(Front.rows(data, "m:f", slope, Seq("x" -> col("x"))))
     assertEquals(Seq(UnspecifiedDistribution), n.requiredChildDistribution)
     assertEquals(Seq(Nil), n.requiredChildOrdering)
-    assertFalse(planned(Front.rows(data, "m:f", slope, Seq("x" -> col("x")))).exists(_.isInstanceOf[Exchange]))
+    assertFalse(
+      planned(Front.rows(data, "m:f", slope, Seq("x" -> col("x")))).exists(_.isInstanceOf[Exchange])
+    )
   }
 
   @Test def onlyWhatIsNeededIsShuffled(): Unit = {
@@ -81,13 +104,22 @@ class NumpyMapPlanTest {
   }
 
   @Test def aGroupingColumnAsArgumentIsTheKeyItself(): Unit = {
-    def columnsOf(n: NumpyMapExec) = JobSpec.parse(n.function.spec).path("arguments").findValuesAsText("column")
+    def columnsOf(n: NumpyMapExec) =
+      JobSpec.parse(n.function.spec).path("arguments").findValuesAsText("column")
     val byName = node(Front.grouped(
-      data.groupBy((col("k") + 1).as("g")), "m:f", slope, Seq("a" -> col("g"), "b" -> col("x"), "c" -> col("x"))))
+      data.groupBy((col("k") + 1).as("g")),
+      "m:f",
+      slope,
+      Seq("a" -> col("g"), "b" -> col("x"), "c" -> col("x"))
+    ))
     assertEquals(java.util.Arrays.asList("0", "1", "1"), columnsOf(byName))
     assertEquals(Seq("x"), byName.arguments.map(_.name))
     val byExpression = node(Front.grouped(
-      data.groupBy(col("k") + 1), "m:f", slope, Seq("a" -> (col("k") + 1), "b" -> col("k"))))
+      data.groupBy(col("k") + 1),
+      "m:f",
+      slope,
+      Seq("a" -> (col("k") + 1), "b" -> col("k"))
+    ))
     assertEquals(java.util.Arrays.asList("0", "1"), columnsOf(byExpression))
     assertEquals(1, byExpression.arguments.length)
   }
@@ -152,18 +184,27 @@ class NumpyMapPlanTest {
     assertContains(refused(map(data.withColumn("k", array("k")))), "'k'", "array<int>")
     assertContains(
       refused(Front.grouped(data.groupBy("k"), "m:f", Front.fields("d decimal(3,1)"), Seq("x" -> col("x")))),
-      "'d'", "decimal(3,1)")
+      "'d'",
+      "decimal(3,1)"
+    )
     assertContains(
-      refused(Front.grouped(data.groupBy("k"), "m:f", Front.fields("K double"), Seq("x" -> col("x")))), "'K'", "two")
+      refused(Front.grouped(data.groupBy("k"), "m:f", Front.fields("K double"), Seq("x" -> col("x")))),
+      "'K'",
+      "two"
+    )
     assertContains(
-      refused(Front.rows(data, "m:f", Front.fields("a double, a int"), Seq("x" -> col("x")))), "'a'")
+      refused(Front.rows(data, "m:f", Front.fields("a double, a int"), Seq("x" -> col("x")))),
+      "'a'"
+    )
     assertContains(refused(map(data, arg = max("x"))), "aggregate")
     assertContains(refused(map(data, arg = explode(array("x")))), "explode")
     assertContains(refused(map(data, arg = col("*"))), "'*'")
     assertContains(refused(Front.grouped(data.rollup("k"), "m:f", slope, Seq("x" -> col("x")))), "rollup")
     assertContains(refused(Front.grouped(data.cube("k"), "m:f", slope, Seq("x" -> col("x")))), "cube")
     assertContains(
-      refused(Front.grouped(data.groupBy("k").pivot("name"), "m:f", slope, Seq("x" -> col("x")))), "pivot")
+      refused(Front.grouped(data.groupBy("k").pivot("name"), "m:f", slope, Seq("x" -> col("x")))),
+      "pivot"
+    )
     assertContains(refused(Front.rows(data, "m:f", IntegerType, Seq("x" -> col("x")))), "int")
     assertThrows(classOf[AnalysisException], () => map(data, arg = col("none")): Unit): Unit
   }

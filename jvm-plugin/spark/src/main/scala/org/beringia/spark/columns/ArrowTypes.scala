@@ -58,20 +58,27 @@ object ArrowTypes {
 
   /** Refuses a grouping column that has no scalar form. */
   def requireKey(name: String, dataType: DataType): Unit = dataType match {
-    case _: ArrayType => throw refusal(s"grouping column '$name' has type ${dataType.catalogString}: $keyHint")
+    case _: ArrayType =>
+      throw refusal(s"grouping column '$name' has type ${dataType.catalogString}: $keyHint")
     case _ => if (layout(dataType).isEmpty) {
-        throw refusal(s"grouping column '$name' has type ${dataType.catalogString}: $keyHint${castHint(dataType)}")
+        throw refusal(
+          s"grouping column '$name' has type ${dataType.catalogString}: $keyHint${castHint(dataType)}"
+        )
       }
   }
 
   /** Refuses an argument that has no NumPy form. */
   def requireArgument(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
-    throw refusal(s"argument column '$name' has type ${dataType.catalogString}: $valueHint${castHint(dataType)}")
+    throw refusal(
+      s"argument column '$name' has type ${dataType.catalogString}: $valueHint${castHint(dataType)}"
+    )
   }
 
   /** Refuses a field of `returns` that cannot be read back. */
   def requireResult(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
-    throw refusal(s"field '$name' of returns has type ${dataType.catalogString}: $valueHint${castHint(dataType)}")
+    throw refusal(
+      s"field '$name' of returns has type ${dataType.catalogString}: $valueHint${castHint(dataType)}"
+    )
   }
 
   private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)

@@ -16,8 +16,8 @@ final class BatchWriter(
     arguments: Seq[InputColumn],
     grouped: Boolean,
     limits: BatchLimits,
-    source: SegmentSource)
-    extends AutoCloseable {
+    source: SegmentSource
+) extends AutoCloseable {
 
   private[this] val arena = new Arena(source)
   private[this] val schema = BatchWriter.schema(keys, arguments, grouped)
@@ -33,7 +33,8 @@ final class BatchWriter(
   private[this] val groupEnds = new SharedBuffer(arena, 8 * (expectedGroups + 1))
   private[this] val keyWriters = keys.map(c => ColumnWriter.of(c.dataType, arena, expectedGroups)).toArray
   private[this] val keyOrdinals = keys.map(_.ordinal).toArray
-  private[this] val argumentWriters = arguments.map(c => ColumnWriter.of(c.dataType, arena, expectedRows)).toArray
+  private[this] val argumentWriters =
+    arguments.map(c => ColumnWriter.of(c.dataType, arena, expectedRows)).toArray
   private[this] val argumentOrdinals = arguments.map(_.ordinal).toArray
 
   private[this] var limit = 0L
@@ -146,7 +147,8 @@ final class BatchWriter(
       s"$which takes $size bytes after $groupRows rows; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
         "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
       if (key.isEmpty) null else key,
-      null)
+      null
+    )
   }
 }
 

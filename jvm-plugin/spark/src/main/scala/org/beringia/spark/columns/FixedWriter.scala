@@ -22,7 +22,12 @@ sealed abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends 
     val first = length
     val bytes = count.toLong * width
     Platform.copyMemory(
-      array.getBaseObject, ColumnWriter.firstValue(array), null, values.advance(bytes), bytes)
+      array.getBaseObject,
+      ColumnWriter.firstValue(array),
+      null,
+      values.advance(bytes),
+      bytes
+    )
     if (ColumnWriter.hasNulls(array)) {
       var i = 0
       while (i < count) {

@@ -109,7 +109,12 @@ final class BytesVector(dataType: DataType, array: Long, offset: Long)
   else {
     val result = new Array[Byte](size(row))
     Platform.copyMemory(
-      null, data + start(row), result, Platform.BYTE_ARRAY_OFFSET.toLong, result.length.toLong)
+      null,
+      data + start(row),
+      result,
+      Platform.BYTE_ARRAY_OFFSET.toLong,
+      result.length.toLong
+    )
     result
   }
 

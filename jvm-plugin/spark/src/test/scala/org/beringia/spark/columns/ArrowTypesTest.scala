@@ -9,9 +9,20 @@ class ArrowTypesTest {
 
   @Test def formatsAreThoseOfTheBoundary(): Unit = {
     val expected = Seq(
-      BooleanType -> "b", ByteType -> "c", ShortType -> "s", IntegerType -> "i", LongType -> "l", FloatType -> "f",
-      DoubleType -> "g", DateType -> "tdD", TimestampType -> "tsu:UTC", TimestampNTZType -> "tsu:", StringType -> "U",
-      BinaryType -> "Z", ArrayType(IntegerType) -> "+L")
+      BooleanType -> "b",
+      ByteType -> "c",
+      ShortType -> "s",
+      IntegerType -> "i",
+      LongType -> "l",
+      FloatType -> "f",
+      DoubleType -> "g",
+      DateType -> "tdD",
+      TimestampType -> "tsu:UTC",
+      TimestampNTZType -> "tsu:",
+      StringType -> "U",
+      BinaryType -> "Z",
+      ArrayType(IntegerType) -> "+L"
+    )
     expected.foreach { case (dataType, format) =>
       assertEquals(format, ArrowTypes.field("c", dataType).format)
       assertTrue(ArrowTypes.layout(dataType).isDefined)
@@ -21,10 +32,20 @@ class ArrowTypesTest {
 
   @Test def otherTypesAreRefusedByNameAndType(): Unit = {
     val none = Seq(
-      DecimalType(10, 2), StructType.fromDDL("a int"), MapType(StringType, IntegerType), CalendarIntervalType,
-      DayTimeIntervalType(), ArrayType(DecimalType(3, 1)), NullType)
+      DecimalType(10, 2),
+      StructType.fromDDL("a int"),
+      MapType(StringType, IntegerType),
+      CalendarIntervalType,
+      DayTimeIntervalType(),
+      ArrayType(DecimalType(3, 1)),
+      NullType
+    )
     none.foreach { dataType =>
-      Seq[(String, DataType) => Unit](ArrowTypes.requireKey, ArrowTypes.requireArgument, ArrowTypes.requireResult)
+      Seq[(String, DataType) => Unit](
+        ArrowTypes.requireKey,
+        ArrowTypes.requireArgument,
+        ArrowTypes.requireResult
+      )
         .foreach { require =>
           val error = assertThrows(classOf[BeringiaException], () => require("col", dataType))
           assertEquals(ErrorCode.ARGUMENT, error.getErrorCode)

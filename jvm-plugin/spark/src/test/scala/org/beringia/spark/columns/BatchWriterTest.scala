@@ -15,29 +15,44 @@ class BatchWriterTest {
 
   @After def free(): Unit = segments.close()
 
-  private def writer(types: Seq[DataType], keys: Int, grouped: Boolean = true, limits: BatchLimits = Limits) = {
+  private def writer(
+      types: Seq[DataType],
+      keys: Int,
+      grouped: Boolean = true,
+      limits: BatchLimits = Limits
+  ) = {
     val (k, a) = types.indices.map(column(types)).splitAt(keys)
     new BatchWriter(k, a, grouped, limits, segments)
   }
 
-  private def written(types: Seq[DataType], keys: Int, grouped: Boolean = true)(groups: Seq[Seq[Any]]*): Long =
+  private def written(
+      types: Seq[DataType],
+      keys: Int,
+      grouped: Boolean = true
+  )(groups: Seq[Seq[Any]]*): Long =
     write(writer(types, keys, grouped), types, groups).address
 
   @Test def groupsAreListsThatShareOneOffsetsBuffer(): Unit = {
     val root = written(Seq(IntegerType, DoubleType, LongType), keys = 1)(
       Seq(row(7, 1.0, 10L), row(7, 2.0, 20L)),
-      Seq(row(8, 3.0, 30L)))
+      Seq(row(8, 3.0, 30L))
+    )
     assertEquals(2, length(root))
     assertEquals(Seq(7, 8), read(IntegerType, child(root, 0)))
     assertEquals(Seq(Seq(1.0, 2.0), Seq(3.0)), readLists(DoubleType, child(root, 1)))
     assertEquals(Seq(Seq(10L, 20L), Seq(30L)), readLists(LongType, child(root, 2)))
     assertEquals(buffer(child(root, 1), 1), buffer(child(root, 2), 1))
-    assertEquals(Seq(0L, 2L, 3L), (0 to 2).map(i => Platform.getLong(null, buffer(child(root, 1), 1) + 8 * i)))
+    assertEquals(
+      Seq(0L, 2L, 3L),
+      (0 to 2).map(i => Platform.getLong(null, buffer(child(root, 1), 1) + 8 * i))
+    )
   }
 
   @Test def everyBufferIsAlignedAndNoneButValidityIsNull(): Unit = {
-    val types = Seq(StringType, BooleanType, ByteType, ShortType, FloatType, BinaryType, ArrayType(StringType))
-    val root = written(types, keys = 1)(Seq(Seq("k", true, 1.toByte, 2.toShort, 3f, Array[Byte](4), Seq("a"))))
+    val types =
+      Seq(StringType, BooleanType, ByteType, ShortType, FloatType, BinaryType, ArrayType(StringType))
+    val root =
+      written(types, keys = 1)(Seq(Seq("k", true, 1.toByte, 2.toShort, 3f, Array[Byte](4), Seq("a"))))
     def check(array: Long): Unit = {
       val buffers = Platform.getLong(null, array + 24).toInt
       (1 until buffers).foreach { i =>
@@ -52,17 +67,46 @@ class BatchWriterTest {
 
   @Test def everyScalarComesBack(): Unit = {
     val types = Seq(
-      BooleanType, ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType, DateType, TimestampType,
-      TimestampNTZType, StringType, BinaryType)
+      BooleanType,
+      ByteType,
+      ShortType,
+      IntegerType,
+      LongType,
+      FloatType,
+      DoubleType,
+      DateType,
+      TimestampType,
+      TimestampNTZType,
+      StringType,
+      BinaryType
+    )
     val rows = Seq(
       row(true, 1.toByte, -2.toShort, 3, -4L, 5.5f, Double.NaN, 7, 8L, 9L, "", Array[Byte]()),
-      row(false, -1.toByte, 2.toShort, -3, 4L, -5.5f, -0.0, -7, -8L, -9L, "häß" * 40, Array.fill[Byte](99)(3)),
-      Seq.fill(types.length)(null))
+      row(
+        false,
+        -1.toByte,
+        2.toShort,
+        -3,
+        4L,
+        -5.5f,
+        -0.0,
+        -7,
+        -8L,
+        -9L,
+        "häß" * 40,
+        Array.fill[Byte](99)(3)
+      ),
+      Seq.fill(types.length)(null)
+    )
     val root = written(types, keys = 0, grouped = false)(rows.map(Seq(_)): _*)
     assertEquals(3, length(root))
     types.zipWithIndex.foreach { case (dataType, i) =>
       val expected = rows.map(_(i)).map { case bytes: Array[Byte] => bytes.toSeq; case other => other }
-      assertEquals(dataType.toString, expected.toList.toString, read(dataType, child(root, i)).toList.toString)
+      assertEquals(
+        dataType.toString,
+        expected.toList.toString,
+        read(dataType, child(root, i)).toList.toString
+      )
       assertEquals(1, nullCount(child(root, i)))
     }
   }
@@ -85,7 +129,8 @@ class BatchWriterTest {
   }
 
   @Test def nullKeysAreOneValue(): Unit = {
-    val root = written(Seq(StringType, IntegerType), keys = 1)(Seq(Seq(null, 1), Seq(null, 2)), Seq(Seq("a", 3)))
+    val root =
+      written(Seq(StringType, IntegerType), keys = 1)(Seq(Seq(null, 1), Seq(null, 2)), Seq(Seq("a", 3)))
     assertEquals(Seq(null, "a"), read(StringType, child(root, 0)))
     assertEquals(1, nullCount(child(root, 0)))
   }
@@ -96,7 +141,8 @@ class BatchWriterTest {
       Seq(Seq(1, null, 3), Seq(Seq(1.0, 2.0), Seq()), Seq("a", null)),
       Seq(null, null, null),
       Seq(Seq(), Seq(null, Seq(3.0)), Seq()),
-      Seq((0 until 200).map(i => if (i == 77) null else i), Seq(Seq(null, 4.0)), Seq("ccc")))
+      Seq((0 until 200).map(i => if (i == 77) null else i), Seq(Seq(null, 4.0)), Seq("ccc"))
+    )
     val types = Seq(ArrayType(IntegerType), nested, ArrayType(StringType))
     val root = written(types, keys = 0)(rows)
     types.zipWithIndex.foreach { case (dataType, i) =>
@@ -107,7 +153,11 @@ class BatchWriterTest {
   @Test def arraysOfBooleansAndSmallIntegersComeBack(): Unit = {
     val types = Seq(ArrayType(BooleanType), ArrayType(ByteType), ArrayType(ShortType), ArrayType(FloatType))
     val row = Seq(
-      Seq(true, null, false), Seq(1.toByte, 2.toByte), Seq(null, 5.toShort), Seq(1f, 2f, null))
+      Seq(true, null, false),
+      Seq(1.toByte, 2.toByte),
+      Seq(null, 5.toShort),
+      Seq(1f, 2f, null)
+    )
     val root = written(types, keys = 0, grouped = false)(Seq(row), Seq(row))
     types.zipWithIndex.foreach { case (dataType, i) =>
       assertEquals(Seq(row(i), row(i)), read(dataType, child(root, i)))
@@ -177,11 +227,13 @@ class BatchWriterTest {
     val rows = (0 until 5000).map(i => Seq("big", i.toLong))
     val error = assertThrows(
       classOf[BeringiaException],
-      () => write(out, types, Seq(Seq(Seq("small", 1L)), rows)): Unit)
+      () => write(out, types, Seq(Seq(Seq("small", 1L)), rows)): Unit
+    )
     assertEquals(ErrorCode.TOO_LARGE, error.getErrorCode)
     assertEquals("c0=big", error.getGroup)
     Seq("c0=big", "spark.beringia.maxGroupBytes", "4096").foreach(part =>
-      assertTrue(error.getMessage, error.getMessage.contains(part)))
+      assertTrue(error.getMessage, error.getMessage.contains(part))
+    )
   }
 
   @Test def manyGroupsBelowTheCapAreFine(): Unit = {

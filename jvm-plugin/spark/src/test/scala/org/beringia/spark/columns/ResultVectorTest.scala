@@ -27,7 +27,8 @@ class ResultVectorTest {
   }
 
   @Test def anOffsetIsAppliedToEveryBuffer(): Unit = {
-    val types = Seq(BooleanType, ByteType, ShortType, IntegerType, DoubleType, StringType, ArrayType(LongType))
+    val types =
+      Seq(BooleanType, ByteType, ShortType, IntegerType, DoubleType, StringType, ArrayType(LongType))
     val rows = (0 until 40).map { i =>
       if (i % 6 == 5) Seq.fill(types.length)(null)
       else row(i % 3 == 0, i.toByte, i.toShort, i, i * 0.5, s"s$i", (0 until i % 4).map(_.toLong))

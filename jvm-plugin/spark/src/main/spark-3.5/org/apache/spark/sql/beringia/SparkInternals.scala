@@ -18,7 +18,8 @@ object SparkInternals {
   def plan(data: DataFrame): LogicalPlan = data.logicalPlan
 
   /** The plan resolved as far as it goes, without Spark's check that it can run. */
-  def resolved(session: SparkSession, plan: LogicalPlan): LogicalPlan = session.sessionState.analyzer.execute(plan)
+  def resolved(session: SparkSession, plan: LogicalPlan): LogicalPlan =
+    session.sessionState.analyzer.execute(plan)
 
   def analyzed(data: DataFrame): LogicalPlan = data.queryExecution.analyzed
 
