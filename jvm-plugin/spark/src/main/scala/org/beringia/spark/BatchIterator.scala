@@ -44,8 +44,9 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
     if (finished) false
     else if (ready != null) true
     else {
-      while (!exhausted && inFlight < MaxInFlight)
+      while (!exhausted && inFlight < MaxInFlight) {
         fill()
+      }
       if (inFlight == 0) {
         finished = true
         free()
@@ -122,10 +123,11 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
   private def await(): JobResult = {
     val start = System.nanoTime
     val result = new JobResult
-    try
-      while (!job.next(StepMillis, result))
+    try {
+      while (!job.next(StepMillis, result)) {
         checkAlive()
-    catch {
+      }
+    } catch {
       case e: Throwable =>
         result.close()
         throw e

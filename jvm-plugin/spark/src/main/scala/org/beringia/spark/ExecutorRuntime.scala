@@ -15,8 +15,11 @@ object ExecutorRuntime {
 
   /** Opens the runtime when the executor starts. Never throws: the first task will (see [[get]]). */
   def start(settings: Map[String, String]): Unit = synchronized {
-    try get(settings): Unit
-    catch {
+    // One that an attached session of an earlier context left open has that one's settings.
+    try {
+      close()
+      get(settings): Unit
+    } catch {
       case e: BeringiaException => keep(e)
       case e: Throwable => keep(new BeringiaException(ErrorCode.INTERNAL, s"Beringia did not start: $e", e))
     }

@@ -136,7 +136,7 @@ final class NumpyMapBuilder(
 object NumpyMapBuilder {
 
   /** What the projection below the node computes: each expression once, however often it is asked for. */
-  final private class Inputs {
+  private final class Inputs {
     private[this] var columns = Vector.empty[NamedExpression]
 
     def expressions: Seq[NamedExpression] = columns
