@@ -107,6 +107,17 @@ class EndToEndTest {
     assertSame(rows.select(col("x") * (lit(2) * col("x") + 1)).collect(), doubled.collect())
   }
 
+  @Test def columnsOfACacheOrAFileAreRead(): Unit = {
+    val directory = Files.createTempDirectory("beringia-parquet").resolve("points").toString
+    points.write.parquet(directory)
+    val cached = points.select("x").cache()
+    Seq(cached, spark.read.parquet(directory).select("x")).foreach { data =>
+      val doubled = Front.rows(data, f("twice"), Front.fields("d double"), Seq("x" -> col("x")), Seq(modules))
+      assertSame(points.select(col("x") * 2).collect(), doubled.collect())
+    }
+    cached.unpersist(): Unit
+  }
+
   @Test def oneGroupOfAllRows(): Unit = {
     val one = Front.grouped(
       points.groupBy(),
@@ -257,6 +268,9 @@ object EndToEndTest {
         |
         |def dot(x, a):
         |    return float(x * a.sum())
+        |
+        |def twice(x):
+        |    return 2 * x
         |
         |def first(x):
         |    return float(x[0])

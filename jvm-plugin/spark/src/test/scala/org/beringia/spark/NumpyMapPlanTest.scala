@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.plans.physical.{
   ClusteredDistribution,
   UnspecifiedDistribution
 }
-import org.apache.spark.sql.execution.{SortExec, SparkPlan}
+import org.apache.spark.sql.execution.{ColumnarToRowExec, RowToColumnarExec, SparkPlan}
 import org.apache.spark.sql.execution.exchange.{Exchange, ReusedExchangeExec, ShuffleExchangeExec}
 import org.apache.spark.sql.expressions.Window
 import org.apache.spark.sql.functions._
@@ -99,8 +99,25 @@ class NumpyMapPlanTest {
   }
 
   @Test def theChildGivesRows(): Unit = {
-    val n = planned(map(data)).collectFirst { case n: NumpyMapExec => n }.get
-    assertTrue(n.child.toString, n.child.isInstanceOf[SortExec] || !n.child.supportsColumnar)
+    val plan = planned(map(data))
+    assertFalse(plan.toString, plan.exists(_.isInstanceOf[RowToColumnarExec]))
+    // The cached columns go straight into the function: nothing stands between that gives rows.
+    val cached = data.select("x").cache()
+    val rows = planned(Front.rows(cached, "m:f", slope, Seq("x" -> col("x"))))
+    assertFalse(rows.toString, rows.exists(_.isInstanceOf[RowToColumnarExec]))
+    rows.foreach {
+      case n: NumpyMapExec => assertFalse(rows.toString, n.child.supportsColumnar)
+      case _ => ()
+    }
+    cached.unpersist(): Unit
+  }
+
+  @Test def aPlanWithoutOurRuleIsFedRowsAllTheSame(): Unit = {
+    val child = data.queryExecution.sparkPlan
+    assertSame(child, RowInput.rows(RowToColumnarExec(child)))
+    assertSame(child, RowInput.rows(child))
+    val columns = node(map(data))
+    assertTrue(RowInput.rows(columns).isInstanceOf[ColumnarToRowExec])
   }
 
   @Test def aGroupingColumnAsArgumentIsTheKeyItself(): Unit = {
