@@ -52,11 +52,11 @@ test-rust: $(STAMPS)/python
 
 test-jvm: $(LIBRARY) $(STAMPS)/package
 	$(call say,JVM tests)
-	$(GRADLE_RUN) test
+	@$(GRADLE_RUN) test
 
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
-	$(PYTEST) python/tests integration-tests
+	@$(PYTEST) python/tests integration-tests
 
 check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)
@@ -68,7 +68,7 @@ check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core k
 	$(PYTHON_BIN)/ruff check .
 	$(PYTHON_BIN)/mypy
 	$(call say,JVM: format)
-	$(GRADLE_RUN) scalafmtCheck
+	@$(GRADLE_RUN) scalafmtCheck
 
 format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 	cargo fmt --all
@@ -77,11 +77,11 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 
 demo: $(STAMPS)/package ## A robust regression on each route of 336,776 flights, and the same with applyInPandas.
 	$(call say,The demonstration: examples/flights.py)
-	$(WITH_JAVA) && $(RUN) examples/flights.py
+	@$(WITH_JAVA) && $(RUN) examples/flights.py
 
 bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
-	$(WITH_JAVA) && $(RUN) -m benchmarks
+	@$(WITH_JAVA) && $(RUN) -m benchmarks
 
 wheel: $(JAR) $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
 	$(call say,The wheel)
@@ -119,12 +119,12 @@ $(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
 
 $(JAR): $(LIBRARY) $(JVM_SOURCES)
 	$(call say,JVM plugin)
-	$(GRADLE_RUN) :jvm-plugin:spark:pluginJar
+	@$(GRADLE_RUN) :jvm-plugin:spark:pluginJar
 	@mkdir -p $(@D)
 	@rm -f $(@D)/*.jar
 	cp $(BUILT_JAR) $@
 
 $(STAMPS)/package: $(STAMPS)/python $(JAR) $(EXTENSION_SOURCES) pyproject.toml
 	$(call say,Python package)
-	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(PYTHON_BIN)/maturin develop --release --quiet
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(PYTHON_BIN)/maturin develop --release --quiet
 	@touch $@

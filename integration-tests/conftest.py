@@ -50,10 +50,10 @@ def segments() -> set[str]:
     return {path.name for path in shm.iterdir() if "beringia" in path.name} if shm.is_dir() else set()
 
 
-def gone(seconds: float) -> list[int]:
-    """Wait for the workers to end; returns those that did not."""
+def stayed(others: set[int], seconds: float = 20.0) -> list[int]:
+    """Wait until there is no worker but `others`; returns those that there are in the end."""
     deadline = time.monotonic() + seconds
-    while workers() and time.monotonic() < deadline:
+    while set(workers()) - others and time.monotonic() < deadline:
         time.sleep(0.1)
     return workers()
 
@@ -63,13 +63,18 @@ def nothing_stays():
     """At the end of the session, when every JVM of the tests has stopped: no worker, no segment."""
     before = segments()
     yield
-    assert gone(15) == []
+    assert stayed(set()) == []
     assert segments() - before == set()
 
 
 @pytest.fixture(scope="session")
 def find_workers():
     return workers
+
+
+@pytest.fixture(scope="session")
+def gone():
+    return stayed
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ spark = (
     SparkSession.builder.master("local-cluster[2,1,1024]")
     .config("spark.ui.enabled", "false")
     .config("spark.sql.shuffle.partitions", "4")
+    .config("spark.sql.adaptive.enabled", "false")  # so little data would be one task
     .config("spark.executorEnv.BERINGIA_TEST_RUN", os.environ["BERINGIA_TEST_RUN"])
     .config(map=beringia.spark.conf())
     .getOrCreate()
@@ -72,7 +73,7 @@ spark.stop()
 
 def test_a_python_that_is_not_on_the_executors(run):
     program = (
-        HEAD.replace("beringia.spark.conf()", "beringia.spark.conf(python='/nowhere/python')")
+        HEAD
         + """
 try:
     numpy_map(lambda x: 1, df.groupBy("g"), "y int").collect()
@@ -81,4 +82,4 @@ except errors.InterpreterError as error:
 spark.stop()
 """
     )
-    assert run(program) == "True\n"
+    assert run(program, env={"PYSPARK_PYTHON": "/nowhere/python"}) == "True\n"

@@ -68,10 +68,10 @@ def conf(**settings: Any) -> dict[str, Any]:
 
 
 def attach(spark: SparkSession) -> SparkSession:
-    """Turn Beringia on in a session that runs already. Doing it twice is doing it once.
+    """Turn Beringia on in a session that runs already: in this one, not in others of the same context.
 
-    Settings of Beringia are those that the session has: give them with :func:`conf` to a new session to
-    change them. The native library is loaded by each executor's first task.
+    Doing it twice is doing it once. Settings of Beringia are those that the session has: give them with
+    :func:`conf` to a new session to change them. The native library is loaded by each executor's first task.
 
     Returns
     -------
@@ -88,8 +88,10 @@ def attach(spark: SparkSession) -> SparkSession:
         return spark
     jar = jar_path()
     _add_to_class_path(spark._jvm, jar)
-    context._jsc.addJar(str(jar))
-    spark._jvm.org.beringia.spark.Attach.attach(spark._jsparkSession)  # type: ignore[union-attr]
+    attacher = spark._jvm.org.beringia.spark.Attach  # type: ignore[union-attr]
+    if not attacher.isAttached(spark._jsparkSession):
+        context._jsc.addJar(str(jar))
+        attacher.attach(spark._jsparkSession)
     return spark
 
 
