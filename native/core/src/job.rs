@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, Fields};
 use serde::Deserialize;
@@ -465,13 +466,15 @@ fn struct_fields(data_type: &DataType) -> &Fields {
     }
 }
 
-/// `key` at each of `index`, without a copy of its values: a dictionary array.
+/// `key` at each of `index`, without a copy of its values: a dictionary array. The indices are the worker's, so
+/// they are copied to where it cannot change them, and then checked.
 fn repeat(key: &ArrayData, index: &ArrayData) -> Result<ArrayData> {
+    let private = Buffer::from_slice_ref(index.buffers()[0].as_slice());
     let data_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(key.data_type().clone()));
     Ok(ArrayData::builder(data_type)
         .len(index.len())
         .offset(index.offset())
-        .add_buffer(index.buffers()[0].clone())
+        .add_buffer(private)
         .add_child_data(key.clone())
         .build()?)
 }

@@ -219,7 +219,7 @@ impl Worker {
         let arguments = arguments(py, definition, &batch, views).map_err(nowhere)?;
         let groups = batch.len();
         let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
-        let mut rows = Rows::new(py, arena, &definition.fields, groups).map_err(nowhere)?;
+        let mut rows = Rows::new(py, arena, &definition.fields, definition.rows, groups).map_err(nowhere)?;
         let mut function_nanos = 0;
         let mut values = Vec::with_capacity(arguments.len());
         for group in 0..groups {
@@ -238,7 +238,7 @@ impl Worker {
             let result = result.map_err(|error| {
                 here(Failure::raised(py, &format!("'{}' raised", definition.name), &error))
             })?;
-            rows.append(&result).map_err(|failure| here(name_function(failure, &definition.name)))?;
+            rows.append(group, &result).map_err(|failure| here(name_function(failure, &definition.name)))?;
         }
         let (result, arena) = rows.finish();
         let result_bytes = placement::bytes(&result);

@@ -1,7 +1,6 @@
-//! What the function returned, written once into shared memory as Arrow columns.
+//! The values of one field, appended to growable buffers in shared memory.
 //!
-//! Each column is a [`Column`] with its own growable buffers. What does not fit the declared type is refused with
-//! what was expected and what came; nothing is rounded, cut or guessed.
+//! What does not fit the field's type is a [`Misfit`]; nothing is rounded, cut or guessed.
 
 use std::marker::PhantomData;
 
@@ -13,7 +12,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::argument::type_name;
 use crate::array::{as_array, bytes};
@@ -27,7 +26,8 @@ pub enum Misfit {
     Other(Failure),
 }
 
-type Fit = std::result::Result<(), Misfit>;
+/// Whether a value fitted.
+pub type Fit = std::result::Result<(), Misfit>;
 
 impl From<beringia_core::Error> for Misfit {
     fn from(error: beringia_core::Error) -> Self {
@@ -42,7 +42,7 @@ impl From<PyErr> for Misfit {
 }
 
 /// `value` as messages show it: its repr, cut, and its type.
-fn show(value: &Bound<'_, PyAny>) -> String {
+pub fn show(value: &Bound<'_, PyAny>) -> String {
     let class = value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
     let mut text = value.repr().map_or_else(|_| String::new(), |repr| repr.to_string());
     if let Some((end, _)) = text.char_indices().nth(100) {
@@ -492,11 +492,12 @@ impl Lists {
 impl Column for Lists {
     fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
         if let Some(array) = as_array(value) {
-            let bulk = array.ndim() == 1 && self.child.extend(arena, array)?;
             if array.ndim() == 0 {
                 return Err(got(value));
             }
-            if !bulk {
+            // No values, no matter of what dtype.
+            let done = array.shape()[0] == 0 || (array.ndim() == 1 && self.child.extend(arena, array)?);
+            if !done {
                 self.append_items(arena, value.try_iter()?)?;
             }
         } else if let Ok(list) = value.cast::<PyList>() {
@@ -526,7 +527,8 @@ impl Column for Lists {
     }
 }
 
-fn append_or_null(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+/// Appends a value, or a missing one where the value stands for that.
+pub fn append_or_null(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
     if value.is_none() || is_masked(value)? {
         return column.append_null(arena);
     }
@@ -550,208 +552,4 @@ fn is_masked(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     let masked =
         MASKED.get_or_try_init(py, || PyResult::Ok(py.import("numpy.ma")?.getattr("masked")?.unbind()))?;
     Ok(value.is(masked))
-}
-
-/// The rows of a batch's result, one per group.
-pub struct Rows {
-    arena: Arena,
-    names: Vec<Py<PyString>>,
-    types: Vec<String>,
-    columns: Vec<Box<dyn Column>>,
-    len: usize,
-}
-
-impl Rows {
-    /// No rows yet, of the struct type `fields`.
-    pub fn new(py: Python<'_>, mut arena: Arena, fields: &DataType, rows: usize) -> Result<Rows> {
-        let fields = match fields {
-            DataType::Struct(fields) => fields.clone(),
-            _ => {
-                return Err(Failure::new(beringia_core::ErrorCode::Internal, "the result type is no struct"));
-            }
-        };
-        let columns = fields
-            .iter()
-            .map(|field| column(py, &mut arena, field.data_type(), rows))
-            .collect::<Result<_>>()?;
-        Ok(Rows {
-            arena,
-            names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),
-            types: fields.iter().map(|field| type_name(field.data_type())).collect(),
-            columns,
-            len: 0,
-        })
-    }
-
-    /// Appends the row that the function returned.
-    pub fn append(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
-        let py = value.py();
-        let width = self.columns.len();
-        self.len += 1;
-        if value.is_none() {
-            return (0..width).try_for_each(|field| self.null(py, field));
-        }
-        if let Ok(tuple) = value.cast::<PyTuple>() {
-            if !value.is_exact_instance_of::<PyTuple>()
-                && self.has_all_names(value, intern!(py, "_fields"))?
-            {
-                return self.attributes(value);
-            }
-            return self.positions(tuple.len(), "a tuple", tuple.iter().map(Ok));
-        }
-        if let Ok(dict) = value.cast::<PyDict>() {
-            return self.mapping(dict);
-        }
-        if value.hasattr(intern!(py, "__dataclass_fields__"))? {
-            return self.attributes(value);
-        }
-        if self.is_structured_scalar(value)? {
-            return self.structured(value);
-        }
-        if width == 1 {
-            return self.field(0, value);
-        }
-        if let Some(array) = as_array(value) {
-            if array.ndim() != 1 {
-                return Err(self.wrong_form(value));
-            }
-            return self.positions(array.len(), "an array", value.try_iter()?);
-        }
-        if let Ok(list) = value.cast::<PyList>() {
-            return self.positions(list.len(), "a list", list.iter().map(Ok));
-        }
-        Err(self.wrong_form(value))
-    }
-
-    fn null(&mut self, py: Python<'_>, field: usize) -> Result<()> {
-        let fit = self.columns[field].append_null(&mut self.arena);
-        fit.map_err(|misfit| self.misfit(py, field, misfit))
-    }
-
-    #[inline]
-    fn field(&mut self, field: usize, value: &Bound<'_, PyAny>) -> Result<()> {
-        let fit = append_or_null(self.columns[field].as_mut(), &mut self.arena, value);
-        fit.map_err(|misfit| self.misfit(value.py(), field, misfit))
-    }
-
-    fn positions<'py>(
-        &mut self,
-        len: usize,
-        form: &str,
-        values: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
-    ) -> Result<()> {
-        if len != self.columns.len() {
-            return Err(Failure::mismatch(format!("expected {}, got {form} of {len}", self.expected())));
-        }
-        for (field, value) in values.enumerate() {
-            self.field(field, &value?)?;
-        }
-        Ok(())
-    }
-
-    fn mapping(&mut self, dict: &Bound<'_, PyDict>) -> Result<()> {
-        let py = dict.py();
-        for field in 0..self.columns.len() {
-            let name = self.names[field].bind(py).clone();
-            match dict.get_item(&name)? {
-                Some(value) => self.field(field, &value)?,
-                None => {
-                    return Err(Failure::mismatch(format!(
-                        "expected {}, got a dict without '{name}'",
-                        self.expected()
-                    )));
-                }
-            }
-        }
-        if dict.len() != self.columns.len() {
-            let names: Vec<_> = self.names.iter().map(|name| name.bind(py)).collect();
-            for key in dict.keys() {
-                if !names.iter().any(|name| key.eq(name).unwrap_or(false)) {
-                    return Err(Failure::mismatch(format!(
-                        "expected {}, got a dict with unknown key {}",
-                        self.expected(),
-                        key.repr()?
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn attributes(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
-        for field in 0..self.columns.len() {
-            let name = self.names[field].bind(value.py()).clone();
-            let Ok(attribute) = value.getattr(&name) else {
-                return Err(Failure::mismatch(format!(
-                    "expected {}, got {} without field '{name}'",
-                    self.expected(),
-                    show(value)
-                )));
-            };
-            self.field(field, &attribute)?;
-        }
-        Ok(())
-    }
-
-    fn structured(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
-        let names = value.getattr("dtype")?.getattr("names")?.extract::<Vec<String>>()?;
-        for field in 0..self.columns.len() {
-            let name = self.names[field].bind(value.py()).clone();
-            if !names.iter().any(|known| name == known.as_str()) {
-                return Err(Failure::mismatch(format!(
-                    "expected {}, got a structured scalar with fields {}",
-                    self.expected(),
-                    names.join(", ")
-                )));
-            }
-            self.field(field, &value.get_item(name)?)?;
-        }
-        Ok(())
-    }
-
-    fn is_structured_scalar(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        if value.is_exact_instance_of::<PyFloat>() || as_array(value).is_some() {
-            return Ok(false);
-        }
-        Ok(value.get_type().name()? == "void" && value.hasattr("dtype")? && {
-            !value.getattr("dtype")?.getattr("names")?.is_none()
-        })
-    }
-
-    fn has_all_names(&self, value: &Bound<'_, PyAny>, attribute: &Bound<'_, PyString>) -> PyResult<bool> {
-        if !value.hasattr(attribute)? {
-            return Ok(false);
-        }
-        let known = value.getattr(attribute)?.extract::<Vec<String>>()?;
-        Ok(self.names.iter().all(|name| known.iter().any(|known| name.bind(value.py()) == known.as_str())))
-    }
-
-    fn expected(&self) -> String {
-        let fields: Vec<String> =
-            self.names.iter().zip(&self.types).map(|(name, kind)| format!("{name} {kind}")).collect();
-        let s = if fields.len() == 1 { "" } else { "s" };
-        format!("{} field{s} ({})", fields.len(), fields.join(", "))
-    }
-
-    fn wrong_form(&self, value: &Bound<'_, PyAny>) -> Failure {
-        Failure::mismatch(format!("expected {}, got {}", self.expected(), show(value)))
-    }
-
-    fn misfit(&self, py: Python<'_>, field: usize, misfit: Misfit) -> Failure {
-        match misfit {
-            Misfit::Other(failure) => failure,
-            Misfit::Got(got) => Failure::mismatch(format!(
-                "field '{}': expected {}, got {got}",
-                self.names[field].bind(py),
-                self.types[field]
-            )),
-        }
-    }
-
-    /// The rows as an Arrow struct, and the arena that they lie in.
-    pub fn finish(self) -> (ArrayDescriptor, Arena) {
-        let children = self.columns.iter().map(|column| column.finish()).collect();
-        let array = ArrayDescriptor { len: self.len as u64, children, ..ArrayDescriptor::default() };
-        (array, self.arena)
-    }
 }
