@@ -45,9 +45,13 @@ def workers() -> list[int]:
 
 
 def segments() -> set[str]:
-    """The named segments of Beringia on this machine."""
+    """The named segments of Beringia on this machine.
+
+    Not the lease of a process that used some: an empty file, by which the next process knows that the first is gone.
+    """
     shm = Path("/dev/shm")
-    return {path.name for path in shm.iterdir() if "beringia" in path.name} if shm.is_dir() else set()
+    names = {path.name for path in shm.iterdir() if "beringia" in path.name} if shm.is_dir() else set()
+    return {name for name in names if not name.endswith(".lease")}
 
 
 def stayed(others: set[int], seconds: float = 20.0) -> list[int]:
@@ -70,6 +74,11 @@ def nothing_stays():
 @pytest.fixture(scope="session")
 def find_workers():
     return workers
+
+
+@pytest.fixture(scope="session")
+def find_segments():
+    return segments
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pyspark
+import pytest
 
 import beringia
 
@@ -119,32 +120,49 @@ def test_a_session_without_the_plugin_in_a_jvm_that_knows_the_jar(run):
     assert "beringia.spark" in printed
 
 
-def test_nothing_stays_when_the_driver_is_killed(run, find_workers, gone):
-    before = set(find_workers())
+BACKENDS = pytest.mark.parametrize("backend", ["memfd", "posix"])
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    "end",
+    [
+        "spark.stop()",
+        "os._exit(0)",
+        "sys.stdout.flush(); os.kill(os.getpid(), signal.SIGKILL)",
+        "os.kill(spark._jvm.java.lang.ProcessHandle.current().pid(), signal.SIGKILL); os._exit(0)",
+    ],
+    ids=["stopped", "left", "driver killed", "jvm killed"],
+)
+def test_nothing_stays_however_it_ends(run, find_workers, find_segments, gone, backend, end):
+    workers, segments = set(find_workers()), find_segments()
     program = HEAD + (
         "import os, signal, sys\n"
-        "job(builder().config(map=beringia.spark.conf()).getOrCreate())\n"
-        "sys.stdout.flush()\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"conf = beringia.spark.conf(**{{'segment.backend': '{backend}'}})\n"
+        "spark = builder().config(map=conf).getOrCreate()\n"
+        "job(spark)\n"
+        f"{end}\n"
     )
-    done = run(program, check=False)
-    assert done.returncode == -9
-    assert "ran\n" in done.stdout
-    assert set(gone(before)) <= before
+    assert run(program, check=False).stdout.startswith("ran\n")
+    assert set(gone(workers)) <= workers
+    assert find_segments() - segments == set()
 
 
-def test_nothing_stays_when_the_jvm_is_killed(run, find_workers, gone):
-    before = set(find_workers())
+@BACKENDS
+def test_nothing_stays_when_the_jvm_is_killed_while_a_function_runs(run, find_workers, find_segments, gone, backend):
+    workers, segments = set(find_workers()), find_segments()
     program = HEAD + (
-        "import os, signal\n"
-        "spark = builder().config(map=beringia.spark.conf()).getOrCreate()\n"
+        "import os, signal, sys, threading, time\n"
+        f"conf = beringia.spark.conf(**{{'segment.backend': '{backend}'}})\n"
+        "spark = builder().config(map=conf).getOrCreate()\n"
         "job(spark)\n"
         "jvm = spark._jvm.java.lang.ProcessHandle.current().pid()\n"
-        "os.kill(jvm, signal.SIGKILL)\n"
-        "os._exit(0)\n"
+        "threading.Timer(5, lambda: (os.kill(jvm, signal.SIGKILL), os._exit(0))).start()\n"
+        "beringia.spark.numpy_map(lambda id: time.sleep(600), spark.range(9).groupBy(), 'y int').collect()\n"
     )
-    assert run(program).startswith("ran\n")
-    assert set(gone(before)) <= before
+    assert run(program, check=False).stdout.startswith("ran\n")
+    assert set(gone(workers)) <= workers
+    assert find_segments() - segments == set()
 
 
 def test_the_package_that_is_tested_is_that_of_this_tree():
