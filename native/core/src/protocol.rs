@@ -79,6 +79,44 @@ pub enum Rows {
     Many,
 }
 
+/// What becomes of a group that fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// The job fails.
+    #[default]
+    Raise,
+    /// The group is one row of nulls.
+    Null,
+    /// The same; and the last field, a string, says what happened. It is null for the other groups.
+    Column,
+}
+
+/// An array that every call gets by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constant {
+    /// The parameter.
+    pub name: String,
+    /// NumPy's type string, such as `<f8`.
+    pub dtype: String,
+    /// The shape.
+    pub shape: Vec<usize>,
+    /// Whether the first axis varies fastest.
+    #[serde(default)]
+    pub fortran: bool,
+    /// Where its values begin in the block of all constants, a multiple of 64.
+    pub offset: usize,
+}
+
+/// The constants of a job: one block, in one segment of each executor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constants {
+    /// The arrays.
+    pub arrays: Vec<Constant>,
+    /// The block.
+    pub block: Option<BufferRef>,
+}
+
 /// What a worker needs to know of a job, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
@@ -94,6 +132,16 @@ pub struct Definition {
     pub keys: usize,
     /// Rows per group.
     pub rows: Rows,
+    /// Columns of the input that the output carries through: a group has as many result rows as they have values.
+    pub keep: Vec<usize>,
+    /// NaN in a result becomes null.
+    pub nan_as_null: bool,
+    /// What becomes of a group that fails.
+    pub on_error: OnError,
+    /// Arguments may be written to; nobody else sees it.
+    pub writable: bool,
+    /// Arrays that every call gets.
+    pub constants: Constants,
     /// Entries for `sys.path`.
     pub paths: Vec<String>,
     /// The type of the input: a struct with one row per group.
@@ -120,8 +168,8 @@ pub enum ToWorker {
         /// The kind of memory that the worker creates.
         backend: crate::segment::Backend,
     },
-    /// A function that batches will name.
-    Register(DefinitionId, Box<Definition>),
+    /// A function that batches will name; and the segment of its constants, if the worker has not seen it.
+    Register(DefinitionId, Box<Definition>, Announcement),
     /// A function that no batch will name any more.
     Unregister(DefinitionId),
     /// Map this batch.
@@ -136,6 +184,8 @@ pub enum ToWorker {
         batch: ArrayDescriptor,
         /// Segments of earlier replies that nobody reads any more.
         recycle: Vec<SegmentId>,
+        /// Groups that are not to be tried again, and why: they killed a worker or took too long.
+        condemned: Vec<(u64, String)>,
     },
     /// End in order.
     Shutdown,

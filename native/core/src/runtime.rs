@@ -1,18 +1,19 @@
 //! What one executor owns: its configuration, its shared memory and its workers.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::pool::Pool;
-use crate::segment::{Cache, sweep};
+use crate::segment::{Access, Cache, Segment, sweep};
 
 /// One per executor, or per process on the local front.
 pub struct Runtime {
     config: Config,
     cache: Arc<Cache>,
     pool: Arc<Pool>,
+    constants: Mutex<HashMap<String, Weak<Segment>>>,
 }
 
 impl Runtime {
@@ -21,7 +22,7 @@ impl Runtime {
         sweep();
         let cache = Cache::new(config.backend, config.idle_bytes);
         let pool = Pool::new(config.clone());
-        Arc::new(Runtime { config, cache, pool })
+        Arc::new(Runtime { config, cache, pool, constants: Mutex::default() })
     }
 
     /// A runtime from settings in JSON: an object of strings, names in full.
@@ -49,6 +50,22 @@ impl Runtime {
     /// The workers.
     pub fn pool(&self) -> &Arc<Pool> {
         &self.pool
+    }
+
+    /// The segment that holds the block of constants `id`: one for all jobs that use them at the same time.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when the memory cannot be reserved.
+    pub fn constants(&self, id: &str, block: &[u8]) -> Result<Arc<Segment>> {
+        let mut known = self.constants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = known.get(id).and_then(Weak::upgrade) {
+            return Ok(segment);
+        }
+        let segment = Arc::new(Segment::create(self.config.backend, block.len(), Access::ReadOnly)?);
+        segment.write(0, block)?;
+        known.retain(|_, segment| segment.strong_count() > 0);
+        known.insert(id.to_owned(), Arc::downgrade(&segment));
+        Ok(segment)
     }
 
     /// Ends idle workers whose time is up. To be called now and then.

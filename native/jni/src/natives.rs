@@ -54,13 +54,12 @@ extern "system" fn Java_org_beringia_bridge_Natives_openJob<'local>(
 ) -> jlong {
     native(env, |env| {
         let runtime = handles::runtime(runtime)?;
-        let spec: JobSpec = serde_json::from_str(&spec.try_to_string(env)?)
-            .map_err(|error| Error::new(ErrorCode::Argument, format!("the job's specification: {error}")))?;
+        let spec = JobSpec::from_json(&spec.try_to_string(env)?)?;
         let function = env.convert_byte_array(function)?;
         // SAFETY: the caller passes the addresses of two complete `ArrowSchema` structs (docs/jvm-boundary.md).
         let (input, output) =
             unsafe { (arrow::import_type(input_schema)?, arrow::import_type(output_schema)?) };
-        let job = Job::new(runtime, spec, function, input, &output)?;
+        let job = Job::new(runtime, spec, &function, input, &output)?;
         Ok(handles::insert(Handle::Job(Arc::new(job))))
     })
 }

@@ -20,6 +20,8 @@ use crate::failure::{Failure, Result};
 pub struct Showing<'py> {
     /// What views are based on.
     pub base: Bound<'py, PyAny>,
+    /// Whether views may be written to: the memory is then private.
+    pub writable: bool,
     /// The parameter, for messages.
     pub name: String,
     /// The type as the engine would say it, for messages.
@@ -233,7 +235,7 @@ impl Fixed {
             None => {
                 // SAFETY: `bytes` has just been cut from the buffer, as long as the shape; Arrow checked its
                 // alignment; the batch's segments, and with them the buffer, live as long as `base`.
-                unsafe { array::view(&showing.base, &self.dtype, shape, bytes.as_ptr(), false)? }
+                unsafe { array::view(&showing.base, &self.dtype, shape, bytes.as_ptr(), showing.writable)? }
             }
             Some(nulls) => {
                 admit(showing, self.kind)?;

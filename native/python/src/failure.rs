@@ -18,6 +18,12 @@ impl Failure {
         Failure { code, summary: summary.into(), traceback: None }
     }
 
+    /// Whether the group is at fault, and not this library or the machine.
+    pub fn is_of_group(&self) -> bool {
+        use ErrorCode::{FunctionRaised, MissingValue, ResultMismatch, Timeout, WorkerDied};
+        matches!(self.code, FunctionRaised | ResultMismatch | MissingValue | WorkerDied | Timeout)
+    }
+
     /// What the function returned does not fit.
     pub fn mismatch(summary: impl Into<String>) -> Failure {
         Failure::new(ErrorCode::ResultMismatch, summary)

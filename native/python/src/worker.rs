@@ -4,20 +4,22 @@ use std::collections::HashMap;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use beringia_core::channel::{Channel, Received};
 use beringia_core::placement::{self, Trust};
 use beringia_core::protocol::{
-    ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION,
+    self, ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, OnError, ToWorker, VERSION,
 };
-use beringia_core::segment::{Access, Arena, Cache, Control, Incoming, Lease, Outgoing, SegmentId};
+use beringia_core::segment::{
+    Access, Arena, Cache, Control, Incoming, Lease, Outgoing, Segment, SegmentId, nanos,
+};
 use beringia_core::{Error, ErrorCode};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process_group};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::argument::{Elements, Showing, elements};
 use crate::array::Views;
@@ -56,11 +58,6 @@ fn watch(descriptor: &OwnedFd) -> PyResult<()> {
     };
     std::thread::Builder::new().name("beringia-watch".to_owned()).spawn(wait)?;
     Ok(())
-}
-
-fn nanos() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
 struct Registered {
@@ -131,18 +128,19 @@ impl Worker {
             match message {
                 ToWorker::Start { .. } => return Err(Error::protocol("a second start")),
                 ToWorker::Shutdown => return Ok(()),
-                ToWorker::Register(id, definition) => {
+                ToWorker::Register(id, definition, segments) => {
+                    self.incoming.follow(&segments, &mut descriptors.into_iter())?;
                     self.registered.insert(id, Registered { definition, function: None, result_bytes: 0 });
                 }
                 ToWorker::Unregister(id) => {
                     self.registered.remove(&id);
                 }
-                ToWorker::Run { definition, ticket, segments, batch, recycle } => {
+                ToWorker::Run { definition, ticket, segments, batch, recycle, condemned } => {
                     for id in recycle {
                         self.lent.remove(&id);
                     }
                     self.incoming.follow(&segments, &mut descriptors.into_iter())?;
-                    self.answer(py, definition, ticket, &batch)?;
+                    self.answer(py, definition, ticket, &batch, &condemned)?;
                 }
             }
         }
@@ -154,6 +152,7 @@ impl Worker {
         id: DefinitionId,
         ticket: u64,
         batch: &ArrayDescriptor,
+        condemned: &[(u64, String)],
     ) -> beringia_core::Result<()> {
         let started = nanos();
         let mut names = Vec::new();
@@ -162,10 +161,15 @@ impl Worker {
                 names.push(id);
             }
         });
-        let segments =
-            names.iter().map(|id| self.incoming.get(*id).cloned()).collect::<beringia_core::Result<_>>()?;
-        let views = Bound::new(py, Views::new(segments)).map_err(Error::internal)?.into_any();
-        let outcome = self.run(py, id, ticket, batch, &views);
+        let writable = self.registered.get(&id).is_some_and(|registered| registered.definition.writable);
+        let map = |id: &SegmentId| {
+            let segment = self.incoming.get(*id)?;
+            if writable { Ok(Arc::new(segment.private()?)) } else { Ok(Arc::clone(segment)) }
+        };
+        let segments = names.iter().map(map).collect::<beringia_core::Result<Vec<_>>>()?;
+        let views = Bound::new(py, Views::new(segments.clone())).map_err(Error::internal)?.into_any();
+        let outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views));
+        drop(segments);
         self.control.leave();
         flush(py);
         // Ours is the last reference, unless the function or its result kept a view: then nobody may write to
@@ -201,7 +205,8 @@ impl Worker {
         id: DefinitionId,
         ticket: u64,
         batch: &ArrayDescriptor,
-        views: &Bound<'_, PyAny>,
+        condemned: &[(u64, String)],
+        (segments, views): (&[Arc<Segment>], &Bound<'_, PyAny>),
     ) -> Outcome {
         let nowhere = |failure: Failure| (None, failure);
         let Some(registered) = self.registered.get_mut(&id) else {
@@ -210,36 +215,68 @@ impl Worker {
         let definition = &registered.definition;
         let function = match &registered.function {
             Some(function) => function,
-            None => registered.function.insert(Function::load(py, definition).map_err(nowhere)?),
+            None => {
+                let block = definition.constants.block.map(|block| self.incoming.get(block.segment).cloned());
+                let block = block.transpose().map_err(|error| nowhere(error.into()))?;
+                registered.function.insert(Function::load(py, definition, block).map_err(nowhere)?)
+            }
         };
-        let incoming = &self.incoming;
-        let find = |id: SegmentId| incoming.get(id).cloned();
+        let find = |id: SegmentId| {
+            let segment = segments.iter().find(|segment| segment.id() == id);
+            segment.cloned().ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
+        };
         let batch = placement::resolve(batch, &definition.input, Trust::Trusted, &find)
             .map_err(|error| nowhere(error.into()))?;
         let arguments = arguments(py, definition, &batch, views).map_err(nowhere)?;
         let groups = batch.len();
+        let kept = kept_lengths(definition, &batch);
         let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
-        let mut rows = Rows::new(py, arena, &definition.fields, definition.rows, groups).map_err(nowhere)?;
+        let mut rows = Rows::new(py, arena, definition, groups).map_err(nowhere)?;
         let mut function_nanos = 0;
         let mut values = Vec::with_capacity(arguments.len());
         for group in 0..groups {
-            let here = |failure: Failure| (Some(group as u64), failure);
             if self.control.is_cancelled(ticket) {
                 return Err(nowhere(Failure::new(ErrorCode::Cancelled, "the batch was cancelled")));
             }
-            for (showing, elements) in &arguments {
-                values.push(elements.item(showing, group).map_err(here)?);
+            let before = rows.len();
+            let mut one = || -> Result<()> {
+                if let Some((_, why)) = condemned.iter().find(|(condemned, _)| *condemned == group as u64) {
+                    return Err(Failure::new(ErrorCode::WorkerDied, why.clone()));
+                }
+                values.clear();
+                for (showing, elements) in &arguments {
+                    values.push(elements.item(showing, group)?);
+                }
+                function.complete(py, &mut values);
+                let started = nanos();
+                self.control.enter(ticket, group as u64, started);
+                let result = function.call(py, &values);
+                function_nanos += nanos() - started;
+                self.control.leave();
+                let result = result.map_err(|error| raised(py, definition, &error))?;
+                rows.append(group, &result).map_err(|failure| name_function(failure, &definition.name))?;
+                match &kept {
+                    Some(kept) if kept[group] != rows.len() - before => Err(Failure::mismatch(format!(
+                        "'{}' returned {} rows for a group of {}; keep needs one for each",
+                        definition.name,
+                        rows.len() - before,
+                        kept[group]
+                    ))),
+                    _ => Ok(()),
+                }
+            };
+            let Err(failure) = one() else { continue };
+            let here = |failure: Failure| (Some(group as u64), failure);
+            if definition.on_error == OnError::Raise || !failure.is_of_group() {
+                return Err(here(failure));
             }
-            let before = nanos();
-            self.control.enter(ticket, group as u64, before);
-            let result = function.call(py, &values);
-            function_nanos += nanos() - before;
-            values.clear();
-            let result = result.map_err(|error| {
-                here(Failure::raised(py, &format!("'{}' raised", definition.name), &error))
-            })?;
-            rows.append(group, &result).map_err(|failure| here(name_function(failure, &definition.name)))?;
+            rows.truncate(py, before).map_err(here)?;
+            // A group that is carried through keeps its rows.
+            for _ in 0..kept.as_ref().map_or(1, |kept| kept[group]) {
+                rows.append_failed(py, group, &failure.summary).map_err(here)?;
+            }
         }
+        drop(values);
         let (result, arena) = rows.finish();
         let result_bytes = placement::bytes(&result);
         registered.result_bytes = usize::try_from(result_bytes).unwrap_or(0);
@@ -253,6 +290,27 @@ impl Worker {
         };
         Ok(Done { result, leases: arena.into_leases(), stats })
     }
+}
+
+/// With kept columns: how many rows each group has.
+fn kept_lengths(definition: &Definition, batch: &ArrayData) -> Option<Vec<usize>> {
+    let column = batch.child_data().get(*definition.keep.first()?)?;
+    if definition.rows == protocol::Rows::One {
+        return None;
+    }
+    let array = arrow_array::make_array(column.clone());
+    let lists = array.as_list_opt::<i64>()?;
+    Some(lists.value_offsets().windows(2).map(|pair| (pair[1] - pair[0]) as usize).collect())
+}
+
+fn raised(py: Python<'_>, definition: &Definition, error: &PyErr) -> Failure {
+    let mut failure = Failure::raised(py, &format!("'{}' raised", definition.name), error);
+    if failure.summary.contains("read-only") && !definition.writable {
+        failure
+            .summary
+            .push_str(" (arguments are read-only views: pass writable=True to write to copies of them)");
+    }
+    failure
 }
 
 /// A misfit is the function's: its name begins the sentence.
@@ -294,6 +352,7 @@ fn arguments<'py>(
             };
             let showing = Showing {
                 base: views.clone(),
+                writable: definition.writable,
                 name: argument.name.clone(),
                 type_name,
                 missing: (argument.column >= definition.keys).then_some(argument.missing),

@@ -4,19 +4,17 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, LargeListArray, LargeStringArray, StructArray};
 use arrow_buffer::OffsetBuffer;
+use arrow_schema::{Field, Fields};
 
 use super::*;
 use crate::config::Config;
+use crate::protocol::Rows;
 use crate::segment::Backend;
 use crate::worker::Worker;
 use crate::worker::thread::{self, Act};
 
 const WAIT: Duration = Duration::from_secs(5);
 const BACKENDS: [Backend; 3] = [Backend::Memfd, Backend::Posix, Backend::Heap];
-
-fn fields(array: &StructArray) -> DataType {
-    array.data_type().clone()
-}
 
 /// Groups of rows: a key and a list of values each.
 fn batch(groups: &[(&str, &[f64])]) -> StructArray {
@@ -60,27 +58,34 @@ fn runtime(backend: Backend) -> Arc<Runtime> {
 }
 
 fn job_of(backend: Backend, rows: Rows, act: impl FnMut(ArrayData) -> Act + Send + 'static) -> Job {
+    job_with(backend, rows, "", act)
+}
+
+fn job_with(
+    backend: Backend,
+    rows: Rows,
+    options: &str,
+    act: impl FnMut(ArrayData) -> Act + Send + 'static,
+) -> Job {
     let runtime = runtime(backend);
     let interpreter = Interpreter { program: "fake".to_owned(), version: None, threads: 1 };
     let (channel, peer) = thread::spawn(backend, act);
     let worker = Worker::start(channel, peer, backend, 1 << 20, None, WAIT).unwrap();
     runtime.pool().adopt(worker, interpreter);
-    let spec = JobSpec {
-        name: "sum".to_owned(),
-        function: "pickle".to_owned(),
-        arguments: Vec::new(),
-        keys: 1,
-        rows,
-        interpreter: "fake".to_owned(),
-        python_version: None,
-        paths: Vec::new(),
-        task: Task { id: 1, cpus: 1 },
+    let rows = match rows {
+        Rows::One => "one",
+        Rows::Many => "many",
     };
+    let spec = JobSpec::from_json(&format!(
+        r#"{{"name": "sum", "function": "pickle", "arguments": [], "keys": 1, "rows": "{rows}",
+            "interpreter": "fake", "task": {{"id": 1}} {options}}}"#
+    ))
+    .unwrap();
     let output = DataType::Struct(Fields::from(vec![
         Field::new("gene", DataType::LargeUtf8, true),
         Field::new("sum", DataType::Float64, true),
     ]));
-    Job::new(runtime, spec, Vec::new(), fields(&batch(&[])), &output).unwrap()
+    Job::new(runtime, spec, &[], batch(&[]).data_type().clone(), &output).unwrap()
 }
 
 fn submit(job: &Job, groups: &[(&str, &[f64])]) {

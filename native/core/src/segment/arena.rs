@@ -132,6 +132,21 @@ impl SharedBuffer {
         Ok(())
     }
 
+    /// The last `count` bytes written.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Protocol`] when there are not as many.
+    pub fn last(&self, count: usize) -> Result<Vec<u8>> {
+        let from =
+            self.len.checked_sub(count).ok_or_else(|| Error::internal("a buffer that is too short"))?;
+        self.lease.segment().read(self.start + from, count)
+    }
+
+    /// Takes back what was written past the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Appends `count` times the byte `value`.
     ///
     /// # Errors

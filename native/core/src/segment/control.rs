@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{Access, Backend, Segment};
 use crate::error::Result;
@@ -27,6 +30,19 @@ pub struct Position {
     pub group: u64,
     /// When the call began, in nanoseconds of the monotonic clock.
     pub started: u64,
+}
+
+impl Position {
+    /// How long the call has run.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(nanos().saturating_sub(self.started))
+    }
+}
+
+/// Nanoseconds of the monotonic clock, which all processes of a machine share.
+pub fn nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
 /// A view of the control page; cheap to clone.

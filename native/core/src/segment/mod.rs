@@ -34,7 +34,7 @@ use crate::error::{Error, ErrorCode, Result};
 
 pub use arena::{Arena, SharedBuffer};
 pub use cache::{Cache, Lease};
-pub use control::{Control, Position};
+pub use control::{Control, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};
 pub use lease::sweep;
 
@@ -155,6 +155,16 @@ impl Segment {
     ) -> Result<Segment> {
         let memory = Backend::attach(passing, descriptor, len, access)?;
         Ok(Segment { id, memory, writable: access != Access::ReadOnly })
+    }
+
+    /// The same memory, mapped anew so that writes to it are private to the mapping.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when it cannot be mapped.
+    pub fn private(&self) -> Result<Segment> {
+        let descriptor = self.descriptor().map(|descriptor| descriptor.try_clone_to_owned()).transpose();
+        let descriptor = descriptor.map_err(|error| Error::os("cannot duplicate a descriptor", error))?;
+        Segment::attach(self.id, &self.passing(), descriptor, self.len(), Access::CopyOnWrite)
     }
 
     /// The id its creator gave it.

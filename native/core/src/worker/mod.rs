@@ -24,6 +24,10 @@ pub use process::{Interpreter, spawn};
 
 /// Functions that a worker keeps at once.
 const MAX_DEFINITIONS: usize = 16;
+/// The longest wait without a look at the clock of the call.
+const MAX_STEP: Duration = Duration::from_millis(100);
+/// Timeouts are remembered for so many of the last batches; far fewer are ever under way.
+const MAX_TIMED_TICKETS: u64 = 64;
 /// How long a worker whose channel is closed may take to end by itself.
 const EXIT_GRACE: Duration = Duration::from_secs(2);
 
@@ -83,12 +87,31 @@ pub enum Reply {
     },
 }
 
+/// A batch and what is to be done with it.
+pub struct Assignment<'a> {
+    /// Names the definition.
+    pub id: DefinitionId,
+    /// Sent when the worker does not know it.
+    pub definition: &'a Definition,
+    /// The segment of its constants.
+    pub constants: Option<&'a Arc<Segment>>,
+    /// The batch.
+    pub batch: ArrayDescriptor,
+    /// The segments that it lies in.
+    pub leases: &'a [Arc<Lease>],
+    /// Groups that are not to be tried, and why.
+    pub condemned: &'a [(u64, String)],
+    /// The longest that one call may take.
+    pub call_timeout: Option<Duration>,
+}
+
 #[derive(Default)]
 struct Sending {
     segments: Outgoing,
     recycle: Vec<SegmentId>,
     definitions: VecDeque<DefinitionId>,
     last_ticket: u64,
+    call_timeouts: HashMap<u64, Duration>,
 }
 
 #[derive(Default)]
@@ -176,20 +199,16 @@ impl Worker {
     ///
     /// # Errors
     /// [`ErrorCode::Resource`] when the message cannot be sent. That the worker is gone is said by [`Self::reply`].
-    pub fn run(
-        &self,
-        id: DefinitionId,
-        definition: &Definition,
-        batch: ArrayDescriptor,
-        leases: &[Arc<Lease>],
-    ) -> Result<u64> {
+    pub fn run(&self, assignment: Assignment<'_>) -> Result<u64> {
+        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout } = assignment;
         let mut sending = self.sending();
         match sending.definitions.iter().position(|known| *known == id) {
             Some(index) => {
                 sending.definitions.remove(index);
             }
             None => {
-                self.send(&ToWorker::Register(id, Box::new(definition.clone())), &[])?;
+                let (segments, fresh) = sending.segments.announce(constants);
+                self.send(&ToWorker::Register(id, Box::new(definition.clone()), segments), &fresh)?;
                 if sending.definitions.len() >= MAX_DEFINITIONS
                     && let Some(oldest) = sending.definitions.pop_front()
                 {
@@ -202,7 +221,12 @@ impl Worker {
         let recycle = std::mem::take(&mut sending.recycle);
         sending.last_ticket += 1;
         let ticket = sending.last_ticket;
-        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle };
+        let condemned = condemned.to_vec();
+        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned };
+        sending.call_timeouts.retain(|known, _| ticket - known < MAX_TIMED_TICKETS);
+        if let Some(timeout) = call_timeout {
+            sending.call_timeouts.insert(ticket, timeout);
+        }
         self.send(&run, &fresh)?;
         Ok(ticket)
     }
@@ -230,10 +254,13 @@ impl Worker {
             if let Some(error) = &receiving.broken {
                 return Err(error.clone());
             }
-            let remaining = deadline.saturating_duration_since(Instant::now());
+            // Short steps, so that a call that takes too long is noticed whoever waits.
+            let remaining = deadline.saturating_duration_since(Instant::now()).min(MAX_STEP);
             let received = self.channel.receive::<FromWorker>(Some(remaining));
             let outcome = match received {
-                Ok(Received::Timeout) => self.check_started(receiving.greeted).map(|()| false),
+                Ok(Received::Timeout) => {
+                    self.check_started(receiving.greeted).and_then(|()| self.check_call()).map(|()| false)
+                }
                 Ok(Received::Closed) => Err(self.died(receiving.greeted)),
                 Ok(Received::Message(message, descriptors)) => {
                     self.accept(&mut receiving, message, descriptors.into_iter()).map(|()| true)
@@ -242,7 +269,7 @@ impl Worker {
             };
             match outcome {
                 Ok(true) => {}
-                Ok(false) if remaining.is_zero() => return Ok(None),
+                Ok(false) if Instant::now() >= deadline => return Ok(None),
                 Ok(false) => {}
                 Err(error) => {
                     receiving.broken = Some(error.clone());
@@ -264,6 +291,19 @@ impl Worker {
                 self.start_timeout
             ),
         ))
+    }
+
+    /// Kills the worker if its present call takes longer than it may, whosever call it is.
+    fn check_call(&self) -> Result<()> {
+        let Some(position) = self.control.position() else { return Ok(()) };
+        let Some(timeout) = self.sending().call_timeouts.get(&position.ticket).copied() else {
+            return Ok(());
+        };
+        if position.elapsed() < timeout {
+            return Ok(());
+        }
+        self.peer.kill();
+        Err(Error::new(ErrorCode::Timeout, format!("a call took longer than the timeout of {timeout:?}")))
     }
 
     fn accept(

@@ -96,7 +96,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     FromWorker::Hello { version: VERSION, python: "3.11.7".into(), numpy: "2.4".into() };
                 channel.send(&hello, &[]).unwrap();
             }
-            ToWorker::Register(_, definition) => input = Some(definition.input),
+            ToWorker::Register(_, definition, _) => input = Some(definition.input),
             ToWorker::Unregister(_) => {}
             ToWorker::Shutdown => return,
             ToWorker::Run { ticket, segments, batch, recycle, .. } => {

@@ -94,6 +94,20 @@ impl Validity {
         (0..count).try_for_each(|_| self.push(arena, true))
     }
 
+    /// Bits past the end may stay as they are, but for the last byte's, which `push` expects to be set.
+    fn truncate(&mut self, len: usize) -> beringia_core::Result<()> {
+        let Some(bits) = &mut self.bits else {
+            self.len = self.len.min(len);
+            return Ok(());
+        };
+        for index in len..self.len.min(len.next_multiple_of(8)) {
+            bits.set_bit(index, true)?;
+        }
+        bits.truncate(len.div_ceil(8));
+        self.len = self.len.min(len);
+        Ok(())
+    }
+
     fn reference(&self) -> Option<(BufferRef, u64)> {
         self.bits.as_ref().map(|bits| (bits.reference(), 0))
     }
@@ -115,6 +129,8 @@ pub trait Column {
     }
     /// How many values there are.
     fn len(&self) -> usize;
+    /// Takes back all values past the first `len`.
+    fn truncate(&mut self, len: usize) -> Fit;
     /// What was written.
     fn finish(&self) -> ArrayDescriptor;
 }
@@ -127,6 +143,7 @@ pub fn column(
     py: Python<'_>,
     arena: &mut Arena,
     data_type: &DataType,
+    nan_as_null: bool,
     rows: usize,
 ) -> Result<Box<dyn Column>> {
     let width = data_type.primitive_width().unwrap_or(0);
@@ -137,6 +154,7 @@ pub fn column(
                 values: values(arena, rows * width)?,
                 validity: Validity::default(),
                 dtype: $dtype,
+                nan_as_null: nan_as_null && $dtype.starts_with('f'),
                 number: PhantomData,
             })
         };
@@ -168,7 +186,7 @@ pub fn column(
         DataType::LargeList(field) => {
             let mut offsets = values(arena, (rows + 1) * 8)?;
             offsets.push(arena, 0_i64)?;
-            let child = column(py, arena, field.data_type(), rows * 8)?;
+            let child = column(py, arena, field.data_type(), nan_as_null, rows * 8)?;
             Box::new(Lists { offsets, child, validity: Validity::default() })
         }
         other => {
@@ -193,6 +211,9 @@ fn descriptor(len: usize, validity: &Validity, buffers: &[&SharedBuffer]) -> Arr
 /// A number type of NumPy and Arrow.
 trait Number: arrow_buffer::ArrowNativeType {
     fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit>;
+    fn is_nan(self) -> bool {
+        false
+    }
 }
 
 /// NumPy's booleans are not Python's.
@@ -261,6 +282,10 @@ impl Number for f64 {
     fn of(value: &Bound<'_, PyAny>) -> std::result::Result<Self, Misfit> {
         double(value)
     }
+
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
+    }
 }
 
 impl Number for f32 {
@@ -274,12 +299,17 @@ impl Number for f32 {
         }
         Ok(narrow)
     }
+
+    fn is_nan(self) -> bool {
+        f32::is_nan(self)
+    }
 }
 
 struct Numbers<T> {
     values: SharedBuffer,
     validity: Validity,
     dtype: &'static str,
+    nan_as_null: bool,
     number: PhantomData<T>,
 }
 
@@ -290,6 +320,9 @@ where
     #[inline]
     fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
         let number = T::of(value)?;
+        if self.nan_as_null && number.is_nan() {
+            return self.append_null(arena);
+        }
         self.values.push(arena, number)?;
         Ok(self.validity.push(arena, true)?)
     }
@@ -307,6 +340,9 @@ where
         let len = array.len();
         let contiguous = numbers(array, self.dtype)?;
         let Some(array) = contiguous else { return Ok(false) };
+        if self.nan_as_null && has_nan(&array)? {
+            return Ok(false);
+        }
         // SAFETY: `numbers` returns a C-contiguous array of this very type; the GIL is held, nobody writes to it.
         self.values.extend(arena, unsafe { bytes(&array, len * size_of::<T>()) })?;
         self.validity.extend(arena, len)?;
@@ -315,6 +351,11 @@ where
 
     fn len(&self) -> usize {
         self.validity.len
+    }
+
+    fn truncate(&mut self, len: usize) -> Fit {
+        self.values.truncate(len * size_of::<T>());
+        Ok(self.validity.truncate(len)?)
     }
 
     fn finish(&self) -> ArrayDescriptor {
@@ -344,6 +385,10 @@ fn numbers<'py>(
         Err(error) if is_refusal(py, &error) => Err(Misfit::Got(error.value(py).to_string())),
         Err(error) => Err(error.into()),
     }
+}
+
+fn has_nan(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
+    array.py().import("numpy")?.call_method1("isnan", (array,))?.call_method0("any")?.extract()
 }
 
 fn is_refusal(py: Python<'_>, error: &PyErr) -> bool {
@@ -383,6 +428,12 @@ impl Column for Bits {
 
     fn len(&self) -> usize {
         self.len
+    }
+
+    fn truncate(&mut self, len: usize) -> Fit {
+        self.values.truncate(len.div_ceil(8));
+        self.len = self.len.min(len);
+        Ok(self.validity.truncate(len)?)
     }
 
     fn finish(&self) -> ArrayDescriptor {
@@ -430,6 +481,11 @@ impl Column for Times {
         self.validity.len
     }
 
+    fn truncate(&mut self, len: usize) -> Fit {
+        self.values.truncate(len * if self.days { 4 } else { 8 });
+        Ok(self.validity.truncate(len)?)
+    }
+
     fn finish(&self) -> ArrayDescriptor {
         descriptor(self.len(), &self.validity, &[&self.values])
     }
@@ -465,9 +521,22 @@ impl Column for Texts {
         self.validity.len
     }
 
+    fn truncate(&mut self, len: usize) -> Fit {
+        self.offsets.truncate((len + 1) * 8);
+        self.data.truncate(last_offset(&self.offsets)?);
+        Ok(self.validity.truncate(len)?)
+    }
+
     fn finish(&self) -> ArrayDescriptor {
         descriptor(self.len(), &self.validity, &[&self.offsets, &self.data])
     }
+}
+
+/// Where the last value ends.
+fn last_offset(offsets: &SharedBuffer) -> beringia_core::Result<usize> {
+    let mut end = [0; 8];
+    end.copy_from_slice(&offsets.last(8)?);
+    usize::try_from(i64::from_le_bytes(end)).map_err(beringia_core::Error::internal)
 }
 
 struct Lists {
@@ -518,6 +587,12 @@ impl Column for Lists {
 
     fn len(&self) -> usize {
         self.validity.len
+    }
+
+    fn truncate(&mut self, len: usize) -> Fit {
+        self.offsets.truncate((len + 1) * 8);
+        self.child.truncate(last_offset(&self.offsets)?)?;
+        Ok(self.validity.truncate(len)?)
     }
 
     fn finish(&self) -> ArrayDescriptor {

@@ -2,7 +2,7 @@
 
 use arrow_schema::DataType;
 use beringia_core::ErrorCode;
-use beringia_core::protocol::{self, ArrayDescriptor};
+use beringia_core::protocol::{self, ArrayDescriptor, Definition, OnError};
 use beringia_core::segment::{Arena, SharedBuffer};
 use numpy::PyUntypedArrayMethods;
 use pyo3::intern;
@@ -21,28 +21,26 @@ pub struct Rows {
     names: Vec<Py<PyString>>,
     types: Vec<String>,
     columns: Vec<Box<dyn Column>>,
+    /// With `on_error="column"`: what happened to the row's group.
+    errors: Option<Box<dyn Column>>,
     /// With many rows a group: the group of each row.
     groups: Option<SharedBuffer>,
     len: usize,
 }
 
 impl Rows {
-    /// No rows yet, of the struct type `fields`; room for `groups` of them.
-    pub fn new(
-        py: Python<'_>,
-        mut arena: Arena,
-        fields: &DataType,
-        rows: protocol::Rows,
-        groups: usize,
-    ) -> Result<Rows> {
-        let DataType::Struct(fields) = fields else {
-            return Err(Failure::new(ErrorCode::Internal, "the result type is no struct"));
+    /// No rows yet, of the fields of `definition`; room for one row of each of `groups`.
+    pub fn new(py: Python<'_>, mut arena: Arena, definition: &Definition, groups: usize) -> Result<Rows> {
+        let DataType::Struct(fields) = &definition.fields else {
+            return Err(internal("the result type is no struct"));
         };
-        let columns = fields
+        let mut columns = fields
             .iter()
-            .map(|field| column(py, &mut arena, field.data_type(), groups))
-            .collect::<Result<_>>()?;
-        let groups = match rows {
+            .map(|field| column(py, &mut arena, field.data_type(), definition.nan_as_null, groups))
+            .collect::<Result<Vec<_>>>()?;
+        let errors = if definition.on_error == OnError::Column { columns.pop() } else { None };
+        let fields = &fields[..columns.len()];
+        let groups = match definition.rows {
             protocol::Rows::One => None,
             protocol::Rows::Many => Some(arena.buffer(groups * 4)?),
         };
@@ -51,25 +49,69 @@ impl Rows {
             names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),
             types: fields.iter().map(|field| type_name(field.data_type())).collect(),
             columns,
+            errors,
             groups,
             len: 0,
         })
     }
 
-    /// Appends what the function returned for `group`.
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends what the function returned for `group`. After a failure [`Self::truncate`] takes back the rest of it.
     #[inline]
     pub fn append(&mut self, group: usize, value: &Bound<'_, PyAny>) -> Result<()> {
-        if self.groups.is_none() {
-            return self.append_row(value);
-        }
         let before = self.len;
-        self.append_rows(value)?;
-        let group = i32::try_from(group)
-            .map_err(|_| Failure::new(ErrorCode::Internal, "a batch of more than 2^31 groups"))?;
-        if let Some(groups) = &mut self.groups {
-            for _ in before..self.len {
-                groups.push(&mut self.arena, group)?;
+        if self.groups.is_none() {
+            self.append_row(value)?
+        } else {
+            self.append_rows(value)?
+        }
+        for _ in before..self.len {
+            if let Some(errors) = &mut self.errors {
+                errors.append_null(&mut self.arena).map_err(|_| internal("the column of errors"))?;
             }
+        }
+        self.assign(group, before)
+    }
+
+    /// Appends a row of nulls for a group that failed.
+    pub fn append_failed(&mut self, py: Python<'_>, group: usize, error: &str) -> Result<()> {
+        let before = self.len;
+        self.len += 1;
+        (0..self.columns.len()).try_for_each(|field| self.null(py, field))?;
+        if let Some(errors) = &mut self.errors {
+            let error = PyString::new(py, error);
+            errors.append(&mut self.arena, &error).map_err(|_| internal("the column of errors"))?;
+        }
+        self.assign(group, before)
+    }
+
+    /// The rows from `before` on are those of `group`.
+    #[inline]
+    fn assign(&mut self, group: usize, before: usize) -> Result<()> {
+        let Some(groups) = &mut self.groups else { return Ok(()) };
+        let group = i32::try_from(group).map_err(|_| internal("a batch of more than 2^31 groups"))?;
+        for _ in before..self.len {
+            groups.push(&mut self.arena, group)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back all rows past the first `len`, also those that were appended in part.
+    pub fn truncate(&mut self, py: Python<'_>, len: usize) -> Result<()> {
+        self.len = len;
+        for field in 0..self.columns.len() {
+            let fit = self.columns[field].truncate(len);
+            fit.map_err(|misfit| self.misfit(py, field, misfit))?;
+        }
+        if let Some(errors) = &mut self.errors {
+            errors.truncate(len).map_err(|_| internal("the column of errors"))?;
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.truncate(len * 4);
         }
         Ok(())
     }
@@ -314,7 +356,8 @@ impl Rows {
 
     /// The rows as an Arrow struct, and the arena that they lie in.
     pub fn finish(self) -> (ArrayDescriptor, Arena) {
-        let mut children: Vec<ArrayDescriptor> = self.columns.iter().map(|column| column.finish()).collect();
+        let columns = self.columns.iter().chain(&self.errors);
+        let mut children: Vec<ArrayDescriptor> = columns.map(|column| column.finish()).collect();
         if let Some(groups) = &self.groups {
             children.push(ArrayDescriptor {
                 len: self.len as u64,
@@ -325,6 +368,10 @@ impl Rows {
         let array = ArrayDescriptor { len: self.len as u64, children, ..ArrayDescriptor::default() };
         (array, self.arena)
     }
+}
+
+fn internal(what: &str) -> Failure {
+    Failure::new(ErrorCode::Internal, what)
 }
 
 /// The length of an array or list; `None` for a scalar.

@@ -3,70 +3,39 @@
 //! Batches go to the task's worker in order, at most as many at a time as the caller submits; results come back in
 //! the same order. A job that failed answers every later call with the same error.
 
+mod assemble;
+mod spec;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Field, Fields};
-use serde::Deserialize;
+use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::group_key;
 use crate::placement::{self, Trust};
 use crate::pool::WorkerLease;
-use crate::protocol::{Argument, ArrayDescriptor, BatchStats, Definition, DefinitionId, Rows};
+use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError};
 use crate::runtime::Runtime;
-use crate::segment::{Arena, Lease, SegmentId};
-use crate::worker::{Interpreter, Reply};
+use crate::segment::{Arena, Lease, Position, Segment, SegmentId};
+use crate::worker::{Assignment, Interpreter, Reply};
 
-/// What a front says about a job, in JSON.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct JobSpec {
-    /// The function's name, for messages.
-    pub name: String,
-    /// `pickle`, or `module:qualname`.
-    pub function: String,
-    /// In the order of the call.
-    pub arguments: Vec<Argument>,
-    /// How many leading children of the input are keys.
-    pub keys: usize,
-    /// Result rows per group.
-    pub rows: Rows,
-    /// The Python to run.
-    pub interpreter: String,
-    /// The minor version it must have.
-    pub python_version: Option<String>,
-    /// Entries for `sys.path`.
-    #[serde(default)]
-    pub paths: Vec<String>,
-    /// The task that runs it.
-    pub task: Task,
-}
+pub use spec::{ConstantsSpec, JobSpec, Task};
 
-/// The engine's task.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Task {
-    /// Unique among the tasks that run at once; jobs with the same id share a worker.
-    pub id: u64,
-    /// Cores that the task may use.
-    #[serde(default = "one")]
-    pub cpus: usize,
-}
-
-fn one() -> usize {
-    1
-}
+/// How often a batch is given to another worker after another job's function killed its own.
+const MAX_LOST: u32 = 3;
 
 struct Batch {
     descriptor: ArrayDescriptor,
     leases: Vec<Arc<Lease>>,
     copied: u64,
     moved: u64,
+    /// Groups that are not to be tried again, and why.
+    condemned: Vec<(u64, String)>,
+    /// How often it was lost with a worker that another job killed.
+    lost: u32,
 }
 
 #[derive(Default)]
@@ -115,8 +84,10 @@ pub struct Job {
     runtime: Arc<Runtime>,
     task: u64,
     interpreter: Interpreter,
+    call_timeout: Option<Duration>,
     id: DefinitionId,
     definition: Definition,
+    constants: Option<Arc<Segment>>,
     state: Mutex<State>,
 }
 
@@ -128,36 +99,36 @@ impl Job {
     pub fn new(
         runtime: Arc<Runtime>,
         spec: JobSpec,
-        payload: Vec<u8>,
+        payload: &[u8],
         input: DataType,
         output: &DataType,
     ) -> Result<Job> {
-        let refuse = |what: String| Error::new(ErrorCode::Argument, what);
-        let (DataType::Struct(columns), DataType::Struct(results)) = (&input, output) else {
-            return Err(refuse(format!("input and output must be structs, not {input} and {output}")));
+        let (function, block) = spec.split(payload)?;
+        let constants = match &spec.constants {
+            Some(constants) => Some(runtime.constants(&constants.id, block)?),
+            None => None,
         };
-        if spec.keys > columns.len() || spec.keys > results.len() {
-            return Err(refuse(format!("{} keys of {} columns", spec.keys, columns.len())));
-        }
-        if let Some(argument) = spec.arguments.iter().find(|argument| argument.column >= columns.len()) {
-            return Err(refuse(format!("argument '{}' shows column {}", argument.name, argument.column)));
-        }
-        let fields = DataType::Struct(results.iter().skip(spec.keys).cloned().collect());
-        let interpreter =
-            Interpreter { program: spec.interpreter, version: spec.python_version, threads: spec.task.cpus };
-        let definition = Definition {
-            name: spec.name,
-            function: spec.function,
-            payload,
-            arguments: spec.arguments,
-            keys: spec.keys,
-            rows: spec.rows,
-            paths: spec.paths,
-            input,
-            fields,
+        let placed = Constants {
+            arrays: spec.constants.as_ref().map(|constants| constants.arrays.clone()).unwrap_or_default(),
+            block: constants.as_ref().map(|segment| BufferRef {
+                segment: segment.id(),
+                offset: 0,
+                len: block.len() as u64,
+            }),
         };
+        let (task, interpreter, call_timeout) = (spec.task.id, spec.interpreter(), spec.call_timeout()?);
+        let definition = spec.define(function.to_vec(), placed, input, output)?;
         let id = content_id(&definition)?;
-        Ok(Job { runtime, task: spec.task.id, interpreter, id, definition, state: Mutex::default() })
+        Ok(Job {
+            runtime,
+            task,
+            interpreter,
+            call_timeout,
+            id,
+            definition,
+            constants,
+            state: Mutex::default(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -200,7 +171,7 @@ impl Job {
         let (descriptor, copied) = placement::place(batch, &leases, &mut arena)?;
         let moved = arena.moved();
         leases.extend(arena.into_leases());
-        state.pending.push_back(Batch { descriptor, leases, copied, moved });
+        state.pending.push_back(Batch { descriptor, leases, copied, moved, condemned: Vec::new(), lost: 0 });
         self.advance(&mut state, Duration::ZERO)
     }
 
@@ -224,8 +195,15 @@ impl Job {
             }
         };
         while let Some(batch) = state.pending.pop_front() {
-            let ticket =
-                worker.worker().run(self.id, &self.definition, batch.descriptor.clone(), &batch.leases)?;
+            let ticket = worker.worker().run(Assignment {
+                id: self.id,
+                definition: &self.definition,
+                constants: self.constants.as_ref(),
+                batch: batch.descriptor.clone(),
+                leases: &batch.leases,
+                condemned: &batch.condemned,
+                call_timeout: self.call_timeout,
+            })?;
             state.running.push_back((ticket, batch));
         }
         Ok(())
@@ -274,19 +252,8 @@ impl Job {
         let reply = match worker.reply(*ticket, remaining) {
             Ok(reply) => reply,
             Err(error) => {
-                let position = worker.position().filter(|_| error.code == ErrorCode::WorkerDied);
-                let culprit = position.and_then(|position| {
-                    let (_, batch) = state.running.iter().find(|(ticket, _)| *ticket == position.ticket)?;
-                    Some(self.describe_group(batch, position.group))
-                });
-                return Err(match culprit {
-                    Some(group) => Error {
-                        summary: format!("{} while '{}' ran", error.summary, self.definition.name),
-                        ..error
-                    }
-                    .with_group(group),
-                    None => error,
-                });
+                let position = worker.position();
+                return self.recover(state, error, position).map(|()| None);
             }
         };
         match reply {
@@ -294,7 +261,7 @@ impl Job {
             Some(Reply::Failed { error, group, retained }) => {
                 retire(batch, &retained);
                 Err(match group {
-                    Some(group) => error.with_group(self.describe_group(batch, group)),
+                    Some(group) => error.with_group(assemble::describe_group(&self.definition, batch, group)),
                     None => error,
                 })
             }
@@ -306,90 +273,56 @@ impl Job {
                         .cloned()
                         .ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
                 };
-                let fields = placement::resolve(&result, &self.reply_type(), Trust::Untrusted, &find)?;
-                let output = self.assemble(batch, fields, stats)?;
+                let reply_type = assemble::reply_type(&self.definition);
+                let fields = placement::resolve(&result, &reply_type, Trust::Untrusted, &find)?;
+                let array = assemble::output(&self.definition, batch, &fields)?;
+                let stats = Stats {
+                    groups: batch.descriptor.len,
+                    rows: array.len() as u64,
+                    bytes_in: placement::bytes(&batch.descriptor),
+                    bytes_out: stats.result_bytes,
+                    copied: stats.copied + batch.copied,
+                    moved: stats.moved + batch.moved,
+                    worker_nanos: stats.worker_nanos,
+                    function_nanos: stats.function_nanos,
+                };
                 state.running.pop_front();
-                Ok(Some(output))
+                Ok(Some(Output { array, stats }))
             }
         }
     }
 
-    /// With many rows a group, a reply carries one column more: the row of each result row's group.
-    fn reply_type(&self) -> DataType {
-        match (&self.definition.fields, self.definition.rows) {
-            (DataType::Struct(fields), Rows::Many) => {
-                let index = Arc::new(Field::new("group", DataType::Int32, false));
-                DataType::Struct(fields.iter().cloned().chain([index]).collect())
-            }
-            (fields, _) => fields.clone(),
-        }
-    }
-
-    /// Puts the keys of the batch, which lie in its inbound segments, before the fields of the reply.
-    fn assemble(&self, batch: &Batch, fields: ArrayData, stats: BatchStats) -> Result<Output> {
-        let groups = usize::try_from(batch.descriptor.len).unwrap_or(usize::MAX);
-        let rows = fields.len();
-        let mut children = fields.child_data().to_vec();
-        if children.iter().any(|child| child.len() < rows) || fields.offset() != 0 {
-            return Err(Error::protocol("the columns of a result differ in length"));
-        }
-        let index = match self.definition.rows {
-            Rows::Many => children.pop(),
-            Rows::One if rows != groups => {
-                return Err(Error::protocol(format!("{rows} result rows for {groups} groups")));
-            }
-            Rows::One => None,
+    /// What to do when the worker is lost: blame the group it was at, or try again without that group, or, where
+    /// it was at another job's, just try again.
+    fn recover(&self, state: &mut State, error: Error, position: Option<Position>) -> Result<()> {
+        let Some(position) =
+            position.filter(|_| matches!(error.code, ErrorCode::WorkerDied | ErrorCode::Timeout))
+        else {
+            return Err(error);
         };
-        let mut columns = Vec::with_capacity(self.definition.keys + children.len());
-        for (field, key) in self.keys(batch)? {
-            let key = match &index {
-                None => key,
-                Some(index) => repeat(&key, index)?,
-            };
-            columns.push((Field::new(field.name(), key.data_type().clone(), field.is_nullable()), key));
-        }
-        let names = struct_fields(&self.definition.fields);
-        columns.extend(names.iter().zip(children).map(|(field, child)| (field.as_ref().clone(), child)));
-        let (types, data): (Vec<Field>, Vec<ArrayData>) = columns.into_iter().unzip();
-        let array =
-            ArrayData::builder(DataType::Struct(Fields::from(types))).len(rows).child_data(data).build()?;
-        let stats = Stats {
-            groups: groups as u64,
-            rows: rows as u64,
-            bytes_in: placement::bytes(&batch.descriptor),
-            bytes_out: stats.result_bytes,
-            copied: stats.copied + batch.copied,
-            moved: stats.moved + batch.moved,
-            worker_nanos: stats.worker_nanos,
-            function_nanos: stats.function_nanos,
-        };
-        Ok(Output { array, stats })
-    }
-
-    fn keys(&self, batch: &Batch) -> Result<Vec<(Arc<Field>, ArrayData)>> {
-        let find = |id: SegmentId| {
-            let lease = batch.leases.iter().find(|lease| lease.segment().id() == id);
-            lease.cloned().ok_or_else(|| Error::internal(format!("{id:?} does not belong to the batch")))
-        };
-        struct_fields(&self.definition.input)
-            .iter()
-            .zip(&batch.descriptor.children)
-            .take(self.definition.keys)
-            .map(|(field, child)| {
-                let key = placement::resolve(child, field.data_type(), Trust::Trusted, &find)?;
-                Ok((Arc::clone(field), key))
-            })
-            .collect()
-    }
-
-    fn describe_group(&self, batch: &Batch, row: u64) -> String {
-        let row = usize::try_from(row).unwrap_or(usize::MAX);
-        match self.keys(batch) {
-            Ok(keys) => {
-                group_key::describe(keys.iter().map(|(field, key)| (field.name().as_str(), key.clone())), row)
+        let own = state.running.iter_mut().find(|(ticket, _)| *ticket == position.ticket);
+        match own {
+            Some((_, batch)) if self.definition.on_error == OnError::Raise => {
+                let group = assemble::describe_group(&self.definition, batch, position.group);
+                let summary = format!("{} while '{}' ran", error.summary, self.definition.name);
+                return Err(Error { summary, ..error }.with_group(group));
             }
-            Err(error) => format!("row {row} of its batch ({error})"),
+            Some((_, batch)) => batch.condemned.push((position.group, error.summary)),
+            None => {
+                for (_, batch) in &mut state.running {
+                    batch.lost += 1;
+                    if batch.lost > MAX_LOST {
+                        return Err(error);
+                    }
+                }
+            }
         }
+        // Dropping the lease reaps the worker; its batches go to the next one, in their order.
+        state.worker = None;
+        while let Some((_, batch)) = state.running.pop_back() {
+            state.pending.push_front(batch);
+        }
+        Ok(())
     }
 
     /// Ends the job: quiesces its worker, or kills it, and only then frees its segments. Ending twice is nothing.
@@ -456,27 +389,6 @@ fn retire(batch: &Batch, retained: &[SegmentId]) {
     for lease in batch.leases.iter().filter(|lease| retained.contains(&lease.segment().id())) {
         lease.retire();
     }
-}
-
-fn struct_fields(data_type: &DataType) -> &Fields {
-    static NONE: std::sync::LazyLock<Fields> = std::sync::LazyLock::new(Fields::empty);
-    match data_type {
-        DataType::Struct(fields) => fields,
-        _ => &NONE,
-    }
-}
-
-/// `key` at each of `index`, without a copy of its values: a dictionary array. The indices are the worker's, so
-/// they are copied to where it cannot change them, and then checked.
-fn repeat(key: &ArrayData, index: &ArrayData) -> Result<ArrayData> {
-    let private = Buffer::from_slice_ref(index.buffers()[0].as_slice());
-    let data_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(key.data_type().clone()));
-    Ok(ArrayData::builder(data_type)
-        .len(index.len())
-        .offset(index.offset())
-        .add_buffer(private)
-        .add_child_data(key.clone())
-        .build()?)
 }
 
 /// Equal definitions get equal ids, whoever makes them.
