@@ -72,13 +72,14 @@ def test_the_same_call_again_finds_the_cached_result(df):
 
 
 def test_an_exchange_is_reused(spark):
-    # Two different calls over one grouping, joined: one shuffle of the data below them.
-    df = spark.range(1000).select((F.col("id") % 20).alias("g"), F.col("id").cast("double").alias("x"))
+    # Two different calls over one grouping, joined: one shuffle of the data below them. The data are others than the
+    # fixture's: over a cached relation Spark itself reuses no exchange.
+    df = spark.range(500).select((F.col("id") % 5).alias("g"), F.col("id").cast("double").alias("x"))
     sums = numpy_map(lambda x: x.sum(), df.groupBy("g"), "total double")
     sizes = numpy_map(lambda x: x.size, df.groupBy("g"), "n long")
     joined = sums.join(sizes, "g")
     assert {row.g: (row.total, row.n) for row in joined.collect()} == {
-        g: (sum(range(g, 1000, 20)), 50) for g in range(20)
+        g: (sum(range(g, 500, 5)), 100) for g in range(5)
     }
     plan = joined._jdf.queryExecution().executedPlan().toString()
     assert "ReusedExchange" in plan
