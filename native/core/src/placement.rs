@@ -1,6 +1,7 @@
 //! Arrow array ⇄ (segment, descriptor): a buffer that already lies in a segment is named, any other is copied
 //! into one, once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
@@ -141,20 +142,25 @@ where
 
 /// The segments that a descriptor names.
 pub fn segments(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(SegmentId)) {
-    let validity = descriptor.validity.iter().map(|(reference, _)| reference);
-    for reference in descriptor.buffers.iter().chain(validity) {
-        visit(reference.segment);
-    }
-    for child in &descriptor.children {
-        segments(child, visit);
-    }
+    references(descriptor, &mut |reference| visit(reference.segment));
 }
 
-/// The bytes that a descriptor names; a buffer that several columns share counts once per column.
+/// The bytes that a descriptor names. Columns may share a buffer, as those of a group share their offsets: it
+/// counts once.
 pub fn bytes(descriptor: &ArrayDescriptor) -> u64 {
+    let mut places = HashMap::new();
+    references(descriptor, &mut |reference| {
+        places.insert((reference.segment, reference.offset), reference.len);
+    });
+    places.values().sum()
+}
+
+fn references(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(&BufferRef)) {
     let validity = descriptor.validity.iter().map(|(reference, _)| reference);
-    let own: u64 = descriptor.buffers.iter().chain(validity).map(|reference| reference.len).sum();
-    own + descriptor.children.iter().map(bytes).sum::<u64>()
+    descriptor.buffers.iter().chain(validity).for_each(&mut *visit);
+    for child in &descriptor.children {
+        references(child, visit);
+    }
 }
 
 fn range(reference: &BufferRef) -> Result<(usize, usize)> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::pool::Pool;
-use crate::segment::{Access, Cache, Segment, sweep};
+use crate::segment::{Access, Cache, Segment, sweep, tidy};
 
 /// One per executor, or per process on the local front.
 pub struct Runtime {
@@ -77,6 +77,7 @@ impl Runtime {
     pub fn shutdown(&self) {
         self.pool.shutdown();
         self.cache.trim();
+        tidy();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_data::ArrayData;
@@ -13,7 +14,7 @@ use beringia_core::protocol::{
     self, ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, OnError, ToWorker, VERSION,
 };
 use beringia_core::segment::{
-    Access, Arena, Cache, Control, Incoming, Lease, Outgoing, Segment, SegmentId, nanos,
+    Access, Arena, Cache, Control, Incoming, Lease, Outgoing, Segment, SegmentId, abandon, nanos, sweep,
 };
 use beringia_core::{Error, ErrorCode};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -44,6 +45,18 @@ pub fn run_worker(py: Python<'_>, fd: i32) -> PyResult<()> {
     }
 }
 
+/// Removes named segments: ours, and those of a parent that was killed. Its leases end with it, though perhaps a
+/// moment after its end of the channel.
+fn clean_up() {
+    abandon();
+    for _ in 0..10 {
+        if sweep() == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Ends this process group when the parent is gone, also while a function runs.
 fn watch(descriptor: &OwnedFd) -> PyResult<()> {
     let descriptor = descriptor.try_clone()?;
@@ -52,6 +65,7 @@ fn watch(descriptor: &OwnedFd) -> PyResult<()> {
             // No events asked for: only the hang-up is reported.
             let mut polled = [PollFd::new(&descriptor, PollFlags::empty())];
             if poll(&mut polled, None).is_ok() && polled[0].revents().contains(PollFlags::HUP) {
+                clean_up();
                 let _ = kill_process_group(getpid(), Signal::KILL);
             }
         }
@@ -123,11 +137,17 @@ impl Worker {
             let (message, descriptors) = match received {
                 Received::Message(message, descriptors) => (message, descriptors),
                 Received::Timeout => continue,
-                Received::Closed => return Ok(()),
+                Received::Closed => {
+                    clean_up();
+                    return Ok(());
+                }
             };
             match message {
                 ToWorker::Start { .. } => return Err(Error::protocol("a second start")),
-                ToWorker::Shutdown => return Ok(()),
+                ToWorker::Shutdown => {
+                    abandon();
+                    return Ok(());
+                }
                 ToWorker::Register(id, definition, segments) => {
                     self.incoming.follow(&segments, &mut descriptors.into_iter())?;
                     self.registered.insert(id, Registered { definition, function: None, result_bytes: 0 });

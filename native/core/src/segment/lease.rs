@@ -5,51 +5,97 @@
 //! segment with its prefix is garbage.
 
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
 const DIRECTORY: &str = "/dev/shm";
 const SUFFIX: &str = ".lease";
 
-/// The prefix of this process's segment names; takes the lease at the first call.
-pub(super) fn prefix() -> Result<&'static str> {
-    static LEASE: OnceLock<(String, File)> = OnceLock::new();
-    if let Some((prefix, _)) = LEASE.get() {
-        return Ok(prefix);
-    }
-    sweep();
-    let prefix = format!("beringia-{:016x}", RandomState::new().hash_one(std::process::id()));
-    let path = Path::new(DIRECTORY).join(format!("{prefix}{SUFFIX}"));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| Error::os(format!("cannot create {}", path.display()), error))?;
-    file.lock().map_err(|error| Error::os(format!("cannot lock {}", path.display()), error))?;
-    Ok(&LEASE.get_or_init(|| (prefix, file)).0)
+struct Lease {
+    prefix: String,
+    // Holds the lock.
+    _file: File,
 }
 
-/// Removes the segments of processes that are gone. Called at start and after a worker's death.
-pub fn sweep() {
-    let Ok(entries) = fs::read_dir(DIRECTORY) else { return };
-    let names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
-    for lease in names.iter().filter(|n| n.starts_with("beringia-") && n.ends_with(SUFFIX)) {
-        let path = Path::new(DIRECTORY).join(lease);
-        let Ok(file) = File::open(&path) else { continue };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => continue,
+static OWN: Mutex<Option<Lease>> = Mutex::new(None);
+
+fn own() -> MutexGuard<'static, Option<Lease>> {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(name)
+}
+
+/// All our names: segments and leases, of every process.
+fn names() -> Vec<String> {
+    let Ok(entries) = fs::read_dir(DIRECTORY) else { return Vec::new() };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with("beringia-")).collect()
+}
+
+fn segments_of<'a>(prefix: &str, names: &'a [String]) -> Vec<&'a String> {
+    let prefix = format!("{prefix}-");
+    names.iter().filter(|name| name.starts_with(&prefix)).collect()
+}
+
+/// The prefix of this process's segment names; takes the lease at the first call.
+pub(super) fn prefix() -> Result<String> {
+    let mut own = own();
+    if let Some(lease) = &*own {
+        return Ok(lease.prefix.clone());
+    }
+    let prefix = format!("beringia-{:016x}", RandomState::new().hash_one(std::process::id()));
+    let path = path(&format!("{prefix}{SUFFIX}"));
+    let fail = |error| Error::os(format!("cannot take the lease {}", path.display()), error);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(fail)?;
+    file.lock().map_err(fail)?;
+    *own = Some(Lease { prefix: prefix.clone(), _file: file });
+    Ok(prefix)
+}
+
+/// Removes the segments of processes that are gone, and says how many others still hold a lease. Called at start and
+/// after a death.
+pub fn sweep() -> usize {
+    let names = names();
+    let mut held = 0;
+    for lease in names.iter().filter(|name| name.ends_with(SUFFIX)) {
+        let Ok(file) = File::open(path(lease)) else { continue };
+        let prefix = lease.trim_end_matches(SUFFIX);
+        if own().as_ref().is_some_and(|own| own.prefix == prefix) {
+            continue;
         }
-        let prefix = format!("{}-", lease.trim_end_matches(SUFFIX));
-        let orphans = names.iter().filter(|n| n.starts_with(&prefix));
-        let removed = orphans.filter(|n| fs::remove_file(Path::new(DIRECTORY).join(n)).is_ok()).count();
-        let _ = fs::remove_file(&path);
+        if file.try_lock().is_err() {
+            held += 1;
+            continue;
+        }
+        let orphans = segments_of(prefix, &names);
+        let removed = orphans.into_iter().filter(|name| fs::remove_file(path(name)).is_ok()).count();
+        let _ = fs::remove_file(path(lease));
         tracing::info!(removed, lease, "removed shared memory that an ended process left behind");
+    }
+    held
+}
+
+/// Gives the lease back if no segment of this process is left.
+pub(crate) fn tidy() {
+    let mut own = own();
+    if let Some(lease) = own.take_if(|lease| segments_of(&lease.prefix, &names()).is_empty()) {
+        let _ = fs::remove_file(path(&format!("{}{SUFFIX}", lease.prefix)));
+    }
+}
+
+/// Removes all names of this process, which is about to end. What is mapped stays mapped.
+pub fn abandon() {
+    if let Some(lease) = own().take() {
+        for name in segments_of(&lease.prefix, &names()) {
+            let _ = fs::remove_file(path(name));
+        }
+        let _ = fs::remove_file(path(&format!("{}{SUFFIX}", lease.prefix)));
     }
 }

@@ -36,7 +36,8 @@ pub use arena::{Arena, SharedBuffer};
 pub use cache::{Cache, Lease};
 pub use control::{Control, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};
-pub use lease::sweep;
+pub(crate) use lease::tidy;
+pub use lease::{abandon, sweep};
 
 /// Every buffer begins at a multiple of this, the alignment that Arrow recommends.
 pub const ALIGNMENT: usize = 64;
