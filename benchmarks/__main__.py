@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from benchmarks import against_pandas, overhead, report, workload
@@ -9,6 +10,11 @@ from benchmarks import against_pandas, overhead, report, workload
 
 def main() -> None:
     """Measure, print, write."""
+    load = os.getloadavg()[0]
+    if load > workload.QUIET:
+        print(
+            f"the machine is busy (load {load:.1f}): the times of two-core jobs will say more about that than about us"
+        )
     spark = workload.session()
     cost = overhead.measure(spark)
     comparison = against_pandas.measure(spark)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from benchmarks.workload import CORES, ROWS, data, into_nothing, medians, slope
+from benchmarks.workload import CORES, ROWS, data, in_turn, into_nothing, slope
 from beringia.spark import numpy_map
 
 TARGET = 1.3
@@ -16,35 +17,62 @@ TARGET = 1.3
 
 @dataclass(frozen=True)
 class Overhead:
-    """Seconds, for `groups` groups.
+    """Seconds of each run, for `groups` groups.
 
     Attributes
     ----------
-    job : float
+    jobs : list of float
         The whole job: exchange, sort, functions.
-    shuffle : float
-        The exchange and sort of the same plan alone.
-    numpy : float
+    shuffles : list of float
+        The exchange and sort of the same plan alone, their rows dropped.
+    loops : list of float
         The same calls over sorted arrays in one process without Spark.
     """
 
     groups: int
-    job: float
-    shuffle: float
-    numpy: float
+    jobs: list[float]
+    shuffles: list[float]
+    loops: list[float]
+
+    @property
+    def job(self) -> float:
+        """The median job."""
+        return statistics.median(self.jobs)
+
+    @property
+    def shuffle(self) -> float:
+        """The median exchange and sort."""
+        return statistics.median(self.shuffles)
+
+    @property
+    def numpy(self) -> float:
+        """The median loop."""
+        return statistics.median(self.loops)
+
+    @property
+    def ratios(self) -> list[float]:
+        """What the functions cost in a job, over what they cost in a loop spread over as many cores, by run."""
+        runs = zip(self.jobs, self.shuffles, self.loops, strict=True)
+        return [(job - shuffle) / (loop / CORES) for job, shuffle, loop in runs]
 
     @property
     def ratio(self) -> float:
-        """What the functions cost in the job, over what they cost in a loop spread over as many cores."""
-        return (self.job - self.shuffle) / (self.numpy / CORES)
+        """The median of the ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The quartiles of the ratios: the difference of two times is noisier than either."""
+        low, _, high = statistics.quantiles(self.ratios, n=4)
+        return low, high
 
 
-def measure(spark: SparkSession, groups: int = 100_000, *, warmups: int = 3, runs: int = 7) -> Overhead:
+def measure(spark: SparkSession, groups: int = 100_000, *, warmups: int = 4, runs: int = 15) -> Overhead:
     """Measure, warm, in turn."""
     df = data(spark, groups)
     sorted_rows = df.toPandas().sort_values("g", kind="stable")
     x, y = sorted_rows.x.to_numpy().copy(), sorted_rows.y.to_numpy().copy()
-    found = medians(
+    found = in_turn(
         {
             "job": lambda: into_nothing(numpy_map(slope, df.groupBy("g"), "slope double")),
             "shuffle": lambda: into_nothing(df.repartition(CORES, "g").sortWithinPartitions("g")),
@@ -54,7 +82,7 @@ def measure(spark: SparkSession, groups: int = 100_000, *, warmups: int = 3, run
         runs=runs,
     )
     df.unpersist()
-    return Overhead(groups, **found)
+    return Overhead(groups, found["job"], found["shuffle"], found["numpy"])
 
 
 def loop(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[float]:

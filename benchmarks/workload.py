@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from pyspark.sql import functions as F
 import beringia.spark
 
 CORES = 2
+QUIET = 0.5
+"""Load of the machine beyond which measurements are doubtful."""
 ROWS = 20
 """Rows of a group."""
 
@@ -66,12 +67,12 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def medians(works: dict[str, Callable[[], object]], *, warmups: int, runs: int) -> dict[str, float]:
-    """Run the works in turn, so that whatever disturbs the machine disturbs all; return the median of each."""
+def in_turn(works: dict[str, Callable[[], object]], *, warmups: int, runs: int) -> dict[str, list[float]]:
+    """Run the works in turn, so that whatever disturbs the machine disturbs all; return the seconds of each run."""
     taken: dict[str, list[float]] = {name: [] for name in works}
     for run in range(warmups + runs):
         for name, work in works.items():
             once = seconds(work)
             if run >= warmups:
                 taken[name].append(once)
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return taken
