@@ -20,6 +20,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 JAR_NAME := beringia-spark-3.5_2.12-$(VERSION).jar
 BUILT_JAR := jvm-plugin/spark/build/libs/$(JAR_NAME)
 JAR := python/beringia/jars/$(JAR_NAME)
+HAIL_JAR_NAME := beringia-hail-0.2_2.12-$(VERSION).jar
 LIBRARY := target/release/$(if $(filter Darwin,$(shell uname -s)),libberingia_jni.dylib,libberingia_jni.so)
 
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/jni -name '*.rs' -o -name Cargo.toml)
@@ -117,11 +118,13 @@ $(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
 	cargo build --release -p beringia-jni
 	@touch $@
 
-$(JAR): $(LIBRARY) $(JVM_SOURCES)
+# The Hail front is compiled against the Hail in .venv.
+$(JAR): $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
 	$(call say,JVM plugin)
-	@$(GRADLE_RUN) :jvm-plugin:spark:pluginJar
+	@$(GRADLE_RUN) :jvm-plugin:spark:pluginJar :jvm-plugin:hail:pluginJar
 	@mkdir -p $(@D)
 	@rm -f $(@D)/*.jar
+	cp jvm-plugin/hail/build/libs/$(HAIL_JAR_NAME) $(@D)
 	cp $(BUILT_JAR) $@
 
 $(STAMPS)/package: $(STAMPS)/python $(JAR) $(EXTENSION_SOURCES) pyproject.toml

@@ -1,0 +1,70 @@
+// What the driver sends to a node's tasks: all that they need, resolved.
+package org.beringia.hail
+
+import is.hail.types.physical.{PCanonicalStruct, PInt64, PStruct, PType}
+import org.apache.spark.TaskContext
+import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
+import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, NativeJob}
+import org.beringia.spark.columns.{BatchLimits, SegmentSource}
+import org.beringia.{BeringiaException, ErrorCode}
+
+/**
+ * @param row the rows of the child: the key's fields, then what the function gets
+ * @param keyColumns how many of `columns`, the first ones, are scalars of the key that the function gets
+ * @param columns names of the row's fields that cross, in their order
+ * @param fields what the function returns, by name
+ * @param output the rows of the result: the key's fields, then `fields`, then the row's number, if asked for
+ * @param numbered whether rows get a number that is theirs alone
+ */
+final class HailTask(
+    row: PStruct,
+    val keys: GroupKeys,
+    keyColumns: Int,
+    columns: Seq[String],
+    fields: Seq[(String, PType)],
+    val output: PCanonicalStruct,
+    val numbered: Boolean,
+    function: Array[Byte],
+    spec: String,
+    settings: Map[String, String],
+    limits: BatchLimits
+) extends Serializable {
+
+  /** Columns of a result that come before its fields. */
+  val carried: Int = 1 + keyColumns
+
+  val fieldTypes: IndexedSeq[PType] = fields.map(_._2).toIndexedSeq
+
+  /** Opens the job in this executor's runtime. */
+  def open(context: TaskContext): BatchJob = {
+    val input = GroupWriter.schema(row, columns)
+    val leading = (0 until carried).map(input.children.get)
+    val results = fields.map { case (name, physical) => ValueWriter.field(name, physical.virtualType) }
+    new NativeJob(ExecutorRuntime.get(settings).openJob(
+      JobSpec.ofTask(spec, context),
+      function,
+      input,
+      ArrowField.struct("", leading ++ results: _*)
+    ))
+  }
+
+  def writer(source: SegmentSource): GroupWriter = new GroupWriter(row, columns, limits, source)
+
+  def checkResult(array: Long): Unit = {
+    val expected = carried + fields.length
+    if (ArrowArrayStruct.children(array) != expected) {
+      throw new BeringiaException(
+        ErrorCode.PROTOCOL,
+        s"a result has ${ArrowArrayStruct.children(array)} columns instead of $expected"
+      )
+    }
+  }
+
+  /** A number that no other row of the table has. */
+  def rowNumber(partition: Int, row: Long): Long = (partition.toLong << HailTask.PartitionShift) + row
+}
+
+object HailTask {
+  val NumberType: PType = PInt64(true)
+  private val PartitionShift = 40
+}

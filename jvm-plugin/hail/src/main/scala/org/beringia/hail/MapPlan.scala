@@ -1,0 +1,97 @@
+// What the Python front says about a node, in JSON, and what of it the JVM completes when a query runs.
+package org.beringia.hail
+
+import java.nio.charset.StandardCharsets
+
+import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.node.ObjectNode
+import is.hail.annotations.BroadcastRow
+import is.hail.expr.ir.IRParser
+import is.hail.types.virtual.TStruct
+import org.beringia.spark.{JobSpec, Settings}
+import org.beringia.spark.columns.BatchLimits
+
+import scala.collection.JavaConverters._
+
+/**
+ * @param name the function's, for messages
+ * @param keyColumns fields of the row that the function gets as scalars, values of the key
+ * @param valueColumns fields of the row that it gets as arrays
+ * @param globals fields of the globals that it gets, all in one block that the workers of a machine share
+ * @param returns what it returns
+ * @param many any number of rows per group, or just one
+ * @param rowNumber name of a field that numbers the rows of the result, if Hail needs one
+ */
+final class MapPlan(
+    val name: String,
+    val keyColumns: Seq[String],
+    val valueColumns: Seq[String],
+    globals: Seq[String],
+    val returns: TStruct,
+    val many: Boolean,
+    val rowNumber: Option[String],
+    batchBytes: Option[Long],
+    spec: ObjectNode
+) {
+
+  /** Fields of the row that cross. */
+  def columns: Seq[String] = keyColumns ++ valueColumns
+
+  def limits(settings: Map[String, String]): BatchLimits = {
+    val limits = Settings.limits(settings)
+    batchBytes.fold(limits)(bytes => limits.copy(full = bytes))
+  }
+
+  /** The function's bytes and the job's spec, with the values of the globals. */
+  def payload(function: Array[Byte], values: BroadcastRow): MapPlan.Payload = {
+    val complete = spec.deepCopy()
+    complete.put("keys", 1 + keyColumns.length)
+    complete.put("rows", JobSpec.rows(many))
+    if (globals.isEmpty) MapPlan.Payload(function, complete.toString)
+    else {
+      val block = GlobalsBlock.write(values.t, values.value.offset, globals)
+      val length = spec.path("functionBytes").asInt(function.length)
+      if (!complete.has("functionBytes")) complete.put("functionBytes", length)
+      val start = MapPlan.aligned(function.length)
+      // Constants begin at the first multiple of 64 after the function.
+      val offset = start - MapPlan.aligned(length)
+      val constants = complete.path("constants") match {
+        case node: ObjectNode => node
+        case _ => complete.putObject("constants")
+      }
+      val id = constants.path("id").asText("") + GlobalsBlock.digest(block)
+      constants.put("id", id)
+      val array = constants.withArray[com.fasterxml.jackson.databind.node.ArrayNode]("arrays").addObject()
+      array.put("name", MapPlan.GlobalsName).put("dtype", "|u1").put("offset", offset)
+      array.putArray("shape").add(block.length)
+      MapPlan.Payload(java.util.Arrays.copyOf(function, start) ++ block, complete.toString)
+    }
+  }
+}
+
+object MapPlan {
+  private val mapper = new ObjectMapper
+
+  /** The parameter of the front's wrapper that takes the block of globals. */
+  val GlobalsName = "__globals"
+
+  final case class Payload(bytes: Array[Byte], spec: String)
+
+  def parse(json: String): MapPlan = {
+    val node = mapper.readTree(json.getBytes(StandardCharsets.UTF_8))
+    def names(field: String): Seq[String] = node.path(field).elements.asScala.map(_.asText).toIndexedSeq
+    new MapPlan(
+      node.path("spec").path("name").asText("numpy_map"),
+      names("keyColumns"),
+      names("valueColumns"),
+      names("globals"),
+      IRParser.parseType(node.path("returns").asText).asInstanceOf[TStruct],
+      node.path("many").asBoolean,
+      Option(node.get("rowNumber")).filterNot(_.isNull).map(_.asText),
+      Option(node.get("batchBytes")).filterNot(_.isNull).map(_.asLong),
+      node.path("spec").asInstanceOf[ObjectNode]
+    )
+  }
+
+  private def aligned(bytes: Int): Int = (bytes + 63) & -64
+}

@@ -1,0 +1,183 @@
+// Values of a region to Arrow columns in shared memory: one writer per column and nesting level. The elements
+// of a Hail array of numbers are an Arrow buffer already, and are copied whole.
+package org.beringia.hail
+
+import is.hail.types.physical._
+import is.hail.types.virtual._
+import org.apache.spark.unsafe.Platform
+import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
+import org.beringia.spark.columns.{Arena, SharedBuffer}
+import org.beringia.{BeringiaException, ErrorCode}
+
+abstract class ValueWriter(arena: Arena) {
+  protected val presence = new PresenceBits(arena)
+
+  final def length: Long = presence.length
+
+  /** Forgets the last batch; the arena has opened the buffers. */
+  def begin(): Unit = presence.begin()
+
+  /** Appends the value at `address`. */
+  final def append(address: Long): Unit = {
+    presence.appendPresent(1)
+    appendValue(address)
+  }
+
+  final def appendMissing(): Unit = {
+    presence.appendMissing()
+    appendNothing()
+  }
+
+  /** Appends all `n` elements of the array at `address`. */
+  final def appendAll(array: PCanonicalArray, address: Long, n: Int): Unit = if (n > 0) {
+    if (array.elementType.required) presence.appendPresent(n.toLong)
+    else presence.appendInverted(address + array.missingBytesOffset, n)
+    appendElements(array, address, n)
+  }
+
+  protected def appendValue(address: Long): Unit
+
+  /** Keeps the place of a missing value. */
+  protected def appendNothing(): Unit
+
+  protected def appendElements(array: PCanonicalArray, address: Long, n: Int): Unit = {
+    var i = 0
+    while (i < n) {
+      if (array.isElementDefined(address, i)) appendValue(array.loadElement(address, n, i)) else appendNothing()
+      i += 1
+    }
+  }
+
+  /** Describes what was written. */
+  def finish(node: ArrowArrayStruct.Node): Unit = {
+    node.setLength(length, presence.nullCount)
+    node.setBuffer(0, presence.finish())
+  }
+}
+
+object ValueWriter {
+
+  /** The writer of a physical type. */
+  def of(physical: PType, arena: Arena): ValueWriter = physical match {
+    case _: PBoolean => new BooleanWriter(arena)
+    case _: PInt32 | _: PFloat32 | _: PCanonicalCall => new FixedWriter(arena, 4)
+    case _: PInt64 | _: PFloat64 => new FixedWriter(arena, 8)
+    case string: PCanonicalString => new StringWriter(arena, string)
+    case array: PCanonicalArray => new ListWriter(arena, array)
+    case _ =>
+      throw new BeringiaException(ErrorCode.INTERNAL, s"numpy_map met values in an unexpected form: $physical")
+  }
+
+  /** The Arrow field of a type. */
+  def field(name: String, dataType: Type): ArrowField = dataType match {
+    case TBoolean => ArrowField.of(name, "b")
+    case TInt32 | TCall => ArrowField.of(name, "i")
+    case TInt64 => ArrowField.of(name, "l")
+    case TFloat32 => ArrowField.of(name, "f")
+    case TFloat64 => ArrowField.of(name, "g")
+    case TString => ArrowField.of(name, "U")
+    case TArray(element) => ArrowField.list(name, field("item", element))
+    case _ =>
+      throw new BeringiaException(ErrorCode.ARGUMENT, s"'$name' has type $dataType, which has no Arrow form here")
+  }
+}
+
+/** Numbers, and calls, which are numbers. */
+final class FixedWriter(arena: Arena, width: Int) extends ValueWriter(arena) {
+  private[this] val values = new SharedBuffer(arena, 1024)
+
+  override protected def appendValue(address: Long): Unit =
+    if (width == 4) Platform.putInt(null, values.advance(4), Platform.getInt(null, address))
+    else values.appendLong(Platform.getLong(null, address))
+
+  override protected def appendNothing(): Unit =
+    if (width == 4) Platform.putInt(null, values.advance(4), 0) else values.appendLong(0)
+
+  override protected def appendElements(array: PCanonicalArray, address: Long, n: Int): Unit = {
+    val bytes = n.toLong * width
+    Platform.copyMemory(null, array.firstElementOffset(address, n), null, values.advance(bytes), bytes)
+  }
+
+  override def finish(node: ArrowArrayStruct.Node): Unit = {
+    super.finish(node)
+    node.setBuffer(1, values.address)
+  }
+}
+
+/** Bytes to bits. */
+final class BooleanWriter(arena: Arena) extends ValueWriter(arena) {
+  private[this] val values = new SharedBuffer(arena, 64)
+  private[this] var count = 0L
+
+  override def begin(): Unit = {
+    super.begin()
+    count = 0
+  }
+
+  override protected def appendValue(address: Long): Unit = put(Platform.getByte(null, address) != 0)
+
+  override protected def appendNothing(): Unit = put(false)
+
+  private def put(value: Boolean): Unit = {
+    if ((count & 7) == 0) Platform.putByte(null, values.advance(1), 0)
+    if (value) {
+      val at = values.address + (count >> 3)
+      Platform.putByte(null, at, (Platform.getByte(null, at) | 1 << (count & 7).toInt).toByte)
+    }
+    count += 1
+  }
+
+  override def finish(node: ArrowArrayStruct.Node): Unit = {
+    super.finish(node)
+    node.setBuffer(1, values.address)
+  }
+}
+
+final class StringWriter(arena: Arena, string: PCanonicalString) extends ValueWriter(arena) {
+  private[this] val ends = new SharedBuffer(arena, 256)
+  private[this] val bytes = new SharedBuffer(arena, 1024)
+  private[this] val layout = string.binaryRepresentation
+
+  override def begin(): Unit = {
+    super.begin()
+    ends.appendLong(0)
+  }
+
+  override protected def appendValue(address: Long): Unit = {
+    val length = layout.loadLength(address).toLong
+    Platform.copyMemory(null, layout.bytesAddress(address), null, bytes.advance(length), length)
+    appendNothing()
+  }
+
+  override protected def appendNothing(): Unit = ends.appendLong(bytes.used)
+
+  override def finish(node: ArrowArrayStruct.Node): Unit = {
+    super.finish(node)
+    node.setBuffer(1, ends.address)
+    node.setBuffer(2, bytes.address)
+  }
+}
+
+final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter(arena) {
+  private[this] val ends = new SharedBuffer(arena, 256)
+  private[this] val items = ValueWriter.of(array.elementType, arena)
+
+  override def begin(): Unit = {
+    super.begin()
+    items.begin()
+    ends.appendLong(0)
+  }
+
+  override protected def appendValue(address: Long): Unit = {
+    items.appendAll(array, address, array.loadLength(address))
+    appendNothing()
+  }
+
+  override protected def appendNothing(): Unit = ends.appendLong(items.length)
+
+  override def finish(node: ArrowArrayStruct.Node): Unit = {
+    super.finish(node)
+    node.setBuffer(1, ends.address)
+    items.finish(node.child(0))
+  }
+}

@@ -1,0 +1,293 @@
+"""From expressions to a table with one row per group: keys, then what the function gets.
+
+The source (a Table or MatrixTable) is inferred from the expressions. Grouping is Hail's: `aggregate` with a
+`collect` for each leaf, so that a group's values lie in arrays, one copy away from the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import hail as hl
+from hail import ir
+from hail.expr.expressions import Expression, analyze
+from hail.table import Ascending, Descending
+
+from beringia.errors import ArgumentError
+from beringia.hail.layout import Leaf, Node, Unsupported, take_apart
+
+CALLER = "numpy_map"
+
+
+@dataclass
+class Input:
+    """An argument of the function.
+
+    Attributes
+    ----------
+    expression : Expression
+        What the user wrote.
+    key : str or None
+        The key field it is, where it is one: then it comes as a scalar.
+    node : tuple
+        How it is put together from its leaves.
+    leaves : list of Leaf
+        What crosses.
+    places : list of str
+        The fields in which the leaves are.
+    """
+
+    expression: Any
+    key: str | None
+    node: Node
+    leaves: list[Leaf]
+    places: list[str] = field(default_factory=list)
+
+    @property
+    def axes(self) -> set[str]:
+        """The axes that the expression is indexed by."""
+        return set(self.expression._indices.axes)
+
+    @property
+    def is_global(self) -> bool:
+        """Whether it is the same for all groups: column- or global-indexed."""
+        return self.key is None and "row" not in self.axes
+
+
+@dataclass
+class Grouped:
+    """A table with one row per group.
+
+    Attributes
+    ----------
+    table : hl.Table
+        Keyed by the groups' key; beside that, the fields named below.
+    key_columns, value_columns, global_columns : list of str
+        Fields with scalars of the key, with the groups' values, and globals.
+    """
+
+    table: Any
+    key_columns: list[str]
+    value_columns: list[str]
+    global_columns: list[str]
+
+
+def source_of(expressions: Sequence[Any]) -> Any:
+    """Return the one Table or MatrixTable that the expressions come from."""
+    for expression in expressions:
+        source = expression._indices.source
+        if source is not None:
+            return source
+    raise ArgumentError(
+        f"{CALLER}: expected key_expr to be a field or expression of a Table or MatrixTable, found a scalar "
+        "expression without a source. Name a field as 'ht.gene', not as a string"
+    )
+
+
+def keys_of(key_expr: Any, source: Any) -> dict[str, Any]:
+    """Return the key fields by name.
+
+    A field keeps its name, a struct (such as ``mt.row_key``) spreads into its fields, another expression
+    is called ``id``.
+    """
+    if isinstance(key_expr, Mapping):
+        named = [(name, hl.expr.expressions.to_expr(value)) for name, value in key_expr.items()]
+    else:
+        several = key_expr if isinstance(key_expr, (list, tuple)) else [key_expr]
+        named = []
+        for item in several:
+            expression = item if isinstance(item, Expression) else hl.expr.expressions.to_expr(item)
+            if isinstance(expression.dtype, hl.tstruct):
+                named += [(name, expression[name]) for name in expression.dtype]
+            else:
+                named.append((expression._ir.name if expression._ir.is_nested_field else "id", expression))
+    if not named:
+        raise ArgumentError(f"{CALLER}: key_expr is empty: without a key there are no groups")
+    keys: dict[str, Any] = {}
+    for name, expression in named:
+        if name in keys:
+            raise ArgumentError(f"{CALLER}: two key expressions are called {name!r}: give names, key_expr=dict(…)")
+        analyze(f"{CALLER}: key_expr", expression, source._row_indices)
+        keys[name] = expression
+    return keys
+
+
+def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> Input:
+    """Return the argument that a parameter takes, checked against the source."""
+    if isinstance(value, str):
+        if value not in source._fields:
+            raise ArgumentError(
+                f"parameter '{parameter}' has no column: the {type(source).__name__} has no field {value!r}; pass it "
+                f"in args. The fields are {', '.join(source._fields)}"
+            )
+        value = source[value]
+    if not isinstance(value, Expression):
+        raise ArgumentError(
+            f"args['{parameter}'] is no expression but {type(value).__name__}: pass constants in consts"
+        )
+    indices = source._entry_indices if isinstance(source, hl.MatrixTable) else source._row_indices
+    analyze(f"{CALLER}: args[{parameter!r}]", value, indices)
+    key = next((name for name, expression in keys.items() if _same(expression, value)), None)
+    try:
+        node, leaves = take_apart(value.dtype)
+    except Unsupported as error:
+        raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
+    return Input(value, key, node, leaves)
+
+
+def _same(left: Any, right: Any) -> bool:
+    return left is right or (left.dtype == right.dtype and left._ir == right._ir)
+
+
+def ordering(source: Any, order_by: Any) -> list[tuple[Any, bool]]:
+    """Return the expressions of `order_by`, each with whether it descends."""
+    several = order_by if isinstance(order_by, (list, tuple)) else [] if order_by is None else [order_by]
+    result = []
+    for item in several:
+        column = item.col if isinstance(item, (Ascending, Descending)) else item
+        expression = source[column] if isinstance(column, str) else column
+        if not isinstance(expression, Expression):
+            raise ArgumentError(f"order_by takes expressions of the rows, hl.desc(…) of them; got {item!r}")
+        analyze(f"{CALLER}: order_by", expression, source._row_indices)
+        result.append((expression, isinstance(item, Descending)))
+    return result
+
+
+def group(
+    source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]
+) -> Grouped:
+    """Bring the groups together: one row for each, with arrays of the values of its rows."""
+    plan = _Plan(source, keys, inputs, order)
+    rows = plan.rows_of_matrix() if isinstance(source, hl.MatrixTable) else plan.rows_of_table()
+    return plan.aggregate(rows)
+
+
+class _Plan:
+    """The names of all that is computed on the way."""
+
+    def __init__(
+        self, source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]
+    ):
+        self.source = source
+        self.inputs = inputs
+        self.keys = keys
+        self.descending = [descends for _, descends in order]
+        self.rows: dict[str, Any] = {}  # what is row-indexed, by field
+        self.columns: dict[str, Any] = {}
+        self.entries: dict[str, Any] = {}
+        self.globals: dict[str, Any] = {}
+        self.collected: list[str] = []
+        self.key_places: list[tuple[str, str, Leaf]] = []
+        for number, item in enumerate(inputs):
+            item.places = [f"__{number}_{i}" for i in range(len(item.leaves))]
+            for place, leaf in zip(item.places, item.leaves, strict=True):
+                self._place(item, place, leaf)
+        self.order = [f"__order_{i}" for i in range(len(order))]
+        self.rows.update(zip(self.order, (expression for expression, _ in order), strict=True))
+        # The table's own key, or the start of it: then the groups are together already.
+        own = list(source.row_key if isinstance(source, hl.MatrixTable) else source.key or {})
+        self.is_prefix = list(keys) == own[: len(keys)] and all(_same(keys[k], source[k]) for k in keys)
+        if not self.is_prefix:
+            self.rows.update({f"__key_{i}": expression for i, expression in enumerate(keys.values())})
+
+    def _place(self, item: Input, place: str, leaf: Leaf) -> None:
+        if item.key is not None:
+            self.key_places.append((place, item.key, leaf))
+        elif "row" not in item.axes:
+            made = leaf.of(item.expression)
+            (self.columns if "column" in item.axes else self.globals)[place] = made
+        else:
+            (self.entries if "column" in item.axes else self.rows)[place] = leaf.of(item.expression)
+            self.collected.append(place)
+
+    def rows_of_table(self) -> Any:
+        """Return the rows with the fields that are needed, and the key if it stays."""
+        everything = [*self.rows.values(), *self.globals.values()]
+        base, _ = self.source._process_joins(*everything)
+        table = base._tir
+        if self.globals:
+            inserted = [(name, expression._ir) for name, expression in self.globals.items()]
+            table = ir.TableMapGlobals(
+                table, ir.InsertFields(ir.Ref("global", base.globals.dtype), inserted, None)
+            )
+        fields = dict(self.rows)
+        if self.is_prefix:
+            fields = {**{name: self.source[name] for name in self.source.key}, **fields}
+        else:
+            table = ir.TableKeyBy(table, [])
+        return hl.Table(ir.TableMapRows(table, hl.struct(**fields)._ir))
+
+    def rows_of_matrix(self) -> Any:
+        """Return the rows, entries as arrays; column fields are globals then."""
+        kept = {name: self.source[name] for name in self.source.globals}
+        mt = self.source._select_all(
+            row_exprs=self.rows,
+            col_exprs=self.columns,
+            col_key=[],
+            entry_exprs=self.entries,
+            global_exprs={**kept, **self.globals},
+        )
+        if not self.columns and not self.entries:
+            rows = mt.rows()
+        else:
+            rows = mt.localize_entries("__entries", "__columns")
+            columns = rows["__columns"]
+            rows = rows.annotate_globals(**{
+                place: columns.map(lambda column, place=place: column[place]) for place in self.columns
+            }).drop("__columns")
+            rows = rows.transmute(**{
+                place: rows["__entries"].map(lambda entry, place=place: entry[place]) for place in self.entries
+            }) if self.entries else rows.drop("__entries")
+        return rows if self.is_prefix else rows.key_by().drop(*self.source.row_key)
+
+    def aggregate(self, rows: Any) -> Grouped:
+        """Group the rows, order each group, and add the scalars of the key."""
+        fields = {name: hl.agg.collect(rows[name]) for name in [*self.collected, *self.order]}
+        if self.is_prefix:
+            tir = rows._tir
+            if len(self.keys) < len(self.source.row_key if isinstance(self.source, hl.MatrixTable) else self.source.key):
+                tir = ir.TableKeyBy(tir, list(self.keys), is_sorted=True)
+            table = hl.Table(ir.TableAggregateByKey(tir, hl.struct(**fields)._ir))
+        else:
+            by = {f"__key_{i}": rows[f"__key_{i}"] for i in range(len(self.keys))}
+            table = rows.group_by(**by).aggregate(**fields)
+            table = table.rename(dict(zip(by, self.keys, strict=True)))
+        if self.order:
+            table = self._ordered(table)
+        if self.key_places:
+            scalars = {place: leaf.of(table[key]) for place, key, leaf in self.key_places}
+            table = table.annotate(**scalars)
+        key_columns = [place for place, _, _ in self.key_places]
+        return Grouped(
+            table.select(*key_columns, *self.collected), key_columns, self.collected, self._global_columns()
+        )
+
+    def _global_columns(self) -> list[str]:
+        return [place for item in self.inputs if item.is_global for place in item.places]
+
+    def _ordered(self, table: Any) -> Any:
+        order = [table[name] for name in self.order]
+
+        def before(left: Any, right: Any) -> Any:
+            # Ties by position, which makes the sort stable; missing values come last, either way.
+            result = left < right
+            for values, descends in reversed(list(zip(order, self.descending, strict=True))):
+                a, b = values[left], values[right]
+                compared = hl._compare(a, b)
+                result = (
+                    hl.case()
+                    .when(hl.is_missing(a) & hl.is_missing(b), result)
+                    .when(hl.is_missing(a), False)
+                    .when(hl.is_missing(b), True)
+                    .when(compared < 0, not descends)
+                    .when(compared > 0, descends)
+                    .default(result)
+                )
+            return result
+
+        table = table.annotate(__places=hl._sort_by(hl.range(hl.len(order[0])), before))
+        return table.annotate(**{
+            name: table["__places"].map(lambda i, name=name: table[name][i]) for name in self.collected
+        })

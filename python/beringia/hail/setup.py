@@ -1,0 +1,81 @@
+"""Turning the plugin on for Hail: the settings for ``hl.init``, and the JVM's end of this front."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hail as hl
+from py4j.java_gateway import JavaPackage
+
+import beringia
+from beringia.errors import ConfigError
+from beringia.spark import setup as spark_setup
+
+KNOWN_VERSIONS = ("0.2.139",)
+"""Versions of Hail that the direct path was built for. Others are probed."""
+
+
+def conf(**settings: Any) -> dict[str, str]:
+    """Return the Spark settings that turn Beringia on, for ``hl.init(spark_conf=…)``.
+
+    Parameters
+    ----------
+    **settings
+        Settings to go with them: Beringia's own without their prefix (``batchBytes="16m"``), others by
+        their full names (``**{"spark.driver.memory": "8g"}``).
+
+    Returns
+    -------
+    dict of str to str
+        The given settings, and ``spark.jars`` and ``spark.plugins`` with Beringia's among them.
+
+    Raises
+    ------
+    ConfigError
+        If Hail or a Spark session without the plugin is running, or the package carries no jar.
+    """
+    jar = jar_path()
+    jvm = spark_setup._running_jvm()
+    if jvm is not None:
+        spark_setup._add_to_class_path(jvm, spark_setup.jar_path())
+        if isinstance(jvm.org.beringia.hail.HailFront, JavaPackage):
+            loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+            loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
+    given = spark_setup.conf(**settings)
+    given["spark.jars"] = spark_setup._appended(given["spark.jars"], str(jar))
+    return given
+
+
+def jar_path() -> Path:
+    """Return the path of the jar for Hail 0.2, which goes beside the Spark plugin's.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, as in a source tree that was not built.
+    """
+    directory = Path(beringia.__file__).absolute().parent / "jars"
+    path = directory / f"beringia-hail-0.2_2.12-{beringia.__version__}.jar"
+    if not path.exists():
+        raise ConfigError(f"{path} is missing: in a source tree, `make build` puts it there")
+    return path
+
+
+def front() -> Any:
+    """Return the JVM's ``HailFront``.
+
+    Raises
+    ------
+    ConfigError
+        If Hail runs without the plugin's classes.
+    """
+    context = hl.spark_context()
+    package = context._jvm.org.beringia.hail
+    if isinstance(package.HailFront, JavaPackage):
+        raise ConfigError(
+            "Hail runs without Beringia. Start it with\n    hl.init(spark_conf=beringia.hail.conf())\n"
+            "(in a session where Hail has started already: hl.stop() first)"
+        )
+    package.FailureLog.watch(context._jsc.sc())
+    return package.HailFront

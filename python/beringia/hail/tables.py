@@ -1,0 +1,291 @@
+"""``hl.experimental.numpy_map``: what the user wrote, checked, and the node that it becomes in Hail's IR.
+
+Nothing runs here. The groups are brought together in Hail's IR (:mod:`beringia.hail.grouping`); the node itself
+is a ``TableToTableFunction`` of the JVM, wrapped as a :class:`hail.ir.JavaTable`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cloudpickle
+import hail as hl
+import numpy as np
+import orjson
+from hail import ir
+from hail.expr.expressions import Expression
+from hail.expr.types import hail_type
+from hail.typecheck import anyfunc, anytype, dictof, enumeration, nullable, numeric, oneof, sequenceof, typecheck
+from hail.utils.java import Env
+
+from beringia import _function, _signature
+from beringia.errors import ArgumentError
+from beringia.hail import _values, grouping, layout, setup
+from beringia.spark import interpreter
+
+cloudpickle.register_pickle_by_value(_values)
+
+
+@typecheck(
+    f=anyfunc,
+    key_expr=oneof(dictof(str, anytype), sequenceof(Expression), Expression, anytype),
+    returns=hail_type,
+    args=nullable(oneof(dictof(str, anytype), sequenceof(anytype))),
+    consts=nullable(dictof(str, anytype)),
+    order_by=anytype,
+    missing=oneof(enumeration("nan", "mask", "error"), dictof(str, enumeration("nan", "mask", "error"))),
+    nan_as_null=bool,
+    on_error=enumeration("raise", "null", "column"),
+    writable=bool,
+    batch_bytes=nullable(int),
+    timeout=nullable(numeric),
+)
+def numpy_map(
+    f: Callable[..., Any],
+    key_expr: Any,
+    returns: Any,
+    *,
+    args: Mapping[str, Any] | Sequence[Any] | None = None,
+    consts: Mapping[str, Any] | None = None,
+    order_by: Any = None,
+    missing: str | Mapping[str, str] = "nan",
+    nan_as_null: bool = False,
+    on_error: str = "raise",
+    writable: bool = False,
+    batch_bytes: int | None = None,
+    timeout: float | None = None,
+) -> hl.Table:
+    source = grouping.source_of(_expressions(key_expr, args))
+    keys = grouping.keys_of(key_expr, source)
+    constants = dict(consts or {})
+    arguments = _arguments(f, args, constants, missing, functools.partial(grouping.accept, source, keys))
+    fields, many = _fields(returns, on_error)
+    for name in keys:
+        if name in [field.name for field in fields] or (on_error == "column" and name == "error"):
+            raise ArgumentError(f"numpy_map: {name!r} is a key field and a field of returns: rename one of them")
+    grouped = grouping.group(source, keys, [a.column for a in arguments], grouping.ordering(source, order_by))
+    function, spec = _job(f, arguments, constants, fields, many)
+    spec.update({
+        key: value
+        for key, value in {
+            "nanAsNull": nan_as_null,
+            "writable": writable,
+            "onError": None if on_error == "raise" else on_error,
+            "timeout": timeout,
+        }.items()
+        if value
+    })
+    leaves = [leaf for field in fields for leaf in field.leaves]
+    if on_error == "column":
+        leaves.append(("error", hl.tstr))
+    plan = {
+        "spec": spec,
+        "keyColumns": grouped.key_columns,
+        "valueColumns": grouped.value_columns,
+        "globals": grouped.global_columns,
+        "returns": hl.tstruct(**dict(leaves))._parsable_string(),
+        "many": many,
+        "batchBytes": batch_bytes,
+    }
+    table = hl.Table(NumpyMapTable.of(grouped.table._tir, plan, function))
+    return _finished(table, source, keys, fields, on_error)
+
+
+def _finished(
+    table: hl.Table, source: Any, keys: Mapping[str, Any], fields: Sequence[layout.Field], on_error: str
+) -> hl.Table:
+    """Put the fields together again, and forget what was added to the globals."""
+    if list(table.globals) != list(source.globals):
+        table = table.select_globals(*source.globals)
+    if all(field.node == ("leaf",) for field in fields):
+        return table
+    restored = {
+        field.name: field.restore([table[name] for name, _ in field.leaves]) for field in fields
+    }
+    if on_error == "column":
+        restored["error"] = table.error
+    return table.select(**restored)
+
+
+def _expressions(key_expr: Any, args: Any) -> list[Any]:
+    """All expressions of a call, to find the source."""
+    parts: list[Any] = []
+    for item in (key_expr, args):
+        if isinstance(item, Mapping):
+            parts += item.values()
+        elif isinstance(item, (list, tuple)):
+            parts += item
+        else:
+            parts.append(item)
+    return [part for part in parts if isinstance(part, Expression)]
+
+
+def _arguments(
+    f: Callable[..., Any],
+    args: Any,
+    consts: Mapping[str, Any],
+    missing: str | Mapping[str, str],
+    accept: Callable[[str, Any], grouping.Input],
+) -> list[_signature.Argument[grouping.Input]]:
+    both = [name for name in consts if isinstance(args, Mapping) and name in args]
+    if both:
+        raise ArgumentError(f"{', '.join(map(repr, both))} is in args and in consts: leave it in one of them")
+    if consts:
+        parameters = _signature._parameters(f)
+        if parameters is not None and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            unknown = [name for name in consts if name not in {p.name for p in parameters}]
+            if unknown:
+                raise ArgumentError(
+                    f"consts names {', '.join(map(repr, unknown))}, but {_function.name_of(f)} has "
+                    f"{', '.join(repr(p.name) for p in parameters)}"
+                )
+        # A constant is a default for the rules of names.
+        f = functools.partial(f, **consts)
+    return _signature.bind(f, args, missing, accept)
+
+
+def _fields(returns: Any, on_error: str) -> tuple[list[layout.Field], bool]:
+    many = isinstance(returns, hl.tarray) and isinstance(returns.element_type, hl.tstruct)
+    struct = returns.element_type if many else returns
+    if not isinstance(struct, hl.tstruct) or len(struct) == 0:
+        raise ArgumentError(
+            "numpy_map: returns must name its fields: hl.tstruct(beta=hl.tfloat64, …) for one row per group, "
+            f"hl.tarray(hl.tstruct(…)) for any number of rows; found {returns}"
+        )
+    if on_error == "column" and "error" in struct:
+        raise ArgumentError("numpy_map: on_error='column' adds a field 'error', but returns has one: rename it")
+    return [layout.put_together(name, dtype) for name, dtype in struct.items()], many
+
+
+def _job(
+    f: Callable[..., Any],
+    arguments: Sequence[_signature.Argument[grouping.Input]],
+    consts: Mapping[str, Any],
+    fields: Sequence[layout.Field],
+    many: bool,
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the function as it travels, and the front's part of the job's spec (see docs/jvm-boundary.md)."""
+    name = _function.name_of(f)
+    arrays = {key: value for key, value in consts.items() if _is_shareable(value)}
+    others = {key: value for key, value in consts.items() if key not in arrays}
+    called = functools.partial(f, **others) if others else f
+    # In the order in which the job's columns are: scalars of the key, then values.
+    inputs = [a.column for a in arguments]
+    ordered = [p for i in inputs if i.key is not None for p in i.places]
+    ordered += [p for i in inputs if i.key is None and not i.is_global for p in i.places]
+    column = {place: index + 1 for index, place in enumerate(ordered)}  # after the group's number
+    taken_apart = any(field.node != ("leaf",) for field in fields)
+    direct = not taken_apart and all(a.column.node[0] == "leaf" and not a.column.is_global for a in arguments)
+    passed = []
+    if direct:
+        passed = [(a, a.keyword, a.column.places[0], a.column.leaves[0]) for a in arguments]
+    else:
+        positions = iter(range(len(ordered)))
+        globals_types: list[Any] = []
+        described = []
+        for argument in arguments:
+            item = argument.column
+            if item.is_global:
+                node = layout._shifted(item.node, len(globals_types))
+                globals_types += [
+                    layout.wire_type(hl.tarray(leaf.dtype) if "column" in item.axes else leaf.dtype)
+                    for leaf in item.leaves
+                ]
+            else:
+                indices = [next(positions) for _ in item.leaves]
+                node = layout._shifted(item.node, indices[0] if indices else 0)
+                passed += [(argument, False, *pair) for pair in zip(item.places, item.leaves, strict=True)]
+            origin = "globals" if item.is_global else "group"
+            described.append((argument.name, argument.keyword, origin, node, argument.missing))
+        returned = [(x.name, x.node, len(x.leaves)) for x in fields] if taken_apart else None
+        called = _values.Wrapper(called, described, globals_types, returned, many)
+    payload = _function.dump(called)
+    context = hl.spark_context()
+    python = _interpreter()
+    spec: dict[str, Any] = {
+        "name": name,
+        "function": "pickle",
+        "arguments": [
+            {
+                "name": argument.name,
+                "keyword": keyword,
+                "missing": argument.missing,
+                "column": column[place],
+                "type": str(leaf.dtype),
+            }
+            for argument, keyword, place, leaf in passed
+        ],
+        "interpreter": python,
+        "pythonVersion": interpreter.version(),
+        "paths": interpreter.paths(context, python),
+    }
+    return _with_constants(payload, spec, arrays)
+
+
+def _is_shareable(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biufcmM" and type(value) is np.ndarray
+
+
+def _with_constants(payload: bytes, spec: dict[str, Any], arrays: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Append the block of constants to the function's bytes."""
+    if not arrays:
+        return payload, spec
+    block = bytearray()
+    described = []
+    for name, value in arrays.items():
+        block.extend(bytes(-len(block) % 64))
+        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+        described.append({
+            "name": name,
+            "dtype": value.dtype.newbyteorder("<").str,
+            "shape": list(value.shape),
+            "fortran": bool(fortran),
+            "offset": len(block),
+        })
+        little = value.astype(value.dtype.newbyteorder("<"), copy=False)
+        block.extend(little.tobytes(order="F" if fortran else "C"))
+    spec["functionBytes"] = len(payload)
+    spec["constants"] = {"id": hashlib.sha256(block).hexdigest()[:32], "arrays": described}
+    return payload + bytes(-len(payload) % 64) + bytes(block), spec
+
+
+def _interpreter() -> str:
+    return interpreter.resolve(Env.spark_session())
+
+
+class NumpyMapTable(ir.JavaTable):
+    """The node: a table of the JVM that can number its rows, for randomness further on."""
+
+    def __init__(self, table_type: Any, tir_id: int, again: Callable[[str], NumpyMapTable]):
+        super().__init__(table_type, tir_id)
+        self._again = again
+
+    @classmethod
+    def of(cls, child: Any, plan: Mapping[str, Any], function: bytes) -> NumpyMapTable:
+        """Make the node over the table IR `child`."""
+        backend = hl.current_backend()
+        rendered = backend._render_ir(child)
+
+        def make(row_number: str | None) -> NumpyMapTable:
+            text = json.dumps({**plan, "rowNumber": row_number})
+            answer = setup.front().numpyMap(backend._jbackend, rendered, text, bytearray(function))
+            number, _, table_type = answer.partition(" ")
+            # The child is kept: what it refers to in the JVM must live as long as this.
+            made = cls(hl.ttable._from_json(orjson.loads(table_type)), int(number), make)
+            made._kept = child
+            return made
+
+        return make(None)
+
+    def _handle_randomness(self, uid_field_name: str | None) -> NumpyMapTable:
+        return self if uid_field_name is None else self._again(uid_field_name)
+
+    def __del__(self) -> None:
+        # At the interpreter's exit, Hail may be gone before its tables are, and this module too.
+        if sys is not None and not sys.is_finalizing():
+            super().__del__()
