@@ -32,8 +32,8 @@ JAVA = $(eval JAVA := $$(shell scripts/find_jdk.sh || echo none))$(JAVA)
 GRADLE_PATH = $(eval GRADLE_PATH := $$(shell scripts/find_gradle.sh || echo none))$(GRADLE_PATH)
 WITH_JAVA = test "$(JAVA)" != none && export JAVA_HOME="$(JAVA)" PATH="$(JAVA)/bin:$$PATH"
 GRADLE_RUN = $(WITH_JAVA) && test "$(GRADLE_PATH)" != none && "$(GRADLE_PATH)" --no-daemon --console=plain -q
-# Asked when a recipe runs: .venv exists by then.
-REQUIREMENTS = $(shell $(RUN) -c 'import sys; print("requirements-dev%s.txt" % ("-3.10" if sys.version_info < (3, 11) else ""))')
+# The shell asks when the recipe runs: .venv exists by then.
+REQUIREMENTS = $$($(RUN) -c 'import sys; print("requirements-dev%s.txt" % ("-3.10" if sys.version_info < (3, 11) else ""))')
 # One Python for every cargo run, or pyo3 is compiled again at each change between them.
 CARGO = PYO3_PYTHON="$(RUN)" cargo
 PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
@@ -97,9 +97,9 @@ clean: ## Remove what was built; .venv stays.
 	rm -f python/beringia/_native*.so
 
 lock: $(STAMPS)/python ## Write the versions in .venv to the file they are installed from.
-	{ sed -n '/^#/p' $(REQUIREMENTS); \
+	file=$(REQUIREMENTS); { sed -n '/^#/p' $$file; \
 	  $(RUN) -m pip freeze --all --exclude pip --exclude wheel --exclude-editable | grep -v '^beringia' | sort -f; \
-	} > build/requirements && mv build/requirements $(REQUIREMENTS)
+	} > build/requirements && mv build/requirements $$file
 
 $(STAMPS)/python: requirements-dev.txt requirements-dev-3.10.txt
 	$(call say,Python environment: $(VENV))

@@ -8,6 +8,7 @@ become a worker says why in one line on stderr and exits with :data:`UNUSABLE`.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import fcntl
 import os
@@ -35,8 +36,9 @@ def main() -> NoReturn:
     faulthandler.enable()
     run_worker = load_native()
     run_worker(channel)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the function may have closed it
+            stream.flush()
     # Not sys.exit: threads and exit hooks of libraries that the function used must not hold the process.
     os._exit(0)
 
@@ -96,7 +98,12 @@ def reset_signals() -> None:
 
 
 def drop_working_directory() -> None:
-    """Take the working directory, which ``-m`` puts first, off ``sys.path``: an executor's is anything."""
+    """Take the working directory, which ``-m`` puts first, off ``sys.path``: an executor's is anything.
+
+    From Python 3.11 on, the variable that the executor sets does so from the very start; it is not for the
+    processes that a function starts.
+    """
+    os.environ.pop("PYTHONSAFEPATH", None)
     if sys.path and sys.path[0] in ("", str(Path.cwd())) and not getattr(sys.flags, "safe_path", False):
         del sys.path[0]
 

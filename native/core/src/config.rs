@@ -40,6 +40,12 @@ pub const SETTINGS: &[Setting] = &[
         doc: "The largest group; one past it fails the job with an error that names its key.",
     },
     Setting {
+        name: "python",
+        kind: "path",
+        default: "",
+        doc: "The Python that runs the functions. By default the driver's own in local mode, else PySpark's.",
+    },
+    Setting {
         name: "segment.backend",
         kind: "memfd, posix",
         default: "memfd",

@@ -51,10 +51,12 @@ pub(super) fn prefix() -> Result<String> {
         return Ok(lease.prefix.clone());
     }
     let prefix = format!("beringia-{:016x}", RandomState::new().hash_one(std::process::id()));
-    let path = path(&format!("{prefix}{SUFFIX}"));
-    let fail = |error| Error::os(format!("cannot take the lease {}", path.display()), error);
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(fail)?;
-    file.lock().map_err(fail)?;
+    let lease = path(&format!("{prefix}{SUFFIX}"));
+    let fail = |error| Error::os(format!("cannot take the lease {}", lease.display()), error);
+    // Locked before it has a name that others look for.
+    let draft = path(&format!("{prefix}.draft"));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(fail)?;
+    file.lock().and_then(|()| fs::rename(&draft, &lease)).map_err(fail)?;
     *own = Some(Lease { prefix: prefix.clone(), _file: file });
     Ok(prefix)
 }

@@ -1,0 +1,147 @@
+//! Lists, of any length or of one: runs of runs.
+//!
+//! Lists of one length are shown as one array with an axis more, without a copy; others as an object array of
+//! views.
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, OffsetSizeTrait};
+use arrow_buffer::NullBuffer;
+use arrow_data::ArrayData;
+use arrow_schema::DataType;
+use beringia_core::protocol::Missing;
+use pyo3::prelude::*;
+
+use super::{Elements, Showing, elements, missing_in, missing_object, object_array};
+use crate::failure::Result;
+
+/// Where each list begins and ends in the child.
+enum Bounds {
+    /// One more than there are lists.
+    Offsets(Vec<usize>),
+    /// All lists have this length; the first begins at the second number.
+    Fixed(usize, usize),
+}
+
+impl Bounds {
+    #[inline]
+    fn of(&self, index: usize) -> (usize, usize) {
+        match self {
+            Bounds::Offsets(offsets) => (offsets[index], offsets[index + 1]),
+            Bounds::Fixed(len, first) => (first + index * len, first + (index + 1) * len),
+        }
+    }
+}
+
+struct List {
+    child: Box<dyn Elements>,
+    bounds: Bounds,
+    nulls: Option<NullBuffer>,
+}
+
+/// Lists of any length.
+pub(super) fn list(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
+    fn of<O: OffsetSizeTrait>(py: Python<'_>, array: &dyn Array) -> Result<Box<dyn Elements>> {
+        let list = array.as_list::<O>();
+        let offsets = list.value_offsets().iter().map(|offset| offset.as_usize()).collect();
+        let child = elements(py, &list.values().to_data())?;
+        Ok(Box::new(List { child, bounds: Bounds::Offsets(offsets), nulls: list.nulls().cloned() }))
+    }
+    let array = arrow_array::make_array(data.clone());
+    match data.data_type() {
+        DataType::LargeList(_) => of::<i64>(py, &array),
+        _ => of::<i32>(py, &array),
+    }
+}
+
+/// Lists of one length.
+pub(super) fn fixed_size_list(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
+    let array = arrow_array::make_array(data.clone());
+    let list = array.as_fixed_size_list();
+    let len = usize::try_from(list.value_length()).unwrap_or(0);
+    let child = elements(py, &list.values().to_data())?;
+    Ok(Box::new(List { child, bounds: Bounds::Fixed(len, 0), nulls: list.nulls().cloned() }))
+}
+
+impl List {
+    fn is_null(&self, index: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(index))
+    }
+
+    fn len(&self, index: usize) -> usize {
+        let (start, end) = self.bounds.of(index);
+        end - start
+    }
+
+    /// The length that all present lists have, if they have one.
+    fn common_length(&self, start: usize, end: usize) -> Option<usize> {
+        if let Bounds::Fixed(len, _) = self.bounds {
+            return Some(len);
+        }
+        let mut lengths = (start..end).filter(|index| !self.is_null(*index)).map(|index| self.len(index));
+        let first = lengths.next()?;
+        lengths.all(|length| length == first).then_some(first)
+    }
+
+    #[inline]
+    fn present<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
+        let (start, end) = self.bounds.of(index);
+        self.child.range(showing, start, end)
+    }
+
+    /// Lists of one length, some of them missing, as rows of NaN among the others.
+    fn blanked<'py>(
+        &self,
+        showing: &Showing<'py>,
+        (start, end): (usize, usize),
+        len: usize,
+    ) -> Result<Option<Bound<'py, PyAny>>> {
+        let Some(blank) = self.child.blank(showing, len)? else { return Ok(None) };
+        let row = |index| if self.is_null(index) { Ok(blank.clone()) } else { self.present(showing, index) };
+        let rows = (start..end).map(row).collect::<Result<Vec<_>>>()?;
+        let stacked = showing.py().import("numpy")?.call_method1("stack", (rows,))?;
+        showing.count(stacked.getattr("nbytes")?.extract()?);
+        Ok(Some(stacked))
+    }
+}
+
+impl Elements for List {
+    #[inline]
+    fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
+        if self.is_null(index) { missing_object(showing) } else { self.present(showing, index) }
+    }
+
+    fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>> {
+        let missing = missing_in(self.nulls.as_ref(), start, end - start);
+        if let Some(len) = self.common_length(start, end) {
+            let array = match (missing, showing.missing) {
+                (None, _) => self.child.rows(showing, self.bounds.of(start).0, end - start, len)?,
+                (Some(_), Some(Missing::Nan)) => self.blanked(showing, (start, end), len)?,
+                _ => None,
+            };
+            if let Some(array) = array {
+                return Ok(array);
+            }
+        }
+        object_array(showing, self.nulls.as_ref(), (start, end), |index| self.present(showing, index))
+    }
+
+    fn rows<'py>(
+        &self,
+        showing: &Showing<'py>,
+        start: usize,
+        count: usize,
+        len: usize,
+    ) -> Result<Option<Bound<'py, PyAny>>> {
+        let end = start + count * len;
+        if missing_in(self.nulls.as_ref(), start, end - start).is_some() {
+            return Ok(None);
+        }
+        let Some(inner) = self.common_length(start, end) else { return Ok(None) };
+        let first = self.bounds.of(start).0;
+        let Some(rows) = self.child.rows(showing, first, count * len, inner)? else { return Ok(None) };
+        // Rows of rows: split the first axis; the values stay where they are.
+        let mut shape = vec![count, len];
+        shape.extend(rows.getattr("shape")?.extract::<Vec<usize>>()?.into_iter().skip(1));
+        Ok(Some(rows.call_method1("reshape", (shape,))?))
+    }
+}

@@ -1,0 +1,166 @@
+//! A column's cells as Python sees them: scalars, and lists as ndarrays.
+//!
+//! [`Elements`] is a run of values of one Arrow type; a list is a run of runs. Values that NumPy can read where they
+//! are become views; what must be converted (bits, dates, strings, missing values) is copied, and counted.
+
+mod lists;
+mod structs;
+mod values;
+
+use arrow_buffer::NullBuffer;
+use arrow_data::ArrayData;
+use arrow_schema::DataType;
+use beringia_core::ErrorCode;
+use beringia_core::protocol::Missing;
+use pyo3::prelude::*;
+
+use crate::array::{self, Dtype};
+use crate::failure::{Failure, Result};
+
+/// How a column is shown.
+pub struct Showing<'py> {
+    /// What views are based on.
+    pub base: Bound<'py, PyAny>,
+    /// Whether views may be written to: the memory is then private.
+    pub writable: bool,
+    /// The parameter, for messages.
+    pub name: String,
+    /// The type as the engine would say it, for messages.
+    pub type_name: String,
+    /// How missing values are shown; `None` for a key, where they are `None`.
+    pub missing: Option<Missing>,
+    /// `numpy.ma`.
+    pub masked_arrays: Bound<'py, PyModule>,
+    /// Bytes copied.
+    pub copied: std::cell::Cell<u64>,
+}
+
+impl<'py> Showing<'py> {
+    fn py(&self) -> Python<'py> {
+        self.base.py()
+    }
+
+    fn count(&self, bytes: usize) {
+        self.copied.set(self.copied.get() + bytes as u64);
+    }
+
+    fn missing_value(&self) -> Failure {
+        let Showing { name, type_name, .. } = self;
+        let advice = if self.missing == Some(Missing::Error) {
+            "missing='error' refuses missing values"
+        } else {
+            "NumPy has no missing value for this type: cast the column to double to get NaN, or pass \
+             missing='mask' for masked arrays, or fill or drop the missing values first"
+        };
+        Failure::new(
+            ErrorCode::MissingValue,
+            format!("argument '{name}' ({type_name}) has a missing value; {advice}"),
+        )
+    }
+
+    /// Wraps `data` in a masked array; `mask` says of each value whether it is missing.
+    fn masked(&self, data: Bound<'py, PyAny>, nulls: Option<&NullBuffer>) -> Result<Bound<'py, PyAny>> {
+        let mask = match nulls {
+            None => self.masked_arrays.getattr("nomask")?,
+            Some(nulls) => array::filled(self.py(), &Dtype::new(self.py(), "?")?, &[nulls.len()], |bytes| {
+                for (byte, valid) in bytes.iter_mut().zip(nulls.iter()) {
+                    *byte = u8::from(!valid);
+                }
+            })?,
+        };
+        Ok(self.masked_arrays.getattr("MaskedArray")?.call1((data, mask))?)
+    }
+}
+
+/// A run of values.
+pub trait Elements {
+    /// One value.
+    fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>>;
+    /// The values from `start` to before `end`, as an array whose first axis is theirs.
+    fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>>;
+    /// Equal-length runs of `len` from `start` on as one array of shape `(count, len, …)`, where the values allow.
+    fn rows<'py>(
+        &self,
+        _showing: &Showing<'py>,
+        _start: usize,
+        _count: usize,
+        _len: usize,
+    ) -> Result<Option<Bound<'py, PyAny>>> {
+        Ok(None)
+    }
+    /// A run of `len` missing values, where the type has them.
+    fn blank<'py>(&self, _showing: &Showing<'py>, _len: usize) -> Result<Option<Bound<'py, PyAny>>> {
+        Ok(None)
+    }
+}
+
+/// The values of an array, by its type.
+///
+/// # Errors
+/// [`ErrorCode::Argument`] for a type that has no NumPy form.
+pub fn elements(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
+    if let Some(values) = values::values(py, data)? {
+        return Ok(values);
+    }
+    match data.data_type() {
+        DataType::LargeList(_) | DataType::List(_) => lists::list(py, data),
+        DataType::FixedSizeList(..) => lists::fixed_size_list(py, data),
+        DataType::Struct(_) => structs::struct_of(py, data),
+        other => Err(Failure::new(ErrorCode::Argument, format!("type {other} has no NumPy form"))),
+    }
+}
+
+/// The part of `nulls` from `start` on, if anything in it is missing.
+fn missing_in(nulls: Option<&NullBuffer>, start: usize, len: usize) -> Option<NullBuffer> {
+    let part = nulls?.slice(start, len);
+    (part.null_count() > 0).then_some(part)
+}
+
+/// One missing value of a type that has none of its own: `None`.
+fn missing_object<'py>(showing: &Showing<'py>) -> Result<Bound<'py, PyAny>> {
+    match showing.missing {
+        Some(Missing::Error) => Err(showing.missing_value()),
+        Some(Missing::Mask) => Ok(showing.masked_arrays.getattr("masked")?),
+        Some(Missing::Nan) | None => Ok(showing.py().None().into_bound(showing.py())),
+    }
+}
+
+/// Items as a one-dimensional object array, `None` where missing.
+fn object_array<'py>(
+    showing: &Showing<'py>,
+    nulls: Option<&NullBuffer>,
+    (start, end): (usize, usize),
+    item: impl Fn(usize) -> Result<Bound<'py, PyAny>>,
+) -> Result<Bound<'py, PyAny>> {
+    let py = showing.py();
+    let missing = missing_in(nulls, start, end - start);
+    if missing.is_some() && showing.missing == Some(Missing::Error) {
+        return Err(showing.missing_value());
+    }
+    let is_null = |index: usize| nulls.is_some_and(|nulls| nulls.is_null(index));
+    let items =
+        (start..end).map(|index| if is_null(index) { Ok(py.None().into_bound(py)) } else { item(index) });
+    let values = array::objects(py, items)?;
+    if showing.missing == Some(Missing::Mask) { showing.masked(values, missing.as_ref()) } else { Ok(values) }
+}
+
+/// The name of a type in messages.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Int8 => "byte".to_owned(),
+        DataType::Int16 => "short".to_owned(),
+        DataType::Int32 => "int".to_owned(),
+        DataType::Int64 => "long".to_owned(),
+        DataType::Float32 => "float".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::LargeUtf8 | DataType::Utf8 => "string".to_owned(),
+        DataType::LargeBinary | DataType::Binary => "binary".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(..) => "timestamp".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::LargeList(field) | DataType::List(field) => {
+            format!("array<{}>", type_name(field.data_type()))
+        }
+        other => other.to_string(),
+    }
+}
