@@ -123,6 +123,8 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
                 f"in args. The fields are {', '.join(source._fields)}"
             )
         value = source[value]
+    if isinstance(value, (list, tuple, dict)) and _holds_expressions(value):
+        value = hl.expr.expressions.to_expr(value)  # [ht.x, ht.y], as everywhere in Hail
     if not isinstance(value, Expression):
         raise ArgumentError(
             f"args['{parameter}'] is no expression but {type(value).__name__}: pass constants in consts"
@@ -135,6 +137,14 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
     except Unsupported as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
     return Input(value, key, node, leaves)
+
+
+def _holds_expressions(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_expressions, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_expressions, value))
+    return isinstance(value, Expression)
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -269,25 +279,26 @@ class _Plan:
 
     def _ordered(self, table: Any) -> Any:
         order = [table[name] for name in self.order]
+        # Missing values come last, either way: for a descending key, that is a key of its own. Each is a tuple,
+        # which is compared whether what is in it is missing or not.
+        ascending = [up for descends in self.descending for up in ([True, False] if descends else [True])]
+
+        def element(i: Any) -> Any:
+            parts: list[Any] = []
+            for values, descends in zip(order, self.descending, strict=True):
+                parts += [hl.tuple([hl.is_missing(values[i])])] if descends else []
+                parts.append(hl.tuple([values[i]]))
+            return hl.tuple([*parts, i])
 
         def before(left: Any, right: Any) -> Any:
-            # Ties by position, which makes the sort stable; missing values come last, either way.
-            result = left < right
-            for values, descends in reversed(list(zip(order, self.descending, strict=True))):
-                a, b = values[left], values[right]
-                compared = hl._compare(a, b)
-                result = (
-                    hl.case()
-                    .when(hl.is_missing(a) & hl.is_missing(b), result)
-                    .when(hl.is_missing(a), False)
-                    .when(hl.is_missing(b), True)
-                    .when(compared < 0, not descends)
-                    .when(compared > 0, descends)
-                    .default(result)
-                )
+            result = left[len(ascending)] < right[len(ascending)]  # ties by position: the sort is stable
+            for i in reversed(range(len(ascending))):
+                compared = hl._compare(left[i], right[i])
+                result = hl.if_else(compared == 0, result, compared < 0 if ascending[i] else compared > 0)
             return result
 
-        table = table.annotate(__places=hl._sort_by(hl.range(hl.len(order[0])), before))
+        sorted_elements = hl._sort_by(hl.range(hl.len(order[0])).map(element), before)
+        table = table.annotate(__places=sorted_elements.map(lambda sorted_one: sorted_one[len(ascending)]))
         return table.annotate(**{
             name: table["__places"].map(lambda i, name=name: table[name][i]) for name in self.collected
         })
