@@ -278,27 +278,24 @@ class _Plan:
         return [place for item in self.inputs if item.is_global for place in item.places]
 
     def _ordered(self, table: Any) -> Any:
-        order = [table[name] for name in self.order]
-        # Missing values come last, either way: for a descending key, that is a key of its own. Each is a tuple,
-        # which is compared whether what is in it is missing or not.
-        ascending = [up for descends in self.descending for up in ([True, False] if descends else [True])]
-
-        def element(i: Any) -> Any:
-            parts: list[Any] = []
-            for values, descends in zip(order, self.descending, strict=True):
-                parts += [hl.tuple([hl.is_missing(values[i])])] if descends else []
-                parts.append(hl.tuple([values[i]]))
-            return hl.tuple([*parts, i])
-
-        def before(left: Any, right: Any) -> Any:
-            result = left[len(ascending)] < right[len(ascending)]  # ties by position: the sort is stable
-            for i in reversed(range(len(ascending))):
-                compared = hl._compare(left[i], right[i])
-                result = hl.if_else(compared == 0, result, compared < 0 if ascending[i] else compared > 0)
-            return result
-
-        sorted_elements = hl._sort_by(hl.range(hl.len(order[0])).map(element), before)
-        table = table.annotate(__places=sorted_elements.map(lambda sorted_one: sorted_one[len(ascending)]))
+        # A stable sort for each key, the last one first. Only whole tuples are compared: Hail cannot compile much
+        # more. Ties go by position; missing values come last, either way, as in Hail's own order_by.
+        places = hl.range(hl.len(table[self.order[0]]))
+        for name, descends in reversed(list(zip(self.order, self.descending, strict=True))):
+            places = _sorted_by(table[name], places, descends)
+        table = table.annotate(__places=places)
         return table.annotate(**{
             name: table["__places"].map(lambda i, name=name: table[name][i]) for name in self.collected
         })
+
+
+def _sorted_by(values: Any, places: Any, descends: bool) -> Any:
+    """Return `places` in the order of the values there."""
+    if descends:
+        # Backwards, but for the ties: defined before missing, large before small.
+        elements = hl.enumerate(places).map(
+            lambda pair: hl.tuple([hl.is_defined(values[pair[1]]), values[pair[1]], -pair[0], pair[1]])
+        )
+        return hl._sort_by(elements, lambda left, right: hl._compare(right, left) < 0).map(lambda found: found[3])
+    elements = hl.enumerate(places).map(lambda pair: hl.tuple([values[pair[1]], pair[0], pair[1]]))
+    return hl._sort_by(elements, lambda left, right: hl._compare(left, right) < 0).map(lambda found: found[2])
