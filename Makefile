@@ -40,7 +40,7 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check demo bench wheel clean lock test-rust test-jvm test-python format
+.PHONY: help build test check demo demo-hail bench wheel clean lock test-rust test-jvm test-python format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -59,7 +59,8 @@ test-jvm: $(LIBRARY) $(STAMPS)/package
 
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
-	@$(PYTEST) python/tests integration-tests
+	@$(PYTEST) python/tests integration-tests --ignore=integration-tests/hail
+	@$(PYTEST) integration-tests/hail
 
 check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)
@@ -81,6 +82,10 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 demo: $(STAMPS)/package ## A robust regression on each route of 336,776 flights, and the same with applyInPandas.
 	$(call say,The demonstration: examples/flights.py)
 	@$(WITH_JAVA) && $(RUN) examples/flights.py
+
+demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block by block, and a Manhattan plot.
+	$(call say,The demonstration on Hail: examples/hail_blocks.py)
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) examples/hail_blocks.py
 
 bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)

@@ -60,6 +60,119 @@ def numpy_map(
     batch_bytes: int | None = None,
     timeout: float | None = None,
 ) -> hl.Table:
+    """Run a NumPy function on each group of rows of a table or matrix table.
+
+    Set as ``hl.experimental.numpy_map`` by ``import beringia.hail``.
+
+    Examples
+    --------
+    Regress in each gene:
+
+    >>> def ols(X, y):
+    ...     beta, residuals, rank, _ = np.linalg.lstsq(X, y, rcond=None)
+    ...     return beta, 1 - residuals[0] / np.sum((y - y.mean()) ** 2)
+
+    >>> ht = hl.utils.range_table(60)
+    >>> ht = ht.annotate(gene=hl.str(ht.idx % 3), covs=[1.0, hl.float64(ht.idx)], expr=2.0 * ht.idx + ht.idx % 2)
+    >>> fits = hl.experimental.numpy_map(
+    ...     ols,
+    ...     ht.gene,
+    ...     hl.tstruct(beta=hl.tarray(hl.tfloat64), r2=hl.tfloat64),
+    ...     args=dict(X=ht.covs, y=ht.expr),
+    ... )
+    >>> fits.describe()
+    ----------------------------------------
+    Global fields:
+        None
+    ----------------------------------------
+    Row fields:
+        'gene': str 
+        'beta': array<float64> 
+        'r2': float64 
+    ----------------------------------------
+    Key: ['gene']
+    ----------------------------------------
+    >>> fits.filter(fits.r2 > 0.5).count()
+    3
+
+    Entries of a matrix table come as one matrix for each group of its rows, column fields once:
+
+    >>> mt = hl.utils.range_matrix_table(4, 3)
+    >>> mt = mt.annotate_cols(pheno=hl.float64(mt.col_idx))
+    >>> scores = hl.experimental.numpy_map(
+    ...     lambda G, y: float((G @ y).sum()),
+    ...     mt.row_idx // 2,
+    ...     hl.tstruct(score=hl.tfloat64),
+    ...     args=dict(G=hl.float64(mt.row_idx + mt.col_idx), y=mt.pheno),
+    ... )
+    >>> scores.collect()
+    [Struct(id=0, score=13.0), Struct(id=1, score=25.0)]
+
+    Notes
+    -----
+    An argument's shape follows from its indices and its type. With `n` rows in the group and `m` columns:
+
+    - row-indexed: a number or boolean ``(n,)``; a string ``(n,)`` of objects; an array whose lists have one
+      length ``(n, p)``, else ``(n,)`` of arrays; an ndarray ``(n, …)``,
+    - entry-indexed: ``(n, m)``, then as above,
+    - column-indexed: ``(m,)``, then as above; passed once, not with each group,
+    - global-indexed: as it is, passed once,
+    - an expression of `key_expr`: a scalar.
+
+    A struct is a dict of its fields, a tuple a tuple, a locus a dict of ``contig`` and ``position``, an interval a
+    dict of ``start``, ``end``, ``includes_start`` and ``includes_end``, a set the array of its elements, a dict a
+    dict of ``key`` and ``value``. A call is its alleles, of type int8 and with one more axis of length 2 (a haploid
+    call has -1 in the second place); for a dosage pass ``hl.float64(mt.GT.n_alt_alleles())``, which is NaN where the
+    call is missing. The arrays lie in shared memory and are read-only.
+
+    The result is as lazy as any table: **every action runs the function again**, and so does every use in a join.
+    Write it once with :meth:`.Table.checkpoint` if you need it twice.
+
+    Parameters
+    ----------
+    f : callable
+        Called once per group. A required parameter takes `args`, else `consts`, else the field of its name; one
+        with a default keeps it unless `args` or `consts` names it.
+    key_expr : :class:`.Expression`, or list or dict of them
+        What makes the groups: row-indexed expressions. A field keeps its name in the result, a struct such as
+        ``mt.row_key`` spreads into its fields, any other expression is called ``id`` (a dict gives names). If it
+        is the key of the table, or the start of it, nothing is shuffled.
+    returns : :class:`.HailType` or :class:`str`
+        :class:`.tstruct`: one row per group. `f` returns a tuple in the order of the fields, a dict, a NamedTuple
+        or dataclass; for one field also its bare value. :class:`.tarray` of :class:`.tstruct`: any number of rows
+        per group, as a dict or tuple of equally long arrays, or a list of rows. A field of array type takes an
+        array, one of :class:`.tndarray` an array of its dimensions; None is missing.
+    args : :class:`dict` or :class:`list`
+        Expressions by parameter; a list, by position, for a function without named parameters.
+    consts : :class:`dict`, optional
+        Values passed to every call by name. Arrays are read-only, one copy per machine.
+    order_by : :class:`.Expression`, or :func:`.asc` or :func:`.desc` of one, or a list, optional
+        The order of the rows within a group, otherwise unspecified. Missing values come last.
+    missing : ``"nan"``, ``"mask"``, ``"error"``, or a :class:`dict` by parameter
+        What a missing value becomes. ``"nan"``: NaN, or None among objects; an error for integers, booleans and
+        calls, which are never silently made floats. ``"mask"``: masked arrays. ``"error"``: an error.
+    nan_as_null : :class:`bool`
+        Whether a NaN that `f` returns is missing in the result.
+    on_error : ``"raise"``, ``"null"``, ``"column"``
+        What a group that fails becomes: an error that names it; a row of missing values; the same, and a field
+        ``error`` that says why.
+    writable : :class:`bool`
+        Whether `f` may write to its arguments (nobody else sees it).
+    batch_bytes : :class:`int`, optional
+        How much is handed over to a worker at once.
+    timeout : :class:`float`, optional
+        Seconds that one call may take.
+
+    Returns
+    -------
+    :class:`.Table`
+        Keyed by the groups' keys, with the fields of `returns`.
+
+    Raises
+    ------
+    :class:`beringia.errors.GroupError`
+        When an action runs and `f` raises: with the group's key as Hail prints it and the Python traceback.
+    """
     source = grouping.source_of(_expressions(key_expr, args))
     keys = grouping.keys_of(key_expr, source)
     constants = dict(consts or {})
