@@ -1,25 +1,32 @@
-"""Any NumPy function on each group of a Spark DataFrame, over shared memory.
+"""Any NumPy function on each group of a table, over shared memory.
 
-The fronts are submodules, loaded when first used: :mod:`beringia.spark` for PySpark. Importing this
-package imports neither NumPy nor PySpark: a worker process imports it before it checks its surroundings.
+:func:`numpy_map` runs on this machine, :mod:`beringia.spark` on Spark, :mod:`beringia.hail` on Hail. All are loaded
+when first used: importing this package imports neither NumPy nor PySpark, as a worker process imports it before it
+checks its surroundings.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "errors", "spark"]
+__all__ = ["Pool", "__version__", "errors", "hail", "local", "numpy_map", "spark"]
 
-_SUBMODULES = ("errors", "spark")
+if TYPE_CHECKING:
+    from beringia.local import Pool, numpy_map
+
+_SUBMODULES = ("errors", "hail", "local", "spark")
+_LOCAL = ("Pool", "numpy_map")
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
+    if name in _LOCAL:
+        return getattr(import_module(f"{__name__}.local"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted({*globals(), *_SUBMODULES, *_LOCAL})

@@ -1,6 +1,7 @@
-"""The Rust extension of this package: the worker's end of the channel."""
+"""The Rust extension of this package: the worker's end of the channel, and the local engine."""
 
-from typing import final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
 
 @final
 class Views:
@@ -12,3 +13,44 @@ def run_worker(fd: int) -> None:
     Takes ownership of `fd`. Returns when the executor ends the worker's life in order; ends the process when the
     executor hangs up while a function runs.
     """
+
+@final
+class Stream:
+    """Result batches, for one reader."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the batches over; they are gone after that."""
+
+@final
+class Pool:
+    """Workers of this process."""
+
+    def __new__(cls, settings: Mapping[str, str], workers: int) -> Pool:
+        """Make a pool of at most `workers` processes; `settings` by full name."""
+
+    @property
+    def workers(self) -> int:
+        """How many processes there may be."""
+
+    def close(self) -> None:
+        """End the workers."""
+
+    def run(
+        self,
+        spec: str,
+        payload: bytes,
+        data: Any,
+        output: Any,
+        *,
+        keys: Sequence[int],
+        columns: Sequence[int],
+        unit: str,
+        order_by: Sequence[tuple[int, bool, bool]],
+        batch_bytes: int | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> Stream:
+        """Map the groups of `data` (with ``__arrow_c_stream__``) to rows of `output` (with ``__arrow_c_schema__``).
+
+        `spec` is that of docs/jvm-boundary.md; batches have the columns numbered by `keys`, then those by
+        `columns`. `unit` is what a call gets: ``group``, ``row`` or ``batch``.
+        """

@@ -4,59 +4,152 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_array::OffsetSizeTrait;
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ToByteSlice};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::protocol::{ArrayDescriptor, BufferRef};
 use crate::segment::{Arena, Lease, Segment, SegmentId};
 
-/// Describes `array` by segments: those in `owned` where its buffers lie already, else fresh ones of `arena`.
-/// Returns the bytes copied beside it.
+/// Describes `array` by segments: those in `owned` where its buffers lie already, else fresh ones of `arena`, to which
+/// what it shows is copied. Returns the bytes copied beside it.
 ///
 /// # Errors
 /// [`crate::ErrorCode::Resource`] when memory for a copy cannot be reserved.
 pub fn place(array: &ArrayData, owned: &[Arc<Lease>], arena: &mut Arena) -> Result<(ArrayDescriptor, u64)> {
-    let mut copied = 0;
-    let mut locate = |buffer: &Buffer| -> Result<BufferRef> {
+    let mut placer = Placer { owned, arena, copied: 0 };
+    let descriptor = placer.describe(array)?;
+    Ok((descriptor, placer.copied))
+}
+
+struct Placer<'a> {
+    owned: &'a [Arc<Lease>],
+    arena: &'a mut Arena,
+    copied: u64,
+}
+
+impl Placer<'_> {
+    fn owned(&self, buffer: &Buffer) -> Option<BufferRef> {
         let (address, len) = (buffer.as_ptr() as usize, buffer.len());
-        for lease in owned {
+        for lease in self.owned {
             if let Some(offset) = lease.segment().offset_of(address, len) {
-                return Ok(BufferRef {
+                return Some(BufferRef {
                     segment: lease.segment().id(),
                     offset: offset as u64,
                     len: len as u64,
                 });
             }
         }
-        if let (0, Some(lease)) = (len, owned.first()) {
-            return Ok(BufferRef { segment: lease.segment().id(), offset: 0, len: 0 });
-        }
-        let mut copy = arena.buffer(len)?;
-        copy.extend(arena, buffer)?;
-        copied += len as u64;
-        Ok(copy.reference())
-    };
-    let descriptor = describe(array, &mut locate)?;
-    Ok((descriptor, copied))
-}
+        // An empty buffer is anywhere.
+        let lease = self.owned.first().filter(|_| len == 0)?;
+        Some(BufferRef { segment: lease.segment().id(), offset: 0, len: 0 })
+    }
 
-fn describe(
-    array: &ArrayData,
-    locate: &mut impl FnMut(&Buffer) -> Result<BufferRef>,
-) -> Result<ArrayDescriptor> {
-    let validity = match array.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => Some((locate(nulls.buffer())?, nulls.offset() as u64)),
-        _ => None,
-    };
-    Ok(ArrayDescriptor {
-        len: array.len() as u64,
-        offset: array.offset() as u64,
-        validity,
-        buffers: array.buffers().iter().map(&mut *locate).collect::<Result<_>>()?,
-        children: array.child_data().iter().map(|child| describe(child, locate)).collect::<Result<_>>()?,
-    })
+    fn copy(&mut self, bytes: &[u8]) -> Result<BufferRef> {
+        let mut copy = self.arena.buffer(bytes.len())?;
+        copy.extend(self.arena, bytes)?;
+        self.copied += bytes.len() as u64;
+        Ok(copy.reference())
+    }
+
+    fn describe(&mut self, array: &ArrayData) -> Result<ArrayDescriptor> {
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        let buffers = array.buffers().iter().map(|buffer| self.owned(buffer)).collect::<Option<Vec<_>>>();
+        let bits = nulls.map(|nulls| self.owned(nulls.buffer()));
+        // What has children only (structs, lists of one length) is cut to what it shows of them, too.
+        let buffers = buffers.filter(|buffers| !buffers.is_empty() && bits != Some(None));
+        let Some(buffers) = buffers else { return self.copied(array) };
+        Ok(ArrayDescriptor {
+            len: array.len() as u64,
+            offset: array.offset() as u64,
+            validity: nulls.zip(bits.flatten()).map(|(nulls, bits)| (bits, nulls.offset() as u64)),
+            buffers,
+            children: array.child_data().iter().map(|child| self.describe(child)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Copies what the array shows of its buffers, and no more: it may be a slice of a large one.
+    fn copied(&mut self, array: &ArrayData) -> Result<ArrayDescriptor> {
+        let (start, len) = (array.offset(), array.len());
+        let mut copy = ArrayDescriptor { len: len as u64, ..ArrayDescriptor::default() };
+        if let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) {
+            let bits = nulls.inner().sliced();
+            copy.validity = Some((self.copy(bits.as_slice())?, 0));
+        }
+        match array.data_type() {
+            DataType::Boolean => {
+                let bits = BooleanBuffer::new(array.buffers()[0].clone(), start, len).sliced();
+                copy.buffers.push(self.copy(bits.as_slice())?);
+            }
+            DataType::Utf8 | DataType::Binary => self.copy_bytes::<i32>(array, &mut copy)?,
+            DataType::LargeUtf8 | DataType::LargeBinary => self.copy_bytes::<i64>(array, &mut copy)?,
+            DataType::List(_) => self.copy_lists::<i32>(array, &mut copy)?,
+            DataType::LargeList(_) => self.copy_lists::<i64>(array, &mut copy)?,
+            DataType::FixedSizeList(_, size) => {
+                let size = usize::try_from(*size).unwrap_or(0);
+                let child = array.child_data()[0].slice(start * size, len * size);
+                copy.children.push(self.describe(&child)?);
+            }
+            DataType::Struct(_) => {
+                for child in array.child_data() {
+                    copy.children.push(self.describe(&child.slice(start, len))?);
+                }
+            }
+            other => match other.primitive_width() {
+                Some(width) => {
+                    let values = &array.buffers()[0].as_slice()[start * width..][..len * width];
+                    copy.buffers.push(self.copy(values)?);
+                }
+                None => {
+                    return Err(Error::new(ErrorCode::Argument, format!("type {other} cannot be passed on")));
+                }
+            },
+        }
+        Ok(copy)
+    }
+
+    /// Offsets from zero, and between which values they point.
+    fn copy_offsets<O: OffsetSizeTrait>(
+        &mut self,
+        array: &ArrayData,
+        copy: &mut ArrayDescriptor,
+    ) -> Result<(usize, usize)> {
+        if array.is_empty() {
+            copy.buffers.push(self.copy(&0_i64.to_le_bytes()[..size_of::<O>()])?);
+            return Ok((0, 0));
+        }
+        let offsets = &array.buffer::<O>(0)[..=array.len()];
+        let (first, last) = (offsets[0], offsets[array.len()]);
+        if first.as_usize() == 0 {
+            copy.buffers.push(self.copy(offsets.to_byte_slice())?);
+        } else {
+            let rebased: Vec<O> = offsets.iter().map(|offset| *offset - first).collect();
+            copy.buffers.push(self.copy(rebased.to_byte_slice())?);
+        }
+        Ok((first.as_usize(), last.as_usize()))
+    }
+
+    fn copy_bytes<O: OffsetSizeTrait>(
+        &mut self,
+        array: &ArrayData,
+        copy: &mut ArrayDescriptor,
+    ) -> Result<()> {
+        let (start, end) = self.copy_offsets::<O>(array, copy)?;
+        copy.buffers.push(self.copy(&array.buffers()[1].as_slice()[start..end])?);
+        Ok(())
+    }
+
+    fn copy_lists<O: OffsetSizeTrait>(
+        &mut self,
+        array: &ArrayData,
+        copy: &mut ArrayDescriptor,
+    ) -> Result<()> {
+        let (start, end) = self.copy_offsets::<O>(array, copy)?;
+        copy.children.push(self.describe(&array.child_data()[0].slice(start, end - start))?);
+        Ok(())
+    }
 }
 
 /// Whether what a peer wrote can still change under us.
@@ -211,3 +304,6 @@ fn child_types(data_type: &DataType) -> Vec<&DataType> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

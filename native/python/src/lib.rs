@@ -4,6 +4,7 @@ mod argument;
 mod array;
 mod call;
 mod failure;
+mod local;
 mod result;
 mod worker;
 
@@ -14,6 +15,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::array::Views;
+    #[pymodule_export]
+    use crate::local::{Pool, Stream};
     #[pymodule_export]
     use crate::worker::run_worker;
 }

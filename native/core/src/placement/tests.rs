@@ -1,0 +1,86 @@
+//! Any array, and any slice of it, survives the way through segments; only what it shows is copied.
+
+use std::collections::HashMap;
+
+use arrow_array::builder::{Int32Builder, LargeListBuilder};
+use arrow_array::{
+    ArrayRef, BooleanArray, FixedSizeListArray, Int64Array, LargeStringArray, StringArray, StructArray,
+    make_array,
+};
+use arrow_schema::Field;
+use proptest::prelude::*;
+
+use super::*;
+use crate::segment::{Backend, Cache};
+
+/// One column of every layout, from the same values.
+fn columns(values: &[Option<i64>]) -> Vec<ArrayRef> {
+    let text = |value: &Option<i64>| value.map(|value| format!("{value:x}"));
+    let mut lists = LargeListBuilder::new(Int32Builder::new());
+    for value in values {
+        match value {
+            Some(value) => {
+                for item in 0..value.rem_euclid(4) {
+                    lists.values().append_option((item != 2).then_some(item as i32));
+                }
+                lists.append(true);
+            }
+            None => lists.append(false),
+        }
+    }
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter(values.iter().copied()));
+    let booleans: ArrayRef = Arc::new(BooleanArray::from_iter(values.iter().map(|v| v.map(|v| v % 2 == 0))));
+    let pairs = Int64Array::from_iter(values.iter().flat_map(|value| [*value, Some(1)]));
+    let item = Arc::new(Field::new("item", DataType::Int64, true));
+    let structs = StructArray::from(vec![
+        (Arc::new(Field::new("n", DataType::Int64, true)), Arc::clone(&numbers)),
+        (Arc::new(Field::new("b", DataType::Boolean, true)), Arc::clone(&booleans)),
+    ]);
+    vec![
+        numbers,
+        booleans,
+        Arc::new(LargeStringArray::from_iter(values.iter().map(text))),
+        Arc::new(StringArray::from_iter(values.iter().map(text))),
+        Arc::new(lists.finish()),
+        Arc::new(FixedSizeListArray::new(item, 2, Arc::new(pairs), None)),
+        Arc::new(structs),
+    ]
+}
+
+fn round_trip(array: &ArrayRef, trust: Trust) -> (ArrayRef, u64) {
+    let mut arena = Arena::new(Cache::new(Backend::Heap, 0), 0);
+    let (descriptor, copied) = place(&array.to_data(), &[], &mut arena).unwrap();
+    let leases: HashMap<SegmentId, Arc<Lease>> =
+        arena.into_leases().into_iter().map(|lease| (lease.segment().id(), lease)).collect();
+    let find = |id: SegmentId| Ok(Arc::clone(&leases[&id]));
+    let data = resolve(&descriptor, array.data_type(), trust, &find).unwrap();
+    data.validate_full().unwrap();
+    (make_array(data), copied)
+}
+
+proptest! {
+    #[test]
+    fn slices_of_every_layout_arrive_unchanged(
+        values in prop::collection::vec(prop::option::of(any::<i64>()), 0..200),
+        cut in (0.0..1.0, 0.0..1.0),
+    ) {
+        let start = (cut.0 * values.len() as f64) as usize;
+        let len = (cut.1 * (values.len() - start) as f64) as usize;
+        for column in columns(&values) {
+            let slice = column.slice(start, len);
+            for trust in [Trust::Trusted, Trust::Untrusted] {
+                let (arrived, _) = round_trip(&slice, trust);
+                prop_assert_eq!(&arrived, &slice, "{:?} of {}", trust, column.data_type());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slice_is_not_copied_whole() {
+    let values: Vec<_> = (0..100_000).map(Some).collect();
+    for column in columns(&values) {
+        let (_, copied) = round_trip(&column.slice(50_000, 10), Trust::Trusted);
+        assert!(copied < 1000, "{copied} bytes for ten values of {}", column.data_type());
+    }
+}

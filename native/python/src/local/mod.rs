@@ -1,0 +1,113 @@
+//! The local engine: a table's groups through a pool of workers of this machine, without Spark.
+//!
+//! Grouping sorts row numbers; each batch then gathers its own rows, so that the gathering is spread over the threads
+//! that drive the workers.
+
+mod arrow;
+mod batches;
+mod drive;
+mod grouping;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, SortOptions};
+use beringia_core::config::Config;
+use beringia_core::job::JobSpec;
+use beringia_core::runtime::Runtime;
+use beringia_core::{Error, ErrorCode};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+pub use arrow::Stream;
+use batches::{Batches, Unit};
+
+/// Workers of this process.
+#[pyclass(frozen, module = "beringia._native")]
+pub struct Pool {
+    runtime: Arc<Runtime>,
+    workers: usize,
+}
+
+/// An error as the typed Python exception of its code.
+fn raise(py: Python<'_>, error: Error) -> PyErr {
+    let make = || -> PyResult<PyErr> {
+        let class = py.import("beringia.errors")?.getattr("BY_CODE")?.get_item(error.code.number())?;
+        let details = PyDict::new(py);
+        details.set_item("group", error.group.as_deref())?;
+        details.set_item("traceback", error.traceback.as_deref())?;
+        Ok(PyErr::from_value(class.call((error.to_string(),), Some(&details))?))
+    };
+    make().unwrap_or_else(|error| error)
+}
+
+#[pymethods]
+impl Pool {
+    /// A pool of at most `workers` processes; none runs yet.
+    #[new]
+    fn new(py: Python<'_>, settings: BTreeMap<String, String>, workers: usize) -> PyResult<Pool> {
+        let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let runtime = Runtime::new(config.map_err(|error| raise(py, error))?);
+        Ok(Pool { runtime, workers: workers.max(1) })
+    }
+
+    /// How many processes there may be.
+    #[getter]
+    fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Ends the workers.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.runtime.shutdown());
+    }
+
+    /// Maps the groups of `data` (anything with `__arrow_c_stream__`) through a function.
+    ///
+    /// `keys` and `columns` are numbers of columns: the batches have the keys first. `unit` is what one call gets:
+    /// `group`, `row` or `batch`. `order_by` has a column, whether it descends, and whether nulls come first.
+    /// `progress` is called now and then with the number of rows done.
+    #[pyo3(signature = (spec, payload, data, output, *, keys, columns, unit, order_by, batch_bytes, progress))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of one caller")]
+    fn run(
+        &self,
+        py: Python<'_>,
+        spec: &str,
+        payload: &[u8],
+        data: &Bound<'_, PyAny>,
+        output: &Bound<'_, PyAny>,
+        keys: Vec<usize>,
+        columns: Vec<usize>,
+        unit: &str,
+        order_by: Vec<(usize, bool, bool)>,
+        batch_bytes: Option<usize>,
+        progress: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Stream> {
+        let table = arrow::import_table(data)?;
+        let output = DataType::Struct(arrow::import_schema(output)?.fields);
+        let unit = match unit {
+            "group" => Unit::Group,
+            "row" => Unit::Row,
+            "batch" => Unit::Batch,
+            other => {
+                let error = Error::new(ErrorCode::Argument, format!("no unit of work is called '{other}'"));
+                return Err(raise(py, error));
+            }
+        };
+        let order_by: Vec<_> = order_by
+            .into_iter()
+            .map(|(column, descending, nulls_first)| (column, SortOptions { descending, nulls_first }))
+            .collect();
+        let limit = batch_bytes.unwrap_or(self.runtime.config().batch_bytes);
+        let made = py.detach(|| Batches::new(table, &keys, &columns, unit, &order_by, limit, self.workers));
+        let batches = made.map_err(|error| raise(py, error))?;
+        let spec = JobSpec::from_json(spec).map_err(|error| raise(py, error))?;
+        let done = drive::drive(py, &self.runtime, self.workers, &spec, payload, &batches, &output, progress);
+        let results = done?.map_err(|error| raise(py, error))?;
+        let fields: Vec<Field> = match &output {
+            DataType::Struct(fields) => fields.iter().map(|field| field.as_ref().clone()).collect(),
+            _ => Vec::new(),
+        };
+        Ok(Stream::new(fields, results))
+    }
+}

@@ -1,0 +1,8 @@
+"""``numpy_map`` on Arrow data of this process: no Spark, no JVM, the same workers."""
+
+from __future__ import annotations
+
+from beringia.local.frames import numpy_map
+from beringia.local.pool import Pool
+
+__all__ = ["Pool", "numpy_map"]
