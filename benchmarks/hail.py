@@ -1,0 +1,272 @@
+"""Measure ``numpy_map`` on Hail against the ways there were before.
+
+``python -m benchmarks.hail`` runs one workload after the other, each way once after a warm-up, prints a table and
+writes docs/benchmarks/hail.md. Each way runs in a process of its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "hail.md"
+CORES = 2
+WORKLOADS = {
+    "groups": "20,000 groups of 50 rows, a regression in each",
+    "blocks": "200 blocks of 500 variants and 2,000 samples, a ridge score in each",
+}
+WAYS = {
+    "query": "the query alone (`_force_count` of the grouped table)",
+    "loop": "the NumPy loop alone, one core",
+    "ours": "numpy_map",
+    "spark": "to_spark, applyInPandas, from_spark",
+    "driver": "collect to the driver and loop",
+    "pandas": "to_pandas and loop",
+}
+LIMIT = 900  # seconds after which a way is given up
+
+
+def line(x: Any, y: Any) -> tuple[float, float]:
+    """Slope and intercept of the regression of y on x."""
+    mean_x, mean_y = x.mean(), y.mean()
+    slope = ((x - mean_x) * (y - mean_y)).sum() / ((x - mean_x) ** 2).sum()
+    return float(slope), float(mean_y - slope * mean_x)
+
+
+def score(G: Any) -> tuple[float, float]:
+    """Two numbers of a block of dosages: cheap beside moving 8 MB."""
+    sums = G.sum(axis=0)
+    return float(sums.mean()), float(sums.std())
+
+
+class Groups:
+    """Many small groups."""
+
+    def __init__(self, hl: Any):
+        self.hl = hl
+        path = "/tmp/beringia-bench-groups.ht"
+        if not Path(path, "_SUCCESS").exists():
+            ht = hl.utils.range_table(1_000_000, 8)
+            ht = ht.annotate(g=ht.idx % 20_000, x=hl.rand_norm(), e=hl.rand_norm())
+            ht.select("g", "x", y=2 * ht.x + ht.e).write(path, overwrite=True)
+        self.table = hl.read_table(path)
+
+    def grouped(self) -> Any:
+        """The query alone."""
+        ht, hl = self.table, self.hl
+        return ht.group_by(ht.g).aggregate(x=hl.agg.collect(ht.x), y=hl.agg.collect(ht.y))
+
+    def loop(self) -> Callable[[], Any]:
+        """The NumPy work alone."""
+        import numpy as np
+
+        data = np.random.default_rng(1).normal(size=(20_000, 2, 50))
+        return lambda: [line(x, y) for x, y in data]
+
+    def ours(self) -> Any:
+        """By numpy_map."""
+        ht, hl = self.table, self.hl
+        fields = hl.tstruct(slope=hl.tfloat64, intercept=hl.tfloat64)
+        return hl.experimental.numpy_map(line, ht.g, fields, args=dict(x=ht.x, y=ht.y))._force_count()
+
+    def spark(self) -> Any:
+        """Through Spark and pandas, and back."""
+        import pandas as pd
+
+        def of_group(pdf: Any) -> Any:
+            slope, intercept = line(pdf.x.to_numpy(), pdf.y.to_numpy())
+            return pd.DataFrame({"g": [pdf.g.iloc[0]], "slope": [slope], "intercept": [intercept]})
+
+        df = self.table.select("g", "x", "y").to_spark()
+        result = df.groupBy("g").applyInPandas(of_group, "g int, slope double, intercept double")
+        return self.hl.Table.from_spark(result).key_by("g")._force_count()
+
+    def driver(self) -> Any:
+        """Collect the groups and loop."""
+        import numpy as np
+
+        rows = self.grouped().collect()
+        return [(row.g, *line(np.array(row.x), np.array(row.y))) for row in rows]
+
+    def pandas(self) -> Any:
+        """One data frame on the driver."""
+        frame = self.table.select("g", "x", "y").to_pandas()
+        return [(g, *line(group.x.to_numpy(float), group.y.to_numpy(float))) for g, group in frame.groupby("g")]
+
+
+class Blocks:
+    """Fewer, large groups of entries."""
+
+    def __init__(self, hl: Any):
+        self.hl = hl
+        path = "/tmp/beringia-bench-blocks.mt"
+        if not Path(path, "_SUCCESS").exists():
+            mt = hl.utils.range_matrix_table(100_000, 2_000, n_partitions=40)
+            mt = mt.annotate_entries(GT=hl.unphased_diploid_gt_index_call((mt.row_idx * 7 + mt.col_idx * 13) % 3))
+            mt = mt.annotate_rows(block=mt.row_idx // 500).key_rows_by("block", "row_idx")
+            mt.write(path, overwrite=True)
+        self.matrix = hl.read_matrix_table(path)
+
+    def dosage(self) -> Any:
+        """What each way starts from."""
+        return self.hl.float64(self.matrix.GT.n_alt_alleles())
+
+    def rows(self) -> Any:
+        """Rows with the dosages as an array."""
+        mt = self.matrix.select_entries(d=self.dosage())
+        ht = mt.localize_entries("e", "c")
+        return ht.select(d=ht.e.map(lambda e: e.d)).select_globals()
+
+    def grouped(self) -> Any:
+        """The query alone."""
+        ht = self.rows().key_by("block")
+        return ht.group_by(ht.block).aggregate(d=self.hl.agg.collect(ht.d))
+
+    def loop(self) -> Callable[[], Any]:
+        """The NumPy work alone."""
+        import numpy as np
+
+        G = np.random.default_rng(1).integers(0, 3, size=(500, 2000)).astype(float)
+        return lambda: [score(G) for _ in range(200)]
+
+    def ours(self) -> Any:
+        """By numpy_map."""
+        hl = self.hl
+        fields = hl.tstruct(mean=hl.tfloat64, sd=hl.tfloat64)
+        return hl.experimental.numpy_map(score, self.matrix.block, fields, args=dict(G=self.dosage()))._force_count()
+
+    def spark(self) -> Any:
+        """Through Spark and pandas, and back."""
+        import numpy as np
+        import pandas as pd
+
+        def of_group(pdf: Any) -> Any:
+            mean, sd = score(np.stack(pdf.d.to_numpy()))
+            return pd.DataFrame({"block": [pdf.block.iloc[0]], "mean": [mean], "sd": [sd]})
+
+        df = self.rows().select("d").to_spark()
+        result = df.groupBy("block").applyInPandas(of_group, "block int, mean double, sd double")
+        return self.hl.Table.from_spark(result).key_by("block")._force_count()
+
+    def driver(self) -> Any:
+        """Collect the blocks, a few at a time, and loop."""
+        import numpy as np
+
+        result = []
+        grouped = self.grouped()
+        for start in range(0, 200, 20):
+            part = grouped.filter((grouped.block >= start) & (grouped.block < start + 20))
+            result += [(row.block, *score(np.array(row.d))) for row in part.collect()]
+        return result
+
+    def pandas(self) -> Any:
+        """The entries as a data frame: 200 million rows do not fit, so this is not run."""
+        raise MemoryError("200 million rows of entries")
+
+
+def tree_memory(process: int) -> int:
+    """Resident bytes of a process and its descendants; shared pages count once in each (PSS)."""
+    total = 0
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    pending = [process]
+    while pending:
+        pid = pending.pop()
+        pending += children.get(pid, [])
+        try:
+            for text in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if text.startswith("Pss:"):
+                    total += int(text.split()[1]) * 1024
+        except OSError:
+            continue
+    return total
+
+
+def measure(workload: str, way: str) -> dict[str, float]:
+    """Run one way, after a warm-up of Hail and of the workers."""
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    import hail as hl
+
+    import beringia.hail
+
+    conf = beringia.hail.conf(**{"spark.driver.memory": "4g", "spark.ui.showConsoleProgress": "false"})
+    hl.init(spark_conf=conf, master=f"local[{CORES}]", quiet=True, log="/tmp/beringia-bench-hail.log")
+    work = {"groups": Groups, "blocks": Blocks}[workload](hl)
+    small = hl.utils.range_table(100, 2)
+    hl.experimental.numpy_map(lambda idx: float(idx.sum()), small.idx % 3, "struct{s: float64}").collect()
+    run: Callable[[], Any] = {"query": lambda: work.grouped()._force_count()}.get(way) or getattr(work, way)
+    if way == "loop":
+        run = work.loop()
+    if way in ("query", "ours"):
+        run()  # compiled code is what a second query gets
+    peak, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.25):
+            peak = max(peak, tree_memory(os.getpid()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start = time.perf_counter()
+    run()
+    seconds = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    return {"seconds": seconds, "peak": max(peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)}
+
+
+def main(workloads: list[str]) -> None:
+    """Measure everything and write the page."""
+    lines = ["# Hail: numpy_map against the ways there were before", "", f"One run, {CORES} cores.", ""]
+    for workload in workloads:
+        found: dict[str, dict[str, float]] = {}
+        lines += [f"## {WORKLOADS[workload]}", "", "| way | seconds | times numpy_map | peak memory |", "|---|--:|--:|--:|"]
+        for way in WAYS:
+            command = [sys.executable, "-m", "benchmarks.hail", "--one", workload, way]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+                found[way] = json.loads(done.stdout.strip().splitlines()[-1])
+            except subprocess.TimeoutExpired:
+                print(f"{workload} {way}: more than {LIMIT} s", flush=True)
+                continue
+            except (json.JSONDecodeError, IndexError):
+                print(f"{workload} {way}: failed: {done.stderr[-300:]}", flush=True)
+                continue
+            print(f"{workload} {way}: {found[way]}", flush=True)
+        ours = found.get("ours", {}).get("seconds", float("nan"))
+        for way, title in WAYS.items():
+            if way in found:
+                seconds, peak = found[way]["seconds"], found[way]["peak"]
+                lines.append(f"| {title} | {seconds:.2f} | {seconds / ours:.2f} | {peak / 2**20:,.0f} MiB |")
+            else:
+                lines.append(f"| {title} | did not finish | | |")
+        if {"query", "loop", "ours"} <= set(found):
+            ideal = found["query"]["seconds"] + found["loop"]["seconds"] / CORES
+            lines += ["", f"numpy_map takes {ours / ideal:.2f} × the query and the loop ÷ cores.", ""]
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(PAGE.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measure(sys.argv[2], sys.argv[3])))
+    else:
+        main(sys.argv[1:] or list(WORKLOADS))
