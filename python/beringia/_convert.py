@@ -7,6 +7,7 @@ reinterpreted raises ``TypeError`` or ``ValueError``, whose text is shown as wha
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
     array : ndarray, shape (n,)
         What the function returned.
     target : str
-        One of ``i1 i2 i4 i8 f4 f8``.
+        One of ``i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8``.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
     if kind == "O" or isinstance(array, np.ma.MaskedArray):
         return None
     wanted = np.dtype(target)
-    allowed = "biu" if wanted.kind == "i" else "iuf"
+    allowed = "biu" if wanted.kind in "iu" else "iuf"
     if kind not in allowed:
         raise TypeError(f"an ndarray of dtype {array.dtype}")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -49,7 +50,7 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
         lost = np.isinf(result) & ~np.isinf(array)
     elif kind == "b" or np.can_cast(array.dtype, wanted):
         return result
-    elif wanted.kind == "i":
+    elif wanted.kind in "iu":
         limits = np.iinfo(wanted)
         lost = (array < limits.min) | (array > limits.max)
     else:
@@ -68,8 +69,8 @@ def time(value: Any, unit: str, zoned: bool) -> int | None:
     value : numpy.datetime64, datetime.date or datetime.datetime
         What the function returned. A ``datetime`` with a zone is an instant; one without is taken as UTC, as NumPy
         does.
-    unit : {"D", "us"}
-        Days for dates, microseconds for timestamps.
+    unit : {"D", "s", "ms", "us", "ns"}
+        Days for dates.
     zoned : bool
         Whether the field is an instant. A ``datetime`` with a zone does not fit a field without.
 
@@ -101,3 +102,98 @@ def time(value: Any, unit: str, zoned: bool) -> int | None:
     if converted != value:
         raise ValueError("a finer resolution than the field's")
     return int(converted.astype(np.int64))
+
+
+def times(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any, Any] | None:
+    """Return an array of dates, times or durations as integers of `width` bytes.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n,)
+        What the function returned.
+    dtype : str
+        The field's NumPy type, such as ``M8[us]``.
+    width : {4, 8}
+        Bytes of the integers.
+
+    Returns
+    -------
+    ndarray or None
+        C-contiguous, shape (n,); ``None`` when each item has to be looked at: another dtype, a missing value, or a
+        conversion that would lose something.
+    """
+    wanted = np.dtype(dtype)
+    if array.dtype.kind != wanted.kind or isinstance(array, np.ma.MaskedArray):
+        return None
+    converted = array.astype(wanted)
+    if np.isnat(array).any() or (converted != array).any():
+        return None
+    integers = converted.view(np.int64)
+    if width == 8:
+        return np.ascontiguousarray(integers)
+    narrow = integers.astype(np.int32)
+    return narrow if (narrow == integers).all() else None
+
+
+def duration(value: Any, unit: str) -> int | None:
+    """Return a duration as a count of `unit`.
+
+    Parameters
+    ----------
+    value : numpy.timedelta64 or datetime.timedelta
+        What the function returned.
+    unit : {"s", "ms", "us", "ns"}
+        The field's unit.
+
+    Returns
+    -------
+    int or None
+        ``None`` for NaT.
+
+    Raises
+    ------
+    TypeError
+        If the value is no duration, or one without a unit.
+    ValueError
+        If it has a finer resolution than the field.
+    """
+    if isinstance(value, datetime.timedelta):
+        value = np.timedelta64(value)
+    elif not isinstance(value, np.timedelta64) or np.datetime_data(value.dtype)[0] == "generic":
+        raise TypeError("no duration")
+    if np.isnat(value):
+        return None
+    converted = value.astype(f"m8[{unit}]")
+    if converted != value:
+        raise ValueError("a finer resolution than the field's")
+    return int(converted.astype(np.int64))
+
+
+def decimal(value: Any, precision: int, scale: int) -> int:
+    """Return a decimal as an integer: its value times ten to the `scale`.
+
+    Parameters
+    ----------
+    value : decimal.Decimal or int
+        What the function returned.
+    precision, scale : int
+        Digits of the field, and of these behind the point.
+
+    Raises
+    ------
+    TypeError
+        If the value is neither.
+    ValueError
+        If it has more digits than the field holds; nothing is rounded.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Decimal, int, np.integer)):
+        raise TypeError("no decimal")
+    number = Decimal(int(value)) if isinstance(value, np.integer) else Decimal(value)
+    if not number.is_finite():
+        raise ValueError("not finite")
+    with localcontext() as context:
+        context.prec = 100
+        scaled = number.scaleb(scale)
+        if scaled != scaled.to_integral_value() or abs(scaled) >= Decimal(10) ** precision:
+            raise ValueError("more digits than the field holds")
+        return int(scaled)

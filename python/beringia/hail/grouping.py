@@ -123,6 +123,8 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
                 f"in args. The fields are {', '.join(source._fields)}"
             )
         value = source[value]
+    if isinstance(value, (list, tuple, dict)) and _holds_expressions(value):
+        value = hl.expr.expressions.to_expr(value)  # [ht.x, ht.y], as everywhere in Hail
     if not isinstance(value, Expression):
         raise ArgumentError(
             f"args['{parameter}'] is no expression but {type(value).__name__}: pass constants in consts"
@@ -135,6 +137,14 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
     except Unsupported as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
     return Input(value, key, node, leaves)
+
+
+def _holds_expressions(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_expressions, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_expressions, value))
+    return isinstance(value, Expression)
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -268,26 +278,24 @@ class _Plan:
         return [place for item in self.inputs if item.is_global for place in item.places]
 
     def _ordered(self, table: Any) -> Any:
-        order = [table[name] for name in self.order]
-
-        def before(left: Any, right: Any) -> Any:
-            # Ties by position, which makes the sort stable; missing values come last, either way.
-            result = left < right
-            for values, descends in reversed(list(zip(order, self.descending, strict=True))):
-                a, b = values[left], values[right]
-                compared = hl._compare(a, b)
-                result = (
-                    hl.case()
-                    .when(hl.is_missing(a) & hl.is_missing(b), result)
-                    .when(hl.is_missing(a), False)
-                    .when(hl.is_missing(b), True)
-                    .when(compared < 0, not descends)
-                    .when(compared > 0, descends)
-                    .default(result)
-                )
-            return result
-
-        table = table.annotate(__places=hl._sort_by(hl.range(hl.len(order[0])), before))
+        # A stable sort for each key, the last one first. Only whole tuples are compared: Hail cannot compile much
+        # more. Ties go by position; missing values come last, either way, as in Hail's own order_by.
+        places = hl.range(hl.len(table[self.order[0]]))
+        for name, descends in reversed(list(zip(self.order, self.descending, strict=True))):
+            places = _sorted_by(table[name], places, descends)
+        table = table.annotate(__places=places)
         return table.annotate(**{
             name: table["__places"].map(lambda i, name=name: table[name][i]) for name in self.collected
         })
+
+
+def _sorted_by(values: Any, places: Any, descends: bool) -> Any:
+    """Return `places` in the order of the values there."""
+    if descends:
+        # Backwards, but for the ties: defined before missing, large before small.
+        elements = hl.enumerate(places).map(
+            lambda pair: hl.tuple([hl.is_defined(values[pair[1]]), values[pair[1]], -pair[0], pair[1]])
+        )
+        return hl._sort_by(elements, lambda left, right: hl._compare(right, left) < 0).map(lambda found: found[3])
+    elements = hl.enumerate(places).map(lambda pair: hl.tuple([values[pair[1]], pair[0], pair[1]]))
+    return hl._sort_by(elements, lambda left, right: hl._compare(left, right) < 0).map(lambda found: found[2])

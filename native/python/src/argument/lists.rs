@@ -3,15 +3,17 @@
 //! Lists of one length are shown as one array with an axis more, without a copy; others as an object array of
 //! views.
 
+use std::sync::LazyLock;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, OffsetSizeTrait};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
 
-use super::{Elements, Showing, elements, missing_in, missing_object, object_array};
+use super::{Elements, Showing, elements, missing_in, missing_object, object_array, tensor_shape};
 use crate::failure::Result;
 
 /// Where each list begins and ends in the child.
@@ -43,7 +45,7 @@ pub(super) fn list(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>
     fn of<O: OffsetSizeTrait>(py: Python<'_>, array: &dyn Array) -> Result<Box<dyn Elements>> {
         let list = array.as_list::<O>();
         let offsets = list.value_offsets().iter().map(|offset| offset.as_usize()).collect();
-        let child = elements(py, &list.values().to_data())?;
+        let child = elements(py, item_field(array.data_type()), &list.values().to_data())?;
         Ok(Box::new(List { child, bounds: Bounds::Offsets(offsets), nulls: list.nulls().cloned() }))
     }
     let array = arrow_array::make_array(data.clone());
@@ -53,13 +55,25 @@ pub(super) fn list(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>
     }
 }
 
-/// Lists of one length.
-pub(super) fn fixed_size_list(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
+/// Lists of one length, or the tensors that they stand for.
+pub(super) fn fixed_size_list(py: Python<'_>, field: &Field, data: &ArrayData) -> Result<Box<dyn Elements>> {
     let array = arrow_array::make_array(data.clone());
     let list = array.as_fixed_size_list();
     let len = usize::try_from(list.value_length()).unwrap_or(0);
-    let child = elements(py, &list.values().to_data())?;
-    Ok(Box::new(List { child, bounds: Bounds::Fixed(len, 0), nulls: list.nulls().cloned() }))
+    let child = elements(py, item_field(array.data_type()), &list.values().to_data())?;
+    let list = List { child, bounds: Bounds::Fixed(len, 0), nulls: list.nulls().cloned() };
+    Ok(match tensor_shape(field)? {
+        Some(shape) => Box::new(Tensor { list, shape }),
+        None => Box::new(list),
+    })
+}
+
+fn item_field(list: &DataType) -> &Field {
+    static NONE: LazyLock<Field> = LazyLock::new(|| Field::new("item", DataType::Null, true));
+    match list {
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => field,
+        _ => &NONE,
+    }
 }
 
 impl List {
@@ -143,5 +157,51 @@ impl Elements for List {
         let mut shape = vec![count, len];
         shape.extend(rows.getattr("shape")?.extract::<Vec<usize>>()?.into_iter().skip(1));
         Ok(Some(rows.call_method1("reshape", (shape,))?))
+    }
+}
+
+/// Lists of one length, each shown in a shape of its own.
+struct Tensor {
+    list: List,
+    shape: Vec<usize>,
+}
+
+impl Tensor {
+    /// `array`, whose last axis becomes the tensor's axes.
+    fn shaped<'py>(&self, array: Bound<'py, PyAny>, leading: &[usize]) -> Result<Bound<'py, PyAny>> {
+        // Where a tensor is missing, there is an object array of tensors, or nothing at all.
+        let axes = array.getattr("ndim").and_then(|axes| axes.extract::<usize>()).unwrap_or(0);
+        if axes != leading.len() + 1 {
+            return Ok(array);
+        }
+        let shape: Vec<usize> = leading.iter().chain(&self.shape).copied().collect();
+        Ok(array.call_method1("reshape", (shape,))?)
+    }
+}
+
+impl Elements for Tensor {
+    fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
+        self.shaped(self.list.item(showing, index)?, &[])
+    }
+
+    fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>> {
+        if missing_in(self.list.nulls.as_ref(), start, end - start).is_some() {
+            let nulls = self.list.nulls.as_ref();
+            return object_array(showing, nulls, (start, end), |index| {
+                self.shaped(self.list.present(showing, index)?, &[])
+            });
+        }
+        self.shaped(self.list.range(showing, start, end)?, &[end - start])
+    }
+
+    fn rows<'py>(
+        &self,
+        showing: &Showing<'py>,
+        start: usize,
+        count: usize,
+        len: usize,
+    ) -> Result<Option<Bound<'py, PyAny>>> {
+        let rows = self.list.rows(showing, start, count, len)?;
+        rows.map(|rows| self.shaped(rows, &[count, len])).transpose()
     }
 }

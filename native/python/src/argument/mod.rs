@@ -9,7 +9,7 @@ mod values;
 
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use beringia_core::ErrorCode;
 use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
@@ -94,17 +94,17 @@ pub trait Elements {
     }
 }
 
-/// The values of an array, by its type.
+/// The values of the array of a field, by its type.
 ///
 /// # Errors
 /// [`ErrorCode::Argument`] for a type that has no NumPy form.
-pub fn elements(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
+pub fn elements(py: Python<'_>, field: &Field, data: &ArrayData) -> Result<Box<dyn Elements>> {
     if let Some(values) = values::values(py, data)? {
         return Ok(values);
     }
     match data.data_type() {
         DataType::LargeList(_) | DataType::List(_) => lists::list(py, data),
-        DataType::FixedSizeList(..) => lists::fixed_size_list(py, data),
+        DataType::FixedSizeList(..) => lists::fixed_size_list(py, field, data),
         DataType::Struct(_) => structs::struct_of(py, data),
         other => Err(Failure::new(ErrorCode::Argument, format!("type {other} has no NumPy form"))),
     }
@@ -142,6 +142,37 @@ fn object_array<'py>(
         (start..end).map(|index| if is_null(index) { Ok(py.None().into_bound(py)) } else { item(index) });
     let values = array::objects(py, items)?;
     if showing.missing == Some(Missing::Mask) { showing.masked(values, missing.as_ref()) } else { Ok(values) }
+}
+
+/// The shape of each value of a fixed-shape tensor field, as the extension type of that name
+/// (<https://arrow.apache.org/docs/format/CanonicalExtensions.html#fixed-shape-tensor>) says it.
+///
+/// # Errors
+/// [`ErrorCode::Argument`] when the description cannot be read, or permutes the axes.
+pub fn tensor_shape(field: &Field) -> Result<Option<Vec<usize>>> {
+    let metadata = field.metadata();
+    if metadata.get("ARROW:extension:name").map(String::as_str) != Some("arrow.fixed_shape_tensor") {
+        return Ok(None);
+    }
+    let refuse = |what: &str| {
+        let name = field.name();
+        Failure::new(ErrorCode::Argument, format!("the tensor column '{name}' {what}"))
+    };
+    let description = metadata.get("ARROW:extension:metadata").map_or("", String::as_str);
+    let description: serde_json::Value =
+        serde_json::from_str(description).map_err(|_| refuse("has no readable shape"))?;
+    if description.get("permutation").is_some_and(|order| !is_ascending(order)) {
+        return Err(refuse("has permuted axes, which are not supported"));
+    }
+    let sizes = description.get("shape").and_then(serde_json::Value::as_array);
+    let size = |size: &serde_json::Value| size.as_u64().and_then(|size| usize::try_from(size).ok());
+    let shape = sizes.and_then(|sizes| sizes.iter().map(size).collect::<Option<Vec<usize>>>());
+    shape.map(Some).ok_or_else(|| refuse("has no readable shape"))
+}
+
+fn is_ascending(order: &serde_json::Value) -> bool {
+    let order = order.as_array().map_or(&[] as &[_], Vec::as_slice);
+    order.iter().enumerate().all(|(index, axis)| axis.as_u64() == Some(index as u64))
 }
 
 /// The name of a type in messages.

@@ -1,9 +1,12 @@
 //! Structs: a dict of their fields, each shown as a column of its own.
 
-use arrow_array::Array;
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
+use arrow_schema::Field;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -19,14 +22,14 @@ struct Struct {
 pub(super) fn struct_of(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
     let array = arrow_array::make_array(data.clone());
     let array = array.as_struct();
-    let field = |(name, column): (&str, &arrow_array::ArrayRef)| {
+    let field = |(field, column): (&Arc<Field>, &ArrayRef)| {
         // Where the struct is missing, so are its fields.
         let nulls = NullBuffer::union(array.nulls(), column.nulls());
         let column = column.to_data().into_builder().nulls(nulls).build();
         let column = column.map_err(beringia_core::Error::from)?;
-        Ok((PyString::intern(py, name).unbind(), elements(py, &column)?))
+        Ok((PyString::intern(py, field.name()).unbind(), elements(py, field, &column)?))
     };
-    let fields = array.column_names().into_iter().zip(array.columns()).map(field).collect::<Result<_>>()?;
+    let fields = array.fields().iter().zip(array.columns()).map(field).collect::<Result<_>>()?;
     Ok(Box::new(Struct { fields, nulls: array.nulls().cloned() }))
 }
 

@@ -7,19 +7,17 @@ use beringia_core::segment::{Arena, SharedBuffer};
 use numpy::PyUntypedArrayMethods;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::column::{Column, Misfit, append_or_null, column, show};
-use crate::argument::type_name;
+use super::form::Form;
 use crate::array::as_array;
 use crate::failure::{Failure, Result};
 
 /// The result of a batch under construction.
 pub struct Rows {
     arena: Arena,
-    names: Vec<Py<PyString>>,
-    types: Vec<String>,
+    form: Form,
     columns: Vec<Box<dyn Column>>,
     /// With `on_error="column"`: what happened to the row's group.
     errors: Option<Box<dyn Column>>,
@@ -36,23 +34,15 @@ impl Rows {
         };
         let mut columns = fields
             .iter()
-            .map(|field| column(py, &mut arena, field.data_type(), definition.nan_as_null, groups))
+            .map(|field| column(py, &mut arena, field, definition.nan_as_null, groups))
             .collect::<Result<Vec<_>>>()?;
         let errors = if definition.on_error == OnError::Column { columns.pop() } else { None };
-        let fields = &fields[..columns.len()];
+        let form = Form::new(py, &fields.iter().take(columns.len()).cloned().collect());
         let groups = match definition.rows {
             protocol::Rows::One => None,
             protocol::Rows::Many => Some(arena.buffer(groups * 4)?),
         };
-        Ok(Rows {
-            arena,
-            names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),
-            types: fields.iter().map(|field| type_name(field.data_type())).collect(),
-            columns,
-            errors,
-            groups,
-            len: 0,
-        })
+        Ok(Rows { arena, form, columns, errors, groups, len: 0 })
     }
 
     /// How many rows there are.
@@ -123,7 +113,7 @@ impl Rows {
         if value.is_none() {
             return (0..width).try_for_each(|field| self.null(value.py(), field));
         }
-        if let Some(fields) = self.spread(value)? {
+        if let Some(fields) = self.form.spread(value)? {
             return fields.iter().enumerate().try_for_each(|(field, value)| self.field(field, value));
         }
         if width == 1 {
@@ -143,12 +133,12 @@ impl Rows {
         if value.is_none() {
             return Ok(());
         }
-        if let Some(fields) = self.spread(value)? {
+        if let Some(fields) = self.form.spread(value)? {
             return self.columnwise(&fields);
         }
         if let Some(array) = as_array(value).filter(|array| array.ndim() > 0) {
             if !array.dtype().getattr(intern!(value.py(), "names"))?.is_none() {
-                let fields = self.named(value, "a structured array")?;
+                let fields = self.form.named(value, "a structured array")?;
                 return self.columnwise(&fields);
             }
             if self.columns.len() == 1 {
@@ -170,32 +160,6 @@ impl Rows {
         Err(self.wrong_form(value))
     }
 
-    /// One value for each field, from the forms that have fields; `None` for any other value.
-    #[inline]
-    fn spread<'py>(&self, value: &Bound<'py, PyAny>) -> Result<Option<Vec<Bound<'py, PyAny>>>> {
-        // Most functions return one of these; the other forms are told apart by attributes, which takes longer.
-        if value.is_instance_of::<PyFloat>() || value.is_instance_of::<PyInt>() || as_array(value).is_some() {
-            return Ok(None);
-        }
-        if let Ok(tuple) = value.cast::<PyTuple>() {
-            if !value.is_exact_instance_of::<PyTuple>() && self.has_all_names(value)? {
-                return self.attributes(value).map(Some);
-            }
-            self.check_count(tuple.len(), "a tuple")?;
-            return Ok(Some(tuple.iter().collect()));
-        }
-        if let Ok(dict) = value.cast::<PyDict>() {
-            return self.mapping(dict).map(Some);
-        }
-        if value.hasattr(intern!(value.py(), "__dataclass_fields__"))? {
-            return self.attributes(value).map(Some);
-        }
-        if is_structured_scalar(value)? {
-            return self.named(value, "a structured scalar").map(Some);
-        }
-        Ok(None)
-    }
-
     /// As many rows as the arrays among `fields` have; what is no array is repeated.
     fn columnwise(&mut self, fields: &[Bound<'_, PyAny>]) -> Result<()> {
         let mut rows: Option<(usize, usize)> = None;
@@ -207,8 +171,8 @@ impl Rows {
                 Some((first, known)) => {
                     return Err(Failure::mismatch(format!(
                         "the fields of one group differ in length: '{}' has {known} rows, '{}' has {len}",
-                        self.name(value.py(), first),
-                        self.name(value.py(), field),
+                        self.form.name(value.py(), first),
+                        self.form.name(value.py(), field),
                     )));
                 }
             }
@@ -251,96 +215,16 @@ impl Rows {
     }
 
     fn positions(&mut self, len: usize, form: &str, values: &Bound<'_, PyAny>) -> Result<()> {
-        self.check_count(len, form)?;
+        self.form.check_count(len, form)?;
         for (field, value) in values.try_iter()?.enumerate() {
             self.field(field, &value?)?;
         }
         Ok(())
     }
 
-    fn check_count(&self, len: usize, form: &str) -> Result<()> {
-        if len == self.columns.len() {
-            return Ok(());
-        }
-        Err(Failure::mismatch(format!("expected {}, got {form} of {len}", self.expected())))
-    }
-
-    fn mapping<'py>(&self, dict: &Bound<'py, PyDict>) -> Result<Vec<Bound<'py, PyAny>>> {
-        let py = dict.py();
-        let value = |name: &Py<PyString>| {
-            let name = name.bind(py);
-            dict.get_item(name)?.ok_or_else(|| {
-                Failure::mismatch(format!("expected {}, got a dict without '{name}'", self.expected()))
-            })
-        };
-        let values = self.names.iter().map(value).collect::<Result<Vec<_>>>()?;
-        for key in dict.keys().iter().filter(|_| dict.len() != values.len()) {
-            if !self.names.iter().any(|name| key.eq(name).unwrap_or(false)) {
-                return Err(Failure::mismatch(format!(
-                    "expected {}, got a dict with unknown key {}",
-                    self.expected(),
-                    key.repr()?
-                )));
-            }
-        }
-        Ok(values)
-    }
-
-    /// The fields as attributes: of a NamedTuple or dataclass.
-    fn attributes<'py>(&self, value: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>> {
-        let attribute = |name: &Py<PyString>| {
-            let name = name.bind(value.py());
-            value.getattr(name).map_err(|_| {
-                Failure::mismatch(format!(
-                    "expected {}, got {} without '{name}'",
-                    self.expected(),
-                    show(value)
-                ))
-            })
-        };
-        self.names.iter().map(attribute).collect()
-    }
-
-    /// The fields as items: of something with a structured dtype.
-    fn named<'py>(&self, value: &Bound<'py, PyAny>, form: &str) -> Result<Vec<Bound<'py, PyAny>>> {
-        let known: Vec<String> = value.getattr("dtype")?.getattr("names")?.extract()?;
-        let item = |name: &Py<PyString>| {
-            let name = name.bind(value.py());
-            if known.iter().any(|known| name == known.as_str()) {
-                return Ok(value.get_item(name)?);
-            }
-            let known = known.join(", ");
-            Err(Failure::mismatch(format!("expected {}, got {form} with fields {known}", self.expected())))
-        };
-        self.names.iter().map(item).collect()
-    }
-
-    /// Whether a NamedTuple has all fields by name; others are read by position.
-    fn has_all_names(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = value.py();
-        if !value.hasattr(intern!(py, "_fields"))? {
-            return Ok(false);
-        }
-        let known = value.getattr(intern!(py, "_fields"))?.extract::<Vec<String>>()?;
-        Ok(self.names.iter().all(|name| known.iter().any(|known| name.bind(py) == known.as_str())))
-    }
-
-    fn name(&self, py: Python<'_>, field: usize) -> String {
-        self.names[field].bind(py).to_string()
-    }
-
-    fn expected(&self) -> String {
-        Python::attach(|py| {
-            let fields: Vec<String> =
-                (0..self.columns.len()).map(|i| format!("{} {}", self.name(py, i), self.types[i])).collect();
-            let s = if fields.len() == 1 { "" } else { "s" };
-            format!("{} field{s} ({})", fields.len(), fields.join(", "))
-        })
-    }
-
     fn wrong_form(&self, value: &Bound<'_, PyAny>) -> Failure {
         let rows = if self.groups.is_some() { "rows of " } else { "" };
-        Failure::mismatch(format!("expected {rows}{}, got {}", self.expected(), show(value)))
+        Failure::mismatch(format!("expected {rows}{}, got {}", self.form.expected(), show(value)))
     }
 
     fn misfit(&self, py: Python<'_>, field: usize, misfit: Misfit) -> Failure {
@@ -348,8 +232,8 @@ impl Rows {
             Misfit::Other(failure) => failure,
             Misfit::Got(got) => Failure::mismatch(format!(
                 "field '{}': expected {}, got {got}",
-                self.name(py, field),
-                self.types[field]
+                self.form.name(py, field),
+                self.form.type_of(field)
             )),
         }
     }
@@ -383,12 +267,4 @@ fn rows_of(value: &Bound<'_, PyAny>) -> Result<Option<usize>> {
         return Ok(Some(value.len()?));
     }
     Ok(None)
-}
-
-/// Whether it is a NumPy scalar with named fields.
-fn is_structured_scalar(value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    static VOID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let py = value.py();
-    Ok(value.is_instance(VOID.import(py, "numpy", "void")?)?
-        && !value.getattr(intern!(py, "dtype"))?.getattr(intern!(py, "names"))?.is_none())
 }

@@ -1,0 +1,252 @@
+"""What a function sees of Hail's types, and what becomes of missing values."""
+
+import numpy as np
+import pytest
+
+from beringia.errors import ArgumentError, GroupError, MissingValueError
+
+
+def seen(*values, **named):
+    """Describe what came, as text."""
+
+    def describe(value):
+        if isinstance(value, np.ma.MaskedArray):
+            return f"masked {value.dtype}{value.shape} {value.tolist()}"
+        if isinstance(value, np.ndarray):
+            inner = f"[{', '.join(map(describe, value))}]" if value.dtype == object else value.tolist()
+            return f"{value.dtype}{value.shape} {inner}"
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{k}: {describe(v)}" for k, v in value.items()) + "}"
+        if isinstance(value, tuple):
+            return "(" + ", ".join(map(describe, value)) + ")"
+        if isinstance(value, np.generic):
+            return f"{value.dtype} {value}"
+        return repr(value)
+
+    return "; ".join(map(describe, [*values, *named.values()]))
+
+
+@pytest.fixture(scope="module")
+def show(hl, numpy_map):
+    def show(key, expression, **options):
+        def function(x):
+            return seen(x)
+
+        result = numpy_map(function, key, hl.tstruct(text=hl.tstr), args=dict(x=expression), **options)
+        return [row.text for row in result.collect()]
+
+    return show
+
+
+@pytest.fixture(scope="module")
+def two(hl):
+    return hl.utils.range_table(4, 2).annotate(g=0)
+
+
+def test_numbers_booleans_and_strings(hl, show):
+    ht = hl.utils.range_table(4, 2)
+    key = ht.idx // 2
+    assert show(key, ht.idx) == ["int32(2,) [0, 1]", "int32(2,) [2, 3]"]
+    assert show(key, hl.int64(ht.idx)) == ["int64(2,) [0, 1]", "int64(2,) [2, 3]"]
+    assert show(key, hl.float32(ht.idx)) == ["float32(2,) [0.0, 1.0]", "float32(2,) [2.0, 3.0]"]
+    assert show(key, hl.float64(ht.idx)) == ["float64(2,) [0.0, 1.0]", "float64(2,) [2.0, 3.0]"]
+    assert show(key, ht.idx % 2 == 0) == ["bool(2,) [True, False]"] * 2
+    assert show(key, hl.str(ht.idx)) == ["object(2,) ['0', '1']", "object(2,) ['2', '3']"]
+
+
+def test_arrays_are_stacked_where_they_have_one_length(hl, show):
+    ht = hl.utils.range_table(3, 1)
+    key = ht.idx * 0
+    assert show(key, [ht.idx, ht.idx + 1]) == ["int32(3, 2) [[0, 1], [1, 2], [2, 3]]"]
+    assert show(key, hl.range(ht.idx)) == ["object(3,) [int32(0,) [], int32(1,) [0], int32(2,) [0, 1]]"]
+    assert show(key, [[ht.idx, 1], [2, 3]]) == [
+        "int32(3, 2, 2) [[[0, 1], [2, 3]], [[1, 1], [2, 3]], [[2, 1], [2, 3]]]"
+    ]
+    assert show(key, hl.nd.array([[ht.idx, 1, 2], [3, 4, 5]])) == [
+        "int32(3, 2, 3) [[[0, 1, 2], [3, 4, 5]], [[1, 1, 2], [3, 4, 5]], [[2, 1, 2], [3, 4, 5]]]"
+    ]
+    transposed = show(key, hl.nd.array([[ht.idx, 1], [3, 4]]).T)
+    assert transposed == ["int32(3, 2, 2) [[[0, 3], [1, 4]], [[1, 3], [1, 4]], [[2, 3], [1, 4]]]"]
+    ragged = hl.nd.arange(ht.idx + 1)
+    assert show(key, ragged) == ["object(3,) [int32(1,) [0], int32(2,) [0, 1], int32(3,) [0, 1, 2]]"]
+
+
+def test_structs_tuples_sets_dicts_loci_and_intervals(hl, show):
+    ht = hl.utils.range_table(2, 1)
+    key = ht.idx * 0
+    assert show(key, hl.struct(a=ht.idx, b=hl.str(ht.idx))) == ["{a: int32(2,) [0, 1], b: object(2,) ['0', '1']}"]
+    assert show(key, (ht.idx, hl.bool(ht.idx))) == ["(int32(2,) [0, 1], bool(2,) [False, True])"]
+    assert show(key, hl.set([ht.idx, 7])) == ["int32(2, 2) [[0, 7], [1, 7]]"]
+    assert show(key, hl.dict({"a": ht.idx})) == [
+        "{key: object(2,) [object(1,) ['a'], object(1,) ['a']], value: int32(2, 1) [[0], [1]]}"
+    ]
+    locus = hl.locus("1", ht.idx + 5)
+    assert show(key, locus) == ["{contig: object(2,) ['1', '1'], position: int32(2,) [5, 6]}"]
+    found = show(key, hl.interval(ht.idx, ht.idx + 2))
+    assert found == [
+        "{start: int32(2,) [0, 1], end: int32(2,) [2, 3], includes_start: bool(2,) [True, True], "
+        "includes_end: bool(2,) [False, False]}"
+    ]
+    intervals = show(key, hl.locus_interval("1", 1, ht.idx + 5))
+    assert "start: {contig" in intervals[0]
+    assert show(key, [hl.struct(a=ht.idx), hl.struct(a=1)]) == ["{a: int32(2, 2) [[0, 1], [1, 1]]}"]
+
+
+def test_calls_are_their_alleles(hl, show):
+    ht = hl.utils.range_table(1)
+    ht = ht.annotate(
+        c=[hl.call(0, 1), hl.call(1, 1), hl.call(2, 1, phased=True), hl.call(0, 0), hl.call(3), hl.call(4, 7)]
+    ).explode("c")
+    assert show(ht.idx, ht.c) == ["int8(6, 2) [[0, 1], [1, 1], [2, 1], [0, 0], [3, -1], [4, 7]]"]
+    missing = ht.annotate(c=hl.or_missing(ht.c.ploidy == 2, ht.c))
+    assert show(missing.idx, missing.c, missing="mask") == [
+        "masked int8(6, 2) [[0, 1], [1, 1], [2, 1], [0, 0], [None, None], [4, 7]]"
+    ]
+    with pytest.raises(MissingValueError, match="idx=0"):
+        show(missing.idx, missing.c)
+    assert show(missing.idx, hl.float64(missing.c.n_alt_alleles())) == ["float64(6,) [1.0, 2.0, 2.0, 0.0, nan, 2.0]"]
+
+
+def test_a_key_comes_as_a_scalar(hl, numpy_map):
+    ht = hl.utils.range_table(4, 2)
+    ht = ht.annotate(locus=hl.locus("1", ht.idx // 2 + 1), s=hl.or_missing(ht.idx > 1, "s"))
+    result = numpy_map(
+        lambda locus, s, i: seen(locus, s, i),
+        [ht.locus, ht.s],
+        hl.tstruct(text=hl.tstr),
+        args=dict(locus=ht.locus, s=ht.s, i=ht.idx),
+    )
+    assert list(result.key) == ["locus", "s"]
+    assert result.key.dtype == hl.tstruct(locus=hl.tlocus("GRCh37"), s=hl.tstr)
+    assert result.text.collect() == [
+        "{contig: '1', position: int32 1}; None; int32(2,) [0, 1]",
+        "{contig: '1', position: int32 2}; 's'; int32(2,) [2, 3]",
+    ]
+
+
+def test_entries_columns_and_globals(hl, numpy_map, cohort):
+    mt = cohort.head(6, 4)
+
+    def function(G, dosage, pheno, names, shrinkage, weight, case):
+        assert G.shape == (6, 4, 2)
+        assert dosage.shape == (6, 4)
+        assert pheno.shape == (4,)
+        assert pheno.dtype == np.float64
+        assert not pheno.flags.writeable
+        assert list(names) == ["a", "b"]
+        assert shrinkage == 2.5
+        assert weight.shape == (6,)
+        assert case.dtype == bool
+        return float(np.ma.sum(G)), float(np.nansum(dosage)), float(pheno.sum())
+
+    result = numpy_map(
+        function,
+        hl.dict({"a": mt.shrinkage}),
+        hl.tstruct(a=hl.tfloat64, b=hl.tfloat64, c=hl.tfloat64),
+        args=dict(G=mt.GT, dosage=hl.float64(mt.GT.n_alt_alleles()), pheno=mt.pheno, case=mt.case),
+        missing=dict(G="mask"),
+    )
+    assert list(result.key) == ["id"]
+    row = result.collect()[0]
+    assert row.a == row.b
+    assert row.c == pytest.approx(sum(mt.pheno.collect()))
+    assert result.globals.dtype == mt.globals.dtype
+
+
+def test_columns_of_all_types(hl, numpy_map):
+    mt = hl.utils.range_matrix_table(2, 3)
+    mt = mt.annotate_cols(
+        i=mt.col_idx,
+        x=hl.or_missing(mt.col_idx > 0, hl.float64(mt.col_idx)),
+        s=hl.str(mt.col_idx),
+        a=[mt.col_idx, 1],
+        st=hl.struct(u=mt.col_idx, v=[hl.str("w")]),
+        c=hl.call(0, mt.col_idx),
+    )
+    result = numpy_map(
+        lambda **k: seen(**k),
+        mt.row_idx * 0,
+        "struct{text: str}",
+        args=dict(i=mt.i, x=mt.x, s=mt.s, a=mt.a, st=mt.st, c=mt.c),
+    )
+    assert result.text.collect() == [
+        "int32(3,) [0, 1, 2]; float64(3,) [nan, 1.0, 2.0]; object(3,) ['0', '1', '2']; "
+        "int32(3, 2) [[0, 1], [1, 1], [2, 1]]; {u: int32(3,) [0, 1, 2], v: object(3,) "
+        "[object(1,) ['w'], object(1,) ['w'], object(1,) ['w']]}; "
+        "int8(3, 2) [[0, 0], [0, 1], [0, 2]]"
+    ]
+
+
+def test_missing_values(hl, show):
+    ht = hl.utils.range_table(20, 1)
+    key = ht.idx * 0
+    x = hl.or_missing(ht.idx % 3 != 1, hl.float64(ht.idx))
+    [text] = show(key, x)
+    assert text.startswith("float64(20,) [0.0, nan, 2.0, 3.0, nan")
+    [text] = show(key, x, missing="mask")
+    assert text.startswith("masked float64(20,) [0.0, None, 2.0, 3.0, None")
+    with pytest.raises(MissingValueError, match="missing='error'"):
+        show(key, x, missing="error")
+    with pytest.raises(MissingValueError) as caught:
+        show(key, hl.or_missing(ht.idx > 3, ht.idx))
+    assert caught.value.group == "id=0"
+    [text] = show(key, hl.or_missing(ht.idx > 0, [hl.float64(ht.idx), 1.0]))
+    assert text.startswith("float64(20, 2) [[nan, nan], [1.0, 1.0]")
+    [text] = show(key, hl.or_missing(ht.idx > 1, hl.str(ht.idx)))
+    assert text.startswith("object(20,) [None, None, '2'")
+    [text] = show(key, [hl.or_missing(ht.idx % 2 == 0, 1.0), 2.0, hl.or_missing(ht.idx % 5 == 0, 3.0)])
+    assert text.startswith("float64(20, 3) [[1.0, 2.0, 3.0], [nan, 2.0, nan], [1.0, 2.0, nan]")
+
+
+def test_validity_across_arrays_of_any_length(hl, numpy_map):
+    """Missing bits of one array after another, at every position within a byte."""
+    ht = hl.utils.range_table(200, 3)
+    ht = ht.annotate(a=hl.range(ht.idx % 23).map(lambda i: hl.or_missing((i * 7 + ht.idx) % 5 != 0, hl.float64(i))))
+    result = numpy_map(
+        lambda a: [np.array([np.isnan(v).sum(), np.nansum(v)]) for v in a],
+        ht.idx // 50,
+        hl.tstruct(found=hl.tarray(hl.tarray(hl.tfloat64))),
+        args=dict(a=ht.a),
+        order_by=ht.idx,
+    )
+    found = [pair for row in result.collect() for pair in row.found]
+    for i, pair in enumerate(found):
+        values = [j for j in range(i % 23) if (j * 7 + i) % 5 != 0]
+        assert pair == [i % 23 - len(values), sum(values)]
+
+
+def test_refusals_in_hails_words(hl, numpy_map, cohort):
+    ht, other, mt = hl.utils.range_table(3), hl.utils.range_table(3), cohort
+    fields = hl.tstruct(a=hl.tfloat64)
+    with pytest.raises(hl.ExpressionException, match="source mismatch"):
+        numpy_map(np.sum, ht.idx, fields, args=dict(a=other.idx))
+    with pytest.raises(hl.ExpressionException, match="source mismatch"):
+        numpy_map(lambda x: x, ht.idx, fields, args=dict(x=other.idx))
+    with pytest.raises(hl.ExpressionException, match="scope"):
+        numpy_map(lambda x: x, mt.pheno, fields, args=dict(x=mt.GT))
+    with pytest.raises(hl.ExpressionException, match="[Aa]ggregation"):
+        numpy_map(lambda x: x, ht.idx, fields, args=dict(x=hl.agg.sum(ht.idx)))
+    with pytest.raises(ArgumentError, match="consts"):
+        numpy_map(lambda x: x, ht.idx, fields, args=dict(x=3.0))
+    with pytest.raises(ArgumentError, match="The fields are idx"):
+        numpy_map(lambda nothing: 1.0, ht.idx, fields)
+    with pytest.raises(ArgumentError, match="name its fields"):
+        numpy_map(lambda idx: 1.0, ht.idx, hl.tfloat64)
+    with pytest.raises(ArgumentError, match="key field and a field of returns"):
+        numpy_map(lambda idx: 1.0, ht.idx, hl.tstruct(idx=hl.tint32))
+    with pytest.raises(TypeError, match="numpy_map"):
+        numpy_map("f", ht.idx, fields)
+    with pytest.raises(ArgumentError, match="string"):
+        numpy_map(lambda idx: 1.0, "idx", fields)
+
+
+def test_a_failure_names_the_group_as_hail_prints_it(hl, numpy_map, cohort):
+    def fails(G):
+        raise ValueError("far too rare")
+
+    with pytest.raises(GroupError, match="far too rare") as caught:
+        numpy_map(fails, cohort.row_key, hl.tstruct(a=hl.tfloat64), args=dict(G=cohort.pheno)).collect()
+    first = cohort.rows().head(400).collect()
+    assert caught.value.group in {f'locus={r.locus}, alleles=["A","C"]' for r in first}
+    assert caught.value.group in str(caught.value)
+    assert 'raise ValueError("far too rare")' in caught.value.traceback

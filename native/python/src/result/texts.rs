@@ -1,0 +1,59 @@
+//! Strings and bytes.
+
+use beringia_core::protocol::ArrayDescriptor;
+use beringia_core::segment::{Arena, SharedBuffer};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::column::{Column, Fit, Validity, descriptor, got};
+use super::nested::last_offset;
+
+/// Strings and bytes.
+pub struct Texts {
+    offsets: SharedBuffer,
+    data: SharedBuffer,
+    validity: Validity,
+    text: bool,
+}
+
+impl Texts {
+    /// Strings if `text`, else bytes.
+    pub fn new(arena: &mut Arena, text: bool, rows: usize) -> beringia_core::Result<Self> {
+        let mut offsets = arena.buffer((rows + 1) * 8)?;
+        offsets.push(arena, 0_i64)?;
+        Ok(Texts { offsets, data: arena.buffer(rows * 16)?, validity: Validity::default(), text })
+    }
+}
+
+impl Column for Texts {
+    fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
+        if self.text {
+            let text = value.cast::<PyString>().map_err(|_| got(value))?;
+            self.data.extend(arena, text.to_str().map_err(|_| got(value))?.as_bytes())?;
+        } else {
+            let bytes = value.cast::<PyBytes>().map_err(|_| got(value))?;
+            self.data.extend(arena, bytes.as_bytes())?;
+        }
+        self.offsets.push(arena, self.data.len() as i64)?;
+        Ok(self.validity.push(arena, true)?)
+    }
+
+    fn append_null(&mut self, arena: &mut Arena) -> Fit {
+        self.offsets.push(arena, self.data.len() as i64)?;
+        Ok(self.validity.push(arena, false)?)
+    }
+
+    fn len(&self) -> usize {
+        self.validity.len
+    }
+
+    fn truncate(&mut self, len: usize) -> Fit {
+        self.offsets.truncate((len + 1) * 8);
+        self.data.truncate(last_offset(&self.offsets)?);
+        Ok(self.validity.truncate(len)?)
+    }
+
+    fn finish(&self) -> ArrayDescriptor {
+        descriptor(self.len(), &self.validity, &[&self.offsets, &self.data])
+    }
+}
