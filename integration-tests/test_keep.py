@@ -90,14 +90,14 @@ def test_a_failed_group_keeps_its_rows(df, collected):
         ("g", RANKS, "two columns named 'g'"),
         (["name", "NAME"], RANKS, "two columns named 'NAME'"),
         ("rank", RANKS, "cannot be found"),
-        (F.lit(1).alias("rank"), RANKS, "two columns named 'rank'"),
+        (lambda: F.lit(1).alias("rank"), RANKS, "two columns named 'rank'"),
         (3, RANKS, "keep must be a column"),
-        (F.map_from_arrays(F.array("i"), F.array("x")).alias("m"), RANKS, "kept column 'm' has type map"),
+        (lambda: F.map_from_arrays(F.array("i"), F.array("x")).alias("m"), RANKS, "kept column 'm' has type map"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(df, keep, returns, message):
     with pytest.raises(ArgumentError, match=message):
-        numpy_map(rank, df.groupBy("g"), returns, keep=keep)
+        numpy_map(rank, df.groupBy("g"), returns, keep=keep() if callable(keep) else keep)
 
 
 def test_many_rows_of_one_row_keep_nothing(df):

@@ -96,15 +96,16 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: Ma
       ((keys ++ arguments).indexWhere(_.exprId == argument.exprId), argument.dataType)
     }
     val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))
-    val fields = kept.zip(keptColumns).map { case (column, named) => (named.name, column.dataType) } ++
-      returns.map(field => (field.name, field.dataType))
+    val fields = kept.zip(keptColumns).map { case (column, named) =>
+      AttributeReference(named.name, column.dataType, column.nullable)()
+    } ++ returns.map { field =>
+      AttributeReference(field.name, SparkInternals.nullable(field.dataType), nullable = true)()
+    }
     val node = NumpyMap(
       keys,
       arguments,
       sortOrders,
-      fields.map { case (name, dataType) =>
-        AttributeReference(name, SparkInternals.nullable(dataType), nullable = true)()
-      },
+      fields,
       new NumpyFunction(
         call.function,
         JobSpec.bound(spec, keys.length, columns, keptIndices, call.many),
