@@ -1,13 +1,14 @@
 """The function on its way to the workers: pickled once on the driver, loaded once per worker and job.
 
 What travels is the function's content (cloudpickle: code, closure and globals of functions that no worker
-could import, such as those of a notebook or script), or its name (``module:qualname``).
+could import, such as those of a notebook or script), its name (``module:qualname``), or Python source.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import linecache
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -46,19 +47,23 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
     Parameters
     ----------
     kind : str
-        ``"pickle"``, or ``"module:qualname"`` of an importable function.
+        ``"pickle"``; ``"source:name"`` for a function that a text of Python defines; or
+        ``"module:qualname"`` of an importable function.
     payload : bytes
-        The pickle; empty when the function is named.
+        The pickle, or the source in UTF-8; empty when the function is named.
 
     Raises
     ------
     Exception
-        Whatever unpickling or importing raises; ``TypeError`` if what was loaded cannot be called.
+        Whatever unpickling, importing or running the source raises; ``TypeError`` if what was loaded
+        cannot be called.
     """
     if kind == "pickle":
         import cloudpickle
 
         loaded: Any = cloudpickle.loads(payload)
+    elif kind.startswith("source:") and payload:
+        loaded = _define(kind.partition(":")[2], payload.decode())
     else:
         module, _, qualname = kind.partition(":")
         if not module or not qualname:
@@ -67,6 +72,18 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
     if not callable(loaded):
         raise TypeError(f"the function is not callable: {type(loaded).__name__}")
     return cast("Callable[..., Any]", loaded)
+
+
+def _define(name: str, source: str) -> Any:
+    """Run `source` as a module of its own and return what it calls `name`."""
+    file = f"<source of {name}>"
+    # Where tracebacks find the lines of what is in no file.
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    namespace: dict[str, Any] = {"__name__": file}
+    exec(compile(source, file, "exec"), namespace)
+    if name not in namespace:
+        raise NameError(f"the source defines no {name!r}")
+    return namespace[name]
 
 
 def name_of(function: Any) -> str:

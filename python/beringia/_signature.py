@@ -1,4 +1,4 @@
-"""Which columns a function takes: its parameters matched with ``args`` and with columns of their name.
+"""Which columns a function takes: its parameters matched with ``args``, ``consts`` and columns of their name.
 
 Knows no engine: a column is whatever the engine's `accept` makes of what the user wrote. The order of the
 result is the order of the call: every positional argument before the first keyword.
@@ -7,7 +7,7 @@ result is the order of the call: every positional argument before the first keyw
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -48,37 +48,42 @@ def bind(
     args: Mapping[str, Any] | Sequence[Any] | None,
     missing: str | Mapping[str, str],
     accept: Callable[[str, Any], Column],
+    consts: Collection[str] = (),
 ) -> list[Argument[Column]]:
-    """Decide what is passed to `function`.
+    """Decide which columns are passed to `function`.
 
     Parameters
     ----------
     function : callable
-        A required parameter takes `args`, else the column of its name; one with a default keeps it
-        unless `args` names it; ``*args`` and ``**kwargs`` never collect columns by themselves.
+        A required parameter takes `args`, else `consts`, else the column of its name; one with a default
+        keeps it unless `args` or `consts` names it; ``*args`` and ``**kwargs`` never collect columns by
+        themselves.
     args : mapping or sequence, optional
         By parameter, or by position for a function without named positional parameters.
     missing : str or mapping
         The policy for missing values, for all arguments or by parameter (``"nan"`` for the others).
     accept : callable
         ``accept(parameter, value)`` makes a column of what the user wrote, or raises ArgumentError.
+    consts : collection of str
+        Parameters that get a constant, by name: they take no column.
 
     Returns
     -------
     list of Argument
-        In the order of the call.
+        In the order of the call, without the constants.
 
     Raises
     ------
     ArgumentError
-        If `function` is no function, `args` does not fit it, or `missing` is no policy.
+        If `function` is no function, `args` or `consts` does not fit it, or `missing` is no policy.
     """
     if not callable(function):
         raise ArgumentError(f"the first argument must be a function, got {type(function).__name__}")
+    _check_consts(function, args, consts)
     if args is None or isinstance(args, Mapping):
-        chosen = _by_name(function, {} if args is None else args)
+        chosen = _by_name(function, {} if args is None else args, consts)
     elif isinstance(args, Sequence) and not isinstance(args, (str, bytes)):
-        chosen = _by_position(function, args)
+        chosen = _by_position(function, args, consts)
     else:
         raise ArgumentError(
             f"args must be a dict by parameter, or a list by position, got {type(args).__name__}",
@@ -104,7 +109,32 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
         return None
 
 
-def _by_name(function: Callable[..., Any], args: Mapping[str, Any]) -> list[tuple[str, bool, Any]]:
+def _check_consts(function: Callable[..., Any], args: Any, consts: Collection[str]) -> None:
+    """Refuse constants that the function cannot get by name."""
+    name = name_of(function)
+    both = [key for key in consts if isinstance(args, Mapping) and key in args]
+    if both:
+        raise ArgumentError(f"{_listed(both)} is in args and in consts: leave it in one of them", function=name)
+    parameters = _parameters(function) or []
+    takes_any = not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
+    known = {p.name: p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    unknown = [] if takes_any else [key for key in consts if key not in known]
+    if unknown:
+        raise ArgumentError(
+            f"consts names {_listed(unknown)}, but {name} has {_listed(sorted(known)) or 'no parameter'}",
+            function=name,
+        )
+    for key in consts:
+        if key in known and known[key].kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise ArgumentError(
+                f"{name} takes {key} by position only, and constants go by name: wrap it in a function",
+                function=name,
+            )
+
+
+def _by_name(
+    function: Callable[..., Any], args: Mapping[str, Any], consts: Collection[str]
+) -> list[tuple[str, bool, Any]]:
     parameters = _parameters(function)
     name = name_of(function)
     if parameters is None:
@@ -121,12 +151,13 @@ def _by_name(function: Callable[..., Any], args: Mapping[str, Any]) -> list[tupl
             function=name,
         )
     chosen: list[tuple[str, bool, Any]] = []
-    skipped = None  # the first positional parameter that keeps its default: those after it go by name
+    # The first positional parameter that keeps its default, or gets a constant: those after it go by name.
+    skipped = None
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         required = parameter.default is parameter.empty
-        if not required and parameter.name not in args:
+        if parameter.name in consts or (not required and parameter.name not in args):
             if parameter.kind in _POSITIONAL and skipped is None:
                 skipped = parameter.name
             continue
@@ -141,7 +172,9 @@ def _by_name(function: Callable[..., Any], args: Mapping[str, Any]) -> list[tupl
     return chosen
 
 
-def _by_position(function: Callable[..., Any], args: Sequence[Any]) -> list[tuple[str, bool, Any]]:
+def _by_position(
+    function: Callable[..., Any], args: Sequence[Any], consts: Collection[str]
+) -> list[tuple[str, bool, Any]]:
     parameters = _parameters(function)
     name = name_of(function)
     if parameters is not None:
@@ -152,7 +185,8 @@ def _by_position(function: Callable[..., Any], args: Sequence[Any]) -> list[tupl
                 f"args is a list, but {name} names its parameters: give them by name, args={{{shown}}}",
                 function=name,
             )
-        required = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+        required = [key for key in keywords if key not in consts]
         if required:
             raise ArgumentError(
                 f"args is a list, but {name} needs {_listed(required)} by name: wrap it in a function of its columns",

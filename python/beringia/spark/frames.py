@@ -6,7 +6,9 @@ Nothing runs here. The JVM resolves the columns, checks types and names, and ret
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from pyspark.errors import AnalysisException, ParseException
@@ -14,9 +16,14 @@ from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
 
-from beringia import _function, _signature
+from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
 from beringia.spark import interpreter, setup
+
+
+PER = ("row", "batch", "partition")
+
+_PY4J_BYTES = 1 << 20  # more than that goes to the JVM through a file: py4j would make text of it
 
 
 def numpy_map(
@@ -25,10 +32,18 @@ def numpy_map(
     returns: str | DataType,
     *,
     args: Mapping[str, str | Column] | Sequence[str | Column] | None = None,
+    consts: Mapping[str, Any] | None = None,
     order_by: str | Column | Sequence[str | Column] | None = None,
+    per: str | None = None,
+    keep: str | Column | Sequence[str | Column] = (),
     missing: str | Mapping[str, str] = "nan",
+    nan_as_null: bool = False,
+    on_error: str = "raise",
+    writable: bool = False,
+    batch_bytes: int | str | None = None,
+    timeout: float | None = None,
 ) -> DataFrame:
-    """Run a NumPy function on each group of a DataFrame, or on each row of one with array columns.
+    """Run a NumPy function on each group of a DataFrame, or on its rows, batches or partitions.
 
     Parameters
     ----------
@@ -36,10 +51,9 @@ def numpy_map(
         Called once per group. A required parameter takes the column of its name, as a read-only array of
         shape ``(n,)`` for the group's ``n`` rows (``(n, p)`` for an array column whose lists all have
         length ``p``); a grouping column comes as a scalar, None where null. A parameter with a default
-        keeps it unless `args` names it.
+        keeps it unless `args` or `consts` names it.
     data : GroupedData or DataFrame
-        ``df.groupBy(...)``; or a DataFrame: then a call gets one row, scalar columns as NumPy scalars and
-        array columns as arrays.
+        ``df.groupBy(...)``; or a DataFrame: then `per` says what a call gets.
     returns : str or pyspark.sql.types.DataType
         The fields of the result, as DDL (``"slope double, n long"``) or a StructType: one row per group,
         from a tuple in field order, a dict, a NamedTuple or dataclass, a list or 1-D array as long as the
@@ -49,17 +63,39 @@ def numpy_map(
     args : dict or list, optional
         Columns by parameter, as names or Column expressions: ``{"x": F.log("dose")}``; a list, by
         position, for a function without named parameters.
+    consts : dict, optional
+        Values that every call gets, by parameter. Arrays are read-only and shared: there is one copy on
+        each machine. Anything else travels with the function.
     order_by : str, Column or list of them, optional
         The order of the rows within a group, otherwise unspecified.
+    per : {"row", "batch", "partition"}, optional
+        For a DataFrame without groups. ``"row"``, the default: a call gets one row, scalar columns as
+        NumPy scalars and array columns as arrays. ``"batch"``: any number of rows of one partition,
+        columns as ``(n,)``; `returns` is an array of struct. ``"partition"``: all rows of a partition.
+    keep : str, Column or list of them, optional
+        Columns that are carried through to the output. With groups, batches or partitions the function
+        must then return exactly one row for each of the rows that it gets, in their order.
     missing : {"nan", "mask", "error"} or dict, default "nan"
         What a null among the values becomes, for all arguments or by parameter. ``"nan"``: NaN, NaT or
         None; an error for integer and boolean columns, which are never silently made floats. ``"mask"``:
         a masked array (many functions ignore masks). ``"error"``: an error.
+    nan_as_null : bool, default False
+        Whether NaN in the result becomes null.
+    on_error : {"raise", "null", "column"}, default "raise"
+        What becomes of a group that fails: an error of the whole job; a row of nulls; the same, and the
+        reason in a further string column ``error``. The group's batch runs again without it if the worker
+        died, so that the function may see other groups twice.
+    writable : bool, default False
+        Whether the function may write to its arguments (to copies of what it touches).
+    batch_bytes : int or str, optional
+        Bytes of a batch, such as ``"16m"``, in place of ``spark.beringia.batchBytes``.
+    timeout : float, optional
+        Seconds that one call may take. A worker whose call takes longer is killed.
 
     Returns
     -------
     DataFrame
-        Lazy. The grouping columns (all the group's), then the fields of `returns`.
+        Lazy. The grouping columns (all the group's), then those of `keep`, then the fields of `returns`.
 
     Raises
     ------
@@ -80,21 +116,66 @@ def numpy_map(
     session = _session(data)
     front = setup.front(session)
     schema = _schema(returns)
-    arguments = _signature.bind(f, args, missing, _column)
-    function = _function.dump(f)
-    spec = _spec(f, arguments, schema, session)
-    columns = _java_list(session, [argument.column for argument in arguments])
-    ordering = _java_list(session, [_column("order_by", item) for item in _items(order_by)])
+    constants = _constants(consts)
+    arguments = _signature.bind(f, args, missing, _column, constants)
+    each = _per(data, per)
+    many = isinstance(schema, ArrayType)
+    kept = [_column("keep", item) for item in _items(keep)]
+    payload = _consts.pack(f, constants)
+    spec = {
+        **_spec(f, arguments, many, session),
+        **payload.spec,
+        **_options.spec(nan_as_null, on_error, writable, timeout),
+    }
     try:
-        if isinstance(data, GroupedData):
-            frame = front.grouped(data._jgd, bytearray(function), spec, columns, ordering, schema.json())
-        elif order_by is None:
-            frame = front.rows(data._jdf, bytearray(function), spec, columns, schema.json())
-        else:
-            raise ArgumentError("order_by is the order within a group: without groupBy a call gets a single row")
+        frame = front.map(
+            data._jgd if isinstance(data, GroupedData) else data._jdf,
+            _function_bytes(front, payload.data),
+            json.dumps(spec),
+            _java_list(session, [argument.column for argument in arguments]),
+            _java_list(session, kept),
+            _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
+            schema.json(),
+            each,
+            None if batch_bytes is None else str(batch_bytes),
+        )
     except AnalysisException as error:
         raise _unresolved(f, data, error) from error
     return DataFrame(frame, session)
+
+
+def _constants(consts: Any) -> dict[str, Any]:
+    if consts is None:
+        return {}
+    if not isinstance(consts, Mapping) or not all(isinstance(name, str) for name in consts):
+        raise ArgumentError(f"consts must be a dict of values by parameter, got {type(consts).__name__}")
+    return dict(consts)
+
+
+def _per(data: Any, per: Any) -> str:
+    """Return what one call gets, as the JVM calls it."""
+    if isinstance(data, GroupedData):
+        if per is not None:
+            raise ArgumentError(f"per={per!r} is for a DataFrame without groupBy: with groups a call gets a group")
+        return "group"
+    if per is not None and per not in PER:
+        raise ArgumentError(f"per is one of {', '.join(map(repr, PER))}, got {per!r}")
+    return per or "row"
+
+
+def _function_bytes(front: Any, data: bytes | bytearray) -> Any:
+    """Bring the function and its constants to the JVM."""
+    if len(data) <= _PY4J_BYTES:
+        return front.function(bytearray(data))
+    if len(data) > (1 << 31) - 16:
+        raise ArgumentError(
+            f"the function and its constants take {len(data)} bytes, more than the 2 GiB that the JVM can send: "
+            "let the function read them from a file, on its first call"
+        )
+    with tempfile.TemporaryDirectory(prefix="beringia-") as directory:
+        path = Path(directory) / "function"
+        path.write_bytes(data)
+        return front.functionOfFile(str(path))
 
 
 def _session(data: Any) -> SparkSession:
@@ -142,25 +223,23 @@ def _unresolved(f: Callable[..., Any], data: GroupedData | DataFrame, error: Ana
 def _spec(
     f: Callable[..., Any],
     arguments: Sequence[_signature.Argument[Any]],
-    schema: StructType | ArrayType,
+    many: bool,
     session: SparkSession,
-) -> str:
-    """Write the front's part of the job's spec, as JSON (see docs/jvm-boundary.md)."""
+) -> dict[str, Any]:
+    """Return the front's part of the job's spec (see docs/jvm-boundary.md)."""
     python = interpreter.resolve(session)
-    return json.dumps(
-        {
-            "name": _function.name_of(f),
-            "function": "pickle",
-            "arguments": [
-                {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing}
-                for argument in arguments
-            ],
-            "rows": "many" if isinstance(schema, ArrayType) else "one",
-            "interpreter": python,
-            "pythonVersion": interpreter.version(),
-            "paths": interpreter.paths(session.sparkContext, python),
-        }
-    )
+    return {
+        "name": _function.name_of(f),
+        "function": "pickle",
+        "arguments": [
+            {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing}
+            for argument in arguments
+        ],
+        "rows": "many" if many else "one",
+        "interpreter": python,
+        "pythonVersion": interpreter.version(),
+        "paths": interpreter.paths(session.sparkContext, python),
+    }
 
 
 def _column(parameter: str, value: Any) -> Any:
@@ -171,14 +250,14 @@ def _column(parameter: str, value: Any) -> Any:
         return value._jc
     raise ArgumentError(
         f"{parameter} must be a column, by name or as an expression, got {type(value).__name__}. "
-        "A constant travels with the function: functools.partial(f, name=value)"
+        "Pass a constant in consts: consts={'name': value}"
     )
 
 
-def _items(order_by: Any) -> Sequence[Any]:
-    if order_by is None:
+def _items(columns: Any) -> Sequence[Any]:
+    if columns is None:
         return []
-    return order_by if isinstance(order_by, (list, tuple)) else [order_by]
+    return columns if isinstance(columns, (list, tuple)) else [columns]
 
 
 def _java_list(session: SparkSession, items: Sequence[Any]) -> Any:

@@ -22,7 +22,7 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
   import BatchIterator._
 
   private[this] val lock = new ReentrantLock
-  private[this] val groups = new GroupRows(rows, task.keys, task.grouped, task.rowSchema)
+  private[this] val groups = new GroupRows(rows, task.keys, task.per.lists, task.rowSchema)
   private[this] val outputTypes = task.outputTypes
   private[this] val describeGroup = () => groups.describe
 
@@ -96,7 +96,7 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
     } else {
       if (job == null) {
         job = task.open(context)
-        writer = new BatchWriter(task.keys, task.arguments, task.grouped, task.limits, job)
+        writer = new BatchWriter(task.keys, task.arguments, task.per.lists, task.limits, job)
       }
       writer.begin()
       var full = false
@@ -104,7 +104,7 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
         writer.startGroup(row, describeGroup)
         while (row != null) {
           writer.append(row)
-          row = groups.nextOfGroup()
+          row = if (task.per == Per.Batch && writer.isFull) groups.endGroup() else groups.nextOfGroup()
         }
         full = writer.endGroup()
         checkAlive()

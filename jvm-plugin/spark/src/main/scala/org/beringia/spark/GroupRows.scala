@@ -47,6 +47,12 @@ final class GroupRows(
     else null
   }
 
+  /** Moves on to the next row, which begins another group. */
+  def endGroup(): UnsafeRow = {
+    pull()
+    null
+  }
+
   /** The group's key for messages, such as `country=DE, year=2020`; empty where there is none. */
   def describe: String = keys
     .map { key =>

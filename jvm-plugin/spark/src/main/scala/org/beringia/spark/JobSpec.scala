@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.types.DataType
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.spark.columns.ArrowTypes
 
 object JobSpec {
   private val mapper = new ObjectMapper
@@ -34,13 +35,30 @@ object JobSpec {
   /** Names of the parameters that columns are passed to. */
   def parameters(spec: ObjectNode): Seq[String] = arguments(spec).map(_.path("name").asText(""))
 
-  /** `spec` with the number of key columns, and every argument's column of the input and its type. */
-  def bound(spec: ObjectNode, keys: Int, columns: Seq[(Int, DataType)], many: Boolean): String = {
+  /** Whether the output has a column for what went wrong with a group. */
+  def reportsErrors(spec: ObjectNode): Boolean = spec.path("onError").asText("raise") == "column"
+
+  /**
+   * `spec` with the number of key columns, every argument's column of the input and its type, and the columns
+   * of the input that are kept.
+   */
+  def bound(
+      spec: ObjectNode,
+      keys: Int,
+      columns: Seq[(Int, DataType)],
+      kept: Seq[Int],
+      many: Boolean
+  ): String = {
     val result = spec.deepCopy()
     result.put("keys", keys)
     result.put("rows", rows(many))
     arguments(result).zip(columns).foreach { case (argument, (column, dataType)) =>
       argument.put("column", column).put("type", dataType.catalogString)
+      ArrowTypes.udt(dataType).foreach(argument.put("udt", _))
+    }
+    if (kept.nonEmpty) {
+      val list = result.putArray("keep")
+      kept.foreach(column => list.add(column))
     }
     mapper.writeValueAsString(result)
   }

@@ -9,10 +9,11 @@ import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, UnaryNode}
 
 /**
  * @param keys columns that make the groups; with none, all rows are one group
- * @param arguments columns that the function gets, in the order of the input schema
+ * @param arguments columns that the function gets or the output keeps, in the order of the input schema
  * @param orderBy order of the rows within a group
- * @param fields what the function returns
- * @param grouped whether there are groups at all; otherwise every row is one
+ * @param fields the output beside the keys: kept columns, then what the function returns
+ * @param per what one call gets
+ * @param batchBytes bytes of a batch, where it is not the session's
  */
 final case class NumpyMap(
     keys: Seq[Attribute],
@@ -20,7 +21,8 @@ final case class NumpyMap(
     orderBy: Seq[SortOrder],
     fields: Seq[Attribute],
     function: NumpyFunction,
-    grouped: Boolean,
+    per: Per,
+    batchBytes: Option[Long],
     child: LogicalPlan
 ) extends UnaryNode {
 

@@ -8,92 +8,143 @@ import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAttribute}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.catalyst.util.toPrettySQL
-import org.apache.spark.sql.types.StructType
+import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.spark.columns.ArrowTypes
 
 /**
- * @param grouping the grouping expressions (none: one group of all rows); None where every row is a group
- * @param function the pickled function
- * @param specJson the job's spec, as the front writes it
+ * What the user asks for, beside the data.
+ *
+ * @param function the function's bytes, and its constants'
+ * @param spec the job's spec, as the front writes it
  * @param args a column for each of the spec's arguments
+ * @param keep columns that the output carries through
  * @param orderBy order of the rows within a group
  * @param returns the fields that the function returns
- * @param many whether it returns any number of rows per group
+ * @param many whether it returns any number of rows per call
+ * @param batchBytes bytes of a batch, where it is not the session's
  */
-final class NumpyMapBuilder(
-    data: DataFrame,
-    grouping: Option[Seq[Expression]],
+final case class MapCall(
     function: Array[Byte],
-    specJson: String,
+    spec: String,
     args: Seq[Column],
+    keep: Seq[Column],
     orderBy: Seq[Column],
     returns: StructType,
-    many: Boolean
-) {
+    many: Boolean,
+    per: Per,
+    batchBytes: Option[Long]
+)
+
+/** @param grouping the grouping expressions: with none, all rows are one group, or as `call.per` says */
+final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: MapCall) {
   import NumpyMapBuilder._
 
   private val session: SparkSession = data.sparkSession
   private val same = session.sessionState.conf.resolver
-  private val spec = JobSpec.parse(specJson)
+  private val spec = JobSpec.parse(call.spec)
+  private val returns =
+    if (JobSpec.reportsErrors(spec)) call.returns.add(ErrorField, StringType) else call.returns
 
   def build(): DataFrame = {
     NumpyMapStrategy.require(session)
-    val parameters = JobSpec.parameters(spec)
-    if (parameters.length != args.length) {
-      throw refusal(s"the spec names ${parameters.length} arguments, and there are ${args.length} columns")
-    }
-    val keyExpressions = grouping.getOrElse(Nil).map(named)
+    requireSense()
+    val keyExpressions = grouping.map(named)
     val keyNames = project(keyExpressions).projectList.map(_.name)
-    refuseTwice(keyNames ++ returns.fieldNames)
 
-    val keyOfArgument = args.map(keyNamed(_, keyNames))
-    val otherArguments = args.zip(keyOfArgument).collect { case (arg, None) =>
+    val keyOfArgument = call.args.map(keyNamed(_, keyNames))
+    val otherArguments = call.args.zip(keyOfArgument).collect { case (arg, None) =>
       named(SparkInternals.expression(arg))
     }
-    val orders = orderBy.map(SparkInternals.expression).map {
+    val keepExpressions = call.keep.map(SparkInternals.expression).map(named)
+    val orders = call.orderBy.map(SparkInternals.expression).map {
       case order: SortOrder => order
       case expression => SortOrder(expression, Ascending)
     }
 
     // All in one analysis: every reference is resolved against the same plan.
-    val all = project(keyExpressions ++ otherArguments ++ orders.map(order => named(order.child)))
+    val all = project(
+      keyExpressions ++ otherArguments ++ keepExpressions ++ orders.map(order => named(order.child))
+    )
     val (keyColumns, rest) = all.projectList.splitAt(keyExpressions.length)
-    val (argumentColumns, orderColumns) = rest.splitAt(otherArguments.length)
+    val (argumentColumns, others) = rest.splitAt(otherArguments.length)
+    val (keptColumns, orderColumns) = others.splitAt(keepExpressions.length)
+    val outputNames = keyNames ++ keptColumns.map(_.name) ++ returns.fieldNames
+    refuseTwice(outputNames)
     val inputs = new Inputs
     val keys = keyColumns.map(inputs.attribute)
-    val others = argumentColumns.map(inputs.attribute).iterator
+    val values = argumentColumns.map(inputs.attribute).iterator
     val passed = keyOfArgument.map {
       case Some(key) => keys(key)
-      case None => others.next()
+      case None => values.next()
     }
-    val arguments = passed.filterNot(isAmong(keys)).foldLeft(Seq.empty[Attribute]) { (distinct, argument) =>
-      if (isAmong(distinct)(argument)) distinct else distinct :+ argument
+    val kept = keptColumns.map(inputs.attribute)
+    // A key that is kept under another name is an argument too: as a list, one value for each row.
+    val arguments = (passed.filterNot(isAmong(keys)) ++ kept).foldLeft(Seq.empty[Attribute]) {
+      (distinct, argument) => if (isAmong(distinct)(argument)) distinct else distinct :+ argument
     }
     val sortOrders = orders.zip(orderColumns).map { case (order, column) =>
       SortOrder(inputs.attribute(column), order.direction, order.nullOrdering, Nil)
     }
 
     keys.zip(keyNames).foreach { case (key, name) => ArrowTypes.requireKey(name, key.dataType) }
-    arguments.foreach(argument => ArrowTypes.requireArgument(argument.name, argument.dataType))
+    passed.filterNot(isAmong(keys)).foreach(a => ArrowTypes.requireArgument(a.name, a.dataType))
+    kept.foreach(column => ArrowTypes.requireKept(column.name, column.dataType))
     returns.foreach(field => ArrowTypes.requireResult(field.name, field.dataType))
 
     val columns = passed.map { argument =>
       ((keys ++ arguments).indexWhere(_.exprId == argument.exprId), argument.dataType)
     }
+    val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))
+    val fields = kept.zip(keptColumns).map { case (column, named) =>
+      AttributeReference(named.name, column.dataType, column.nullable)()
+    } ++ returns.map { field =>
+      AttributeReference(field.name, SparkInternals.nullable(field.dataType), nullable = true)()
+    }
     val node = NumpyMap(
       keys,
       arguments,
       sortOrders,
-      returns.map(f => AttributeReference(f.name, SparkInternals.nullable(f.dataType), nullable = true)()),
-      new NumpyFunction(function, JobSpec.bound(spec, keys.length, columns, many), JobSpec.name(spec)),
-      grouping.isDefined,
+      fields,
+      new NumpyFunction(
+        call.function,
+        JobSpec.bound(spec, keys.length, columns, keptIndices, call.many),
+        JobSpec.name(spec)
+      ),
+      call.per,
+      call.batchBytes,
       Project(inputs.expressions, all.child)
     )
-    val output = node.output.zip(keyNames ++ returns.fieldNames).map { case (column, name) =>
-      Alias(column, name)()
-    }
+    val output = node.output.zip(outputNames).map { case (column, name) => Alias(column, name)() }
     SparkInternals.frame(session, Project(output, node))
+  }
+
+  /** Refuses what does not go together, whatever the columns. */
+  private def requireSense(): Unit = {
+    val parameters = JobSpec.parameters(spec)
+    if (parameters.length != call.args.length) {
+      throw refusal(
+        s"the spec names ${parameters.length} arguments, and there are ${call.args.length} columns"
+      )
+    }
+    if (call.per == Per.Batch && !call.many) {
+      throw refusal(
+        "per='batch' gives a call any rows of a partition, and how many such batches there are means nothing: " +
+          "returns must be an array of struct, 'array<struct<name: type, …>>'"
+      )
+    }
+    if (call.orderBy.nonEmpty && (call.per == Per.Row || call.per == Per.Batch)) {
+      throw refusal(s"order_by is the order within a group: it says nothing of a ${call.per}")
+    }
+    if (call.keep.nonEmpty && call.per.lists && !call.many) {
+      throw refusal(
+        s"keep carries every row of a ${call.per} through, and the function returns one for each: returns must " +
+          "be an array of struct, 'array<struct<name: type, …>>'"
+      )
+    }
+    if (call.keep.nonEmpty && !call.per.lists && call.many) {
+      throw refusal("keep goes with one result row for each row: returns must be a struct")
+    }
   }
 
   /** The expressions over the data, analysed; refuses those that would change its rows. */
@@ -128,12 +179,16 @@ final class NumpyMapBuilder(
   private def refuseTwice(names: Seq[String]): Unit =
     names.indices.find(i => names.take(i).exists(same(_, names(i)))).foreach { i =>
       throw refusal(
-        s"the output has two columns named '${names(i)}': the grouping columns come first, then the fields of returns"
+        s"the output has two columns named '${names(i)}': first come the grouping columns, then " +
+          "those of keep, then the fields of returns"
       )
     }
 }
 
 object NumpyMapBuilder {
+
+  /** The column that says what went wrong, with `on_error="column"`. */
+  private val ErrorField = "error"
 
   /** What the projection below the node computes: each expression once, however often it is asked for. */
   private final class Inputs {

@@ -18,7 +18,8 @@ final case class NumpyMapExec(
     orderBy: Seq[SortOrder],
     fields: Seq[Attribute],
     function: NumpyFunction,
-    grouped: Boolean,
+    per: Per,
+    batchBytes: Option[Long],
     child: SparkPlan
 ) extends UnaryExecNode {
 
@@ -29,7 +30,7 @@ final case class NumpyMapExec(
   override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
 
   override def requiredChildDistribution: Seq[Distribution] =
-    if (!grouped) UnspecifiedDistribution :: Nil
+    if (per != Per.Group) UnspecifiedDistribution :: Nil
     else if (keys.isEmpty) AllTuples :: Nil
     else ClusteredDistribution(keys) :: Nil
 
@@ -38,7 +39,7 @@ final case class NumpyMapExec(
   // Results come in the order of their groups, and a group's rows stay where they are.
   override def outputPartitioning: Partitioning = child.outputPartitioning match {
     case SinglePartition => SinglePartition
-    case partitioning if grouped => partitioning
+    case partitioning if per == Per.Group => partitioning
     case partitioning => UnknownPartitioning(partitioning.numPartitions)
   }
 
@@ -62,11 +63,11 @@ final case class NumpyMapExec(
       keys.map(inputColumn(input, _)),
       arguments.map(inputColumn(input, _)),
       fields.map(field => (field.name, field.dataType)),
-      grouped,
+      per,
       input.output,
-      function,
+      function.ship(sparkContext),
       settings,
-      Settings.limits(settings),
+      batchBytes.fold(Settings.limits(settings))(bytes => Settings.limits(settings).copy(full = bytes)),
       JobMetrics.of(metrics)
     )
     input.execute().mapPartitions(rows => task.run(rows))

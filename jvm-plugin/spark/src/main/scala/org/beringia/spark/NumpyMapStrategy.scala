@@ -10,8 +10,8 @@ import org.beringia.{BeringiaException, ErrorCode}
 object NumpyMapStrategy extends Strategy {
 
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
-    case NumpyMap(keys, arguments, orderBy, fields, function, grouped, child) =>
-      NumpyMapExec(keys, arguments, orderBy, fields, function, grouped, planLater(child)) :: Nil
+    case NumpyMap(keys, arguments, orderBy, fields, function, per, batchBytes, child) =>
+      NumpyMapExec(keys, arguments, orderBy, fields, function, per, batchBytes, planLater(child)) :: Nil
     case _ => Nil
   }
 

@@ -13,9 +13,9 @@ class NumpyMapTask(
     val keys: Seq[InputColumn],
     val arguments: Seq[InputColumn],
     val fields: Seq[(String, DataType)],
-    val grouped: Boolean,
+    val per: Per,
     val rowSchema: Seq[Attribute],
-    function: NumpyFunction,
+    function: ShippedFunction,
     settings: Map[String, String],
     val limits: BatchLimits,
     val metrics: JobMetrics
@@ -32,7 +32,7 @@ class NumpyMapTask(
     new NativeJob(runtime.openJob(
       JobSpec.ofTask(function.spec, context),
       function.bytes,
-      BatchWriter.schema(keys, arguments, grouped),
+      BatchWriter.schema(keys, arguments, per.lists),
       ArrowField.struct("", output: _*)
     ))
   }

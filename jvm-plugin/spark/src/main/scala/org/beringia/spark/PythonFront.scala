@@ -2,62 +2,67 @@
 // back is a lazy DataFrame. Refusals are BeringiaExceptions, thrown before anything runs.
 package org.beringia.spark
 
+import java.nio.file.{Files, Paths}
 import java.util.{List => JavaList}
 
 import scala.collection.JavaConverters._
 import scala.util.control.NonFatal
 
 import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset, SparkSession}
-import org.apache.spark.sql.beringia.SparkInternals
-import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
+import org.apache.spark.sql.types.{DataType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
+
+/** A function on its way into a plan: no plain array, which py4j would hand back to Python. */
+final class FunctionBytes(val bytes: Array[Byte])
 
 object PythonFront {
 
+  def function(bytes: Array[Byte]): FunctionBytes = new FunctionBytes(bytes)
+
+  /** The function in a file, which may go when the call returns. */
+  def functionOfFile(path: String): FunctionBytes = new FunctionBytes(Files.readAllBytes(Paths.get(path)))
+
   /**
-   * A function over the groups of `data.groupBy(...)`.
+   * A function over groups, rows, batches or partitions.
    *
-   * @param function the pickled function; empty where the spec names a module's
+   * @param data what `groupBy(...)` gave, or a DataFrame
+   * @param function the pickled function and its constants; empty where the spec names a module's
    * @param spec the job's JSON (docs/jvm-boundary.md) without the fields that the JVM fills in
    * @param args a column for each entry of the spec's `arguments`
+   * @param keep columns that the output carries through
    * @param orderBy order of the rows within a group
    * @param returns JSON of the result's type: a struct (one row per group) or an array of struct (any number)
-   * @return the grouping columns, then the fields of `returns`
+   * @param per what a call gets: `group`, `row`, `batch` or `partition`
+   * @param batchBytes such as `16m`, or null for the session's setting
+   * @return the grouping columns, the kept ones, then the fields of `returns`
    */
-  def grouped(
-      data: RelationalGroupedDataset,
-      function: Array[Byte],
+  def map(
+      data: AnyRef,
+      function: FunctionBytes,
       spec: String,
       args: JavaList[Column],
+      keep: JavaList[Column],
       orderBy: JavaList[Column],
-      returns: String
+      returns: String,
+      per: String,
+      batchBytes: String
   ): DataFrame = {
-    if (!SparkInternals.isGroupBy(data)) {
-      throw refusal("numpy_map takes groupBy(...), not rollup, cube, grouping sets or pivot")
-    }
     val (fields, many) = result(returns)
-    new NumpyMapBuilder(
-      SparkInternals.data(data),
-      Some(SparkInternals.groupingExpressions(data)),
-      function,
+    val call = MapCall(
+      function.bytes,
       spec,
       args.asScala.toList,
+      keep.asScala.toList,
       orderBy.asScala.toList,
       fields,
-      many
-    ).build()
-  }
-
-  /** A function over every row of `data`; the parameters are those of [[grouped]]. */
-  def rows(
-      data: DataFrame,
-      function: Array[Byte],
-      spec: String,
-      args: JavaList[Column],
-      returns: String
-  ): DataFrame = {
-    val (fields, many) = result(returns)
-    new NumpyMapBuilder(data, None, function, spec, args.asScala.toList, Nil, fields, many).build()
+      many,
+      Per.of(per),
+      Option(batchBytes).map(Settings.batchBytes)
+    )
+    data match {
+      case groups: RelationalGroupedDataset => MapFront.groups(groups, call)
+      case rows: DataFrame @unchecked => MapFront.rows(rows, call)
+    }
   }
 
   /** Adds Beringia to a session that runs without the plugin. */
@@ -70,16 +75,6 @@ object PythonFront {
         case NonFatal(e) =>
           throw new BeringiaException(ErrorCode.ARGUMENT, s"returns is no type: $returns", e)
       }
-    dataType match {
-      case fields: StructType if fields.nonEmpty => (fields, false)
-      case ArrayType(fields: StructType, _) if fields.nonEmpty => (fields, true)
-      case other =>
-        throw refusal(
-          s"returns is ${other.catalogString}: it wants a struct of at least one field (one row per group) " +
-            "or an array of such a struct (any number of rows)"
-        )
-    }
+    MapFront.fields(dataType)
   }
-
-  private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 }

@@ -84,9 +84,9 @@ class BatchIteratorTest {
     Seq(InputColumn("k", IntegerType, 0)),
     Seq(InputColumn("x", DoubleType, 1)),
     Nil,
-    true,
+    Per.Group,
     schema,
-    new NumpyFunction(Array.emptyByteArray, "{}", "echo"),
+    new ShippedFunction("{}", Array.emptyByteArray, None),
     Map.empty,
     limits,
     JobMetrics.of(JobMetrics.create(TestSession.spark.sparkContext))

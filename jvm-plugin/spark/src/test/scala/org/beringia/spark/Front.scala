@@ -38,28 +38,40 @@ object Front {
       returns: DataType,
       args: Seq[(String, Column)],
       orderBy: Seq[Column] = Nil,
-      paths: Seq[String] = Nil
-  ): DataFrame = PythonFront.grouped(
-    data,
-    Array.emptyByteArray,
-    spec(function, args.map(_._1), paths),
-    columns(args.map(_._2)),
-    columns(orderBy),
-    returns.json
-  )
+      paths: Seq[String] = Nil,
+      keep: Seq[Column] = Nil
+  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, "group")
 
   def rows(
       data: DataFrame,
       function: String,
       returns: DataType,
       args: Seq[(String, Column)],
-      paths: Seq[String] = Nil
-  ): DataFrame = PythonFront.rows(
+      paths: Seq[String] = Nil,
+      keep: Seq[Column] = Nil,
+      per: String = "row",
+      orderBy: Seq[Column] = Nil
+  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, per)
+
+  private def map(
+      data: AnyRef,
+      function: String,
+      returns: DataType,
+      args: Seq[(String, Column)],
+      orderBy: Seq[Column],
+      paths: Seq[String],
+      keep: Seq[Column],
+      per: String
+  ): DataFrame = PythonFront.map(
     data,
-    Array.emptyByteArray,
+    PythonFront.function(Array.emptyByteArray),
     spec(function, args.map(_._1), paths),
     columns(args.map(_._2)),
-    returns.json
+    columns(keep),
+    columns(orderBy),
+    returns.json,
+    per,
+    null
   )
 
   private def columns(list: Seq[Column]): JavaList[Column] = list.asJava

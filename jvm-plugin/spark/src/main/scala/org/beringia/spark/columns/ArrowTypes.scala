@@ -17,11 +17,17 @@ object Layout {
   /** `width` bytes a value, little-endian, the same as in Spark's own rows. */
   final case class Fixed(width: Int) extends Layout
 
+  /** 128-bit two's complement, little-endian; Spark's own rows hold `precision` digits in another form. */
+  final case class Decimals(precision: Int) extends Layout
+
   /** 64-bit offsets into bytes. */
   case object Bytes extends Layout
 
   /** 64-bit offsets into the elements, which lie as `element` says. */
   final case class Items(element: DataType) extends Layout
+
+  /** A column for each field. */
+  final case class Fields(fields: StructType) extends Layout
 }
 
 object ArrowTypes {
@@ -33,8 +39,13 @@ object ArrowTypes {
     case ShortType => Some(Layout.Fixed(2))
     case IntegerType | FloatType | DateType => Some(Layout.Fixed(4))
     case LongType | DoubleType | TimestampType | TimestampNTZType => Some(Layout.Fixed(8))
+    case _: DayTimeIntervalType => Some(Layout.Fixed(8))
+    case decimal: DecimalType => Some(Layout.Decimals(decimal.precision))
     case StringType | BinaryType => Some(Layout.Bytes)
     case ArrayType(element, _) => layout(element).map(_ => Layout.Items(element))
+    case fields: StructType if fields.nonEmpty && fields.forall(f => layout(f.dataType).isDefined) =>
+      Some(Layout.Fields(fields))
+    case SqlType(sqlType) => layout(sqlType)
     case _ => None
   }
 
@@ -50,15 +61,37 @@ object ArrowTypes {
     case DateType => ArrowField.of(name, "tdD")
     case TimestampType => ArrowField.of(name, "tsu:UTC")
     case TimestampNTZType => ArrowField.of(name, "tsu:")
+    case _: DayTimeIntervalType => ArrowField.of(name, "tDu")
+    case decimal: DecimalType => ArrowField.of(name, s"d:${decimal.precision},${decimal.scale}")
     case StringType => ArrowField.of(name, "U")
     case BinaryType => ArrowField.of(name, "Z")
     case ArrayType(element, _) => ArrowField.list(name, field("item", element))
+    case StructType(fields) => ArrowField.struct(name, fields.map(f => field(f.name, f.dataType)): _*)
+    case SqlType(sqlType) => field(name, sqlType)
     case _ => throw refusal(s"'$name' has type ${dataType.catalogString}, which has no Arrow form here")
+  }
+
+  /** What the worker makes of a user-defined type: `vector` or `matrix` for those of Spark ML. */
+  def udt(dataType: DataType): Option[String] = dataType match {
+    case udt: UserDefinedType[_] => ofSparkMl.get(udt.getClass.getName)
+    case _ => None
+  }
+
+  private val ofSparkMl = Map(
+    "org.apache.spark.ml.linalg.VectorUDT" -> "vector",
+    "org.apache.spark.ml.linalg.MatrixUDT" -> "matrix",
+    "org.apache.spark.mllib.linalg.VectorUDT" -> "vector",
+    "org.apache.spark.mllib.linalg.MatrixUDT" -> "matrix"
+  )
+
+  /** A user-defined type as what it is stored as. */
+  private object SqlType {
+    def unapply(udt: UserDefinedType[_]): Option[DataType] = Some(udt.sqlType)
   }
 
   /** Refuses a grouping column that has no scalar form. */
   def requireKey(name: String, dataType: DataType): Unit = dataType match {
-    case _: ArrayType =>
+    case _: ArrayType | _: StructType | _: UserDefinedType[_] =>
       throw refusal(s"grouping column '$name' has type ${dataType.catalogString}: $keyHint")
     case _ => if (layout(dataType).isEmpty) {
         throw refusal(
@@ -68,29 +101,45 @@ object ArrowTypes {
   }
 
   /** Refuses an argument that has no NumPy form. */
-  def requireArgument(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
-    throw refusal(
-      s"argument column '$name' has type ${dataType.catalogString}: $valueHint${castHint(dataType)}"
-    )
+  def requireArgument(name: String, dataType: DataType): Unit =
+    if (layout(dataType).isEmpty || (hasUdt(dataType) && udt(dataType).isEmpty)) {
+      throw refusal(
+        s"argument column '$name' has type ${dataType.catalogString}: $valueHint, and Spark ML's vectors and " +
+          s"matrices${castHint(dataType)}"
+      )
+    }
+
+  /** Refuses a column that cannot be carried through. */
+  def requireKept(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
+    throw refusal(s"kept column '$name' has type ${dataType.catalogString}: $valueHint${castHint(dataType)}")
   }
 
   /** Refuses a field of `returns` that cannot be read back. */
-  def requireResult(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
-    throw refusal(
-      s"field '$name' of returns has type ${dataType.catalogString}: $valueHint${castHint(dataType)}"
-    )
+  def requireResult(name: String, dataType: DataType): Unit =
+    if (layout(dataType).isEmpty || hasUdt(dataType)) {
+      throw refusal(
+        s"field '$name' of returns has type ${dataType.catalogString}: $valueHint${castHint(dataType)}"
+      )
+    }
+
+  private def hasUdt(dataType: DataType): Boolean = dataType match {
+    case _: UserDefinedType[_] => true
+    case ArrayType(element, _) => hasUdt(element)
+    case StructType(fields) => fields.exists(field => hasUdt(field.dataType))
+    case _ => false
   }
 
   private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 
   private val scalars =
-    "boolean, tinyint, smallint, int, bigint, float, double, date, timestamp, timestamp_ntz, string, binary"
+    "boolean, tinyint, smallint, int, bigint, float, double, decimal, date, timestamp, timestamp_ntz, " +
+      "interval day to second, string, binary"
   private val keyHint = s"numpy_map takes $scalars here"
-  private val valueHint = s"numpy_map takes $scalars, and arrays of these"
+  private val valueHint = s"numpy_map takes $scalars, and arrays and structs of these"
 
   private def castHint(dataType: DataType): String = dataType match {
-    case _: DecimalType => ". Cast it to double, or to string where every digit counts"
-    case _: StructType => ". Pass its fields one by one"
+    case _: MapType => ". Make arrays of it: map_keys(…), map_values(…)"
+    case _: YearMonthIntervalType | CalendarIntervalType => ". Cast it to a number"
     case _ => ""
   }
 }

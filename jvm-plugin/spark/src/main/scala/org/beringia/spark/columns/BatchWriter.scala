@@ -1,6 +1,6 @@
 // Writes one batch of groups: the key columns, one value per group, then the argument columns. With groups,
-// an argument is a list whose offsets all arguments share; without, a row is a group and an argument is its
-// own column. The caller finds the group breaks.
+// an argument is a list whose offsets all arguments share; where a row is a group, an argument is its own
+// column. The caller finds the group breaks.
 package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
@@ -94,6 +94,9 @@ final class BatchWriter(
     groupStart = used
     used >= limit
   }
+
+  /** Whether the rows so far fill the batch, also in the middle of a group. */
+  def isFull: Boolean = arena.used >= limit
 
   /** The batch's array, to be submitted before the next one begins. */
   def finish(): ArrowArrayStruct = {

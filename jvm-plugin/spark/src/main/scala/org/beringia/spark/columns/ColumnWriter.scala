@@ -42,8 +42,11 @@ object ColumnWriter {
     case Some(Layout.Fixed(2)) => new ShortWriter(arena, rows)
     case Some(Layout.Fixed(4)) => new IntWriter(arena, rows)
     case Some(Layout.Fixed(_)) => new LongWriter(arena, rows)
+    case Some(Layout.Decimals(precision)) => new DecimalWriter(arena, precision, rows)
     case Some(Layout.Bytes) => new BytesWriter(arena, rows)
     case Some(Layout.Items(element)) => new ListWriter(arena, of(element, arena, rows * ExpectedItems), rows)
+    case Some(Layout.Fields(fields)) =>
+      new StructWriter(arena, fields.map(field => of(field.dataType, arena, rows)).toArray)
     case None => throw new IllegalArgumentException(s"no writer for ${dataType.catalogString}")
   }
 
@@ -51,8 +54,10 @@ object ColumnWriter {
   def expectedBytes(dataType: DataType): Long = ArrowTypes.layout(dataType) match {
     case Some(Layout.Bits) => 1
     case Some(Layout.Fixed(width)) => width.toLong
+    case Some(Layout.Decimals(_)) => 16
     case Some(Layout.Bytes) => 8 + ExpectedBytes
     case Some(Layout.Items(element)) => 8 + ExpectedItems * expectedBytes(element)
+    case Some(Layout.Fields(fields)) => fields.map(field => expectedBytes(field.dataType)).sum
     case None => 8
   }
 

@@ -7,7 +7,7 @@ import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 
 /** @param width of a value in bytes */
-sealed abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnWriter(arena) {
+abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnWriter(arena) {
   protected val values = new SharedBuffer(arena, width * rows)
 
   override def length: Long = values.used / width
@@ -61,7 +61,7 @@ final class IntWriter(arena: Arena, rows: Long) extends FixedWriter(arena, 4, ro
     Platform.putInt(null, values.advance(4), row.getInt(ordinal))
 }
 
-/** Of bigint, double and the timestamps. */
+/** Of bigint, double, timestamps and day-time intervals. */
 final class LongWriter(arena: Arena, rows: Long) extends FixedWriter(arena, 8, rows) {
   override def append(row: UnsafeRow, ordinal: Int): Unit =
     Platform.putLong(null, values.advance(8), row.getLong(ordinal))

@@ -2,6 +2,8 @@
 // holds no memory: it must not be read after the array is released.
 package org.beringia.spark.columns
 
+import java.math.{BigDecimal, BigInteger}
+
 import org.apache.spark.sql.types._
 import org.apache.spark.sql.vectorized.{ColumnarArray, ColumnarMap, ColumnVector}
 import org.apache.spark.unsafe.Platform
@@ -53,8 +55,10 @@ object ResultVector {
       ArrowTypes.layout(dataType) match {
         case Some(Layout.Bits) => new BitVector(array, offset)
         case Some(Layout.Fixed(width)) => new FixedVector(dataType, array, offset, width)
+        case Some(Layout.Decimals(_)) => new DecimalVector(dataType, array, offset)
         case Some(Layout.Bytes) => new BytesVector(dataType, array, offset)
         case Some(Layout.Items(element)) => new ListVector(dataType, element, array, offset)
+        case Some(Layout.Fields(fields)) => new StructVector(dataType, fields, array, offset)
         case None => throw new IllegalArgumentException(s"no vector for ${dataType.catalogString}")
       }
     }
@@ -137,6 +141,34 @@ final class ListVector(dataType: DataType, element: DataType, array: Long, offse
   override def getChild(ordinal: Int): ColumnVector = items
 }
 
+/** Of decimals, of any precision. */
+final class DecimalVector(dataType: DataType, array: Long, offset: Long)
+    extends ResultVector(dataType, array, offset) {
+  private[this] val values = ArrowArrayStruct.buffer(array, 1) + 16 * offset
+
+  override def getDecimal(row: Int, precision: Int, scale: Int): Decimal = if (isNullAt(row)) null
+  else if (precision <= Decimal.MAX_LONG_DIGITS) {
+    Decimal.createUnsafe(Platform.getLong(null, values + 16L * row), precision, scale)
+  } else {
+    val bytes = new Array[Byte](16)
+    var i = 0
+    while (i < 16) {
+      bytes(i) = Platform.getByte(null, values + 16L * row + 15 - i)
+      i += 1
+    }
+    Decimal(new BigDecimal(new BigInteger(bytes), scale), precision, scale)
+  }
+}
+
+final class StructVector(dataType: DataType, fields: StructType, array: Long, offset: Long)
+    extends ResultVector(dataType, array, offset) {
+  private[this] val children = fields.zipWithIndex.map { case (field, i) =>
+    ResultVector.of(field.dataType, ArrowArrayStruct.child(array, i), offset)
+  }.toArray
+
+  override def getChild(ordinal: Int): ColumnVector = children(ordinal)
+}
+
 /** Any column that came as 32-bit indices into a dictionary of its values. */
 final class DictionaryVector(dataType: DataType, array: Long, offset: Long)
     extends ResultVector(dataType, array, offset) {
@@ -158,6 +190,8 @@ final class DictionaryVector(dataType: DataType, array: Long, offset: Long)
   override def getLong(row: Int): Long = values.getLong(index(row))
   override def getFloat(row: Int): Float = values.getFloat(index(row))
   override def getDouble(row: Int): Double = values.getDouble(index(row))
+  override def getDecimal(row: Int, precision: Int, scale: Int): Decimal =
+    if (isNullAt(row)) null else values.getDecimal(index(row), precision, scale)
   override def getArray(row: Int): ColumnarArray = if (isNullAt(row)) null else values.getArray(index(row))
   override def getUTF8String(row: Int): UTF8String =
     if (isNullAt(row)) null else values.getUTF8String(index(row))

@@ -19,6 +19,9 @@ class ArrowTypesTest {
       DateType -> "tdD",
       TimestampType -> "tsu:UTC",
       TimestampNTZType -> "tsu:",
+      DayTimeIntervalType() -> "tDu",
+      DecimalType(10, 2) -> "d:10,2",
+      StructType.fromDDL("a int, b string") -> "+s",
       StringType -> "U",
       BinaryType -> "Z",
       ArrayType(IntegerType) -> "+L"
@@ -32,12 +35,12 @@ class ArrowTypesTest {
 
   @Test def otherTypesAreRefusedByNameAndType(): Unit = {
     val none = Seq(
-      DecimalType(10, 2),
-      StructType.fromDDL("a int"),
+      StructType.fromDDL("a int, m map<string, int>"),
+      new StructType(),
       MapType(StringType, IntegerType),
       CalendarIntervalType,
-      DayTimeIntervalType(),
-      ArrayType(DecimalType(3, 1)),
+      YearMonthIntervalType(),
+      ArrayType(MapType(StringType, IntegerType)),
       NullType
     )
     none.foreach { dataType =>

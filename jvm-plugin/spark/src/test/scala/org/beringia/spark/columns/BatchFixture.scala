@@ -55,7 +55,9 @@ object BatchFixture {
       case ByteType => vector.getByte(row)
       case ShortType => vector.getShort(row)
       case IntegerType | DateType => vector.getInt(row)
-      case LongType | TimestampType | TimestampNTZType => vector.getLong(row)
+      case LongType | TimestampType | TimestampNTZType | _: DayTimeIntervalType => vector.getLong(row)
+      case d: DecimalType => vector.getDecimal(row, d.precision, d.scale).toJavaBigDecimal
+      case StructType(fields) => fieldsOf(fields.map(_.dataType), vector.getStruct(row))
       case FloatType => vector.getFloat(row)
       case DoubleType => vector.getDouble(row)
       case StringType => vector.getUTF8String(row).toString
@@ -67,11 +69,22 @@ object BatchFixture {
   private def items(element: DataType, array: ArrayData): Seq[Any] = array.toSeq[Any](element).map {
     case text: UTF8String => text.toString
     case inner: ArrayData => items(element.asInstanceOf[ArrayType].elementType, inner)
+    case number: Decimal => number.toJavaBigDecimal
+    case row: InternalRow => fieldsOf(element.asInstanceOf[StructType].fields.map(_.dataType), row)
     case other => other
   }
 
+  /** A struct's values: a map of their indices, to be told from a list's. */
+  private def fieldsOf(types: Seq[DataType], row: InternalRow): Map[Int, Any] =
+    types.zipWithIndex.map { case (dataType, i) =>
+      i -> (if (row.isNullAt(i)) null else items(dataType, new GenericArrayData(Seq(row.get(i, dataType)))).head)
+    }.toMap
+
   private def catalyst(value: Any): Any = value match {
     case text: String => UTF8String.fromString(text)
+    case number: java.math.BigDecimal => Decimal(number)
+    case fields: Map[Int, _] @unchecked =>
+      InternalRow.fromSeq(fields.toSeq.sortBy(_._1).map(field => catalyst(field._2)))
     case items: Seq[_] => new GenericArrayData(items.map(catalyst).toArray[Any])
     case other => other
   }

@@ -164,6 +164,56 @@ class BatchWriterTest {
     }
   }
 
+  @Test def decimalsOfAnyPrecisionComeBack(): Unit = {
+    def number(text: String) = new java.math.BigDecimal(text)
+    val types = Seq(
+      DecimalType(18, 2),
+      DecimalType(38, 4),
+      ArrayType(DecimalType(5, 1)),
+      ArrayType(DecimalType(30, 0)),
+      DayTimeIntervalType()
+    )
+    val most = "9" * 34 + ".9999"
+    val rows = Seq(
+      row(number("-1.25"), number("-0.0001"), Seq(number("-0.1"), null), Seq(number("-1"), null), -5L),
+      row(number("9999999999999999.99"), number(most), Seq(), Seq(number("9" * 30)), 86400000000L),
+      row(number("0.00"), number(s"-$most"), Seq(number("1.0")), Seq(number("256"), number("-256")), 0L),
+      Seq.fill(types.length)(null)
+    )
+    val root = written(types, keys = 0, grouped = false)(rows.map(Seq(_)): _*)
+    types.zipWithIndex.foreach { case (dataType, i) =>
+      assertEquals(dataType.toString, rows.map(_(i)), read(dataType, child(root, i)))
+      assertEquals(1, nullCount(child(root, i)))
+    }
+  }
+
+  @Test def structsNestAndKeepTheirNulls(): Unit = {
+    val inner = StructType.fromDDL("x double, s string")
+    val types = Seq[DataType](
+      StructType.fromDDL("i int, b boolean, v array<bigint>").add("inner", inner),
+      ArrayType(inner)
+    )
+    def point(x: Any, s: Any): Map[Int, Any] = Map(0 -> x, 1 -> s)
+    val rows = Seq(
+      row(
+        Map(0 -> 1, 1 -> true, 2 -> Seq(1L, null), 3 -> point(0.5, "a")),
+        Seq(point(1.0, null), null, point(null, "bb"))
+      ),
+      row(Map(0 -> null, 1 -> false, 2 -> null, 3 -> null), Seq()),
+      row(null, null),
+      row(Map(0 -> 4, 1 -> null, 2 -> Seq(), 3 -> point(null, null)), Seq(point(2.0, "c")))
+    )
+    Seq(true, false).foreach { grouped =>
+      val groups = if (grouped) Seq(rows) else rows.map(Seq(_))
+      val root = written(types, keys = 0, grouped = grouped)(groups: _*)
+      types.zipWithIndex.foreach { case (dataType, i) =>
+        val column = rows.map(_(i))
+        if (grouped) assertEquals(Seq(column), readLists(dataType, child(root, i)))
+        else assertEquals(column, read(dataType, child(root, i)))
+      }
+    }
+  }
+
   @Test def aBatchThatOutgrowsItsRegionsMovesAndStaysRight(): Unit = {
     val types = Seq(StringType, LongType)
     val out = writer(types, 0, limits = BatchLimits(1 << 10, 1 << 30))

@@ -1,0 +1,41 @@
+// Decimals: Spark's rows hold up to 18 digits as a long, more as the bytes of a big-endian number of any length.
+package org.beringia.spark.columns
+
+import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.types.Decimal
+import org.apache.spark.unsafe.Platform
+
+final class DecimalWriter(arena: Arena, precision: Int, rows: Long) extends FixedWriter(arena, 16, rows) {
+  private[this] val fitsLong = precision <= Decimal.MAX_LONG_DIGITS
+
+  override def append(row: UnsafeRow, ordinal: Int): Unit =
+    put(row.getBaseObject, row.getBaseOffset, row.getLong(ordinal))
+
+  override def appendAll(array: UnsafeArrayData): Unit = {
+    var i = 0
+    while (i < array.numElements) {
+      if (array.isNullAt(i)) appendNull() else put(array.getBaseObject, array.getBaseOffset, array.getLong(i))
+      i += 1
+    }
+  }
+
+  /** @param word the number, or where its bytes are (upper half) and how many (lower half) */
+  private def put(base: AnyRef, baseOffset: Long, word: Long): Unit = {
+    val at = values.advance(16)
+    if (fitsLong) {
+      Platform.putLong(null, at, word)
+      Platform.putLong(null, at + 8, word >> 63)
+    } else {
+      val from = baseOffset + (word >>> 32)
+      val size = word.toInt
+      val sign = Platform.getByte(base, from) >> 7
+      Platform.putLong(null, at, sign.toLong)
+      Platform.putLong(null, at + 8, sign.toLong)
+      var i = 0
+      while (i < size) {
+        Platform.putByte(null, at + i, Platform.getByte(base, from + size - 1 - i))
+        i += 1
+      }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+"""Constants: the values of ``consts`` on their way to the workers.
+
+Arrays of plain types go into one block of bytes behind the pickled function, which every machine holds once and
+all its workers see; anything else is bound to the function and pickled with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from beringia import _function
+
+ALIGNMENT = 64
+_PLAIN = "?bhilqBHILQefdFDMm"  # type characters whose values are all in the array itself
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What travels to the workers.
+
+    Attributes
+    ----------
+    data : bytes or bytearray
+        The pickled function; with constants, zeros up to a multiple of 64, and the block of constants.
+    spec : dict
+        What the job's spec says of it: ``functionBytes`` and ``constants``, or nothing.
+    """
+
+    data: bytes | bytearray
+    spec: dict[str, Any]
+
+
+def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) -> Payload:
+    """Pickle `function` with its constants.
+
+    Parameters
+    ----------
+    function : callable
+        Gets the constants by name.
+    consts : mapping, optional
+        By parameter. An ndarray of numbers, booleans, dates or times goes into the block, in C order, or in
+        Fortran's where it has that one; empty arrays and all other values are bound to the function.
+
+    Raises
+    ------
+    ArgumentError
+        If the function, or a value bound to it, cannot be pickled.
+    """
+    arrays = {name: value for name, value in (consts or {}).items() if is_shareable(value)}
+    others = {name: value for name, value in (consts or {}).items() if name not in arrays}
+    pickled = _function.dump(functools.partial(function, **others) if others else function)
+    if not arrays:
+        return Payload(pickled, {})
+    start = _aligned(len(pickled))
+    data = bytearray(pickled).ljust(start, b"\0")
+    described = []
+    for name, array in arrays.items():
+        fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+        described.append(
+            {
+                "name": name,
+                "dtype": array.dtype.str,
+                "shape": list(array.shape),
+                "fortran": fortran,
+                "offset": len(data) - start,
+            }
+        )
+        data += memoryview(np.ascontiguousarray(array.T if fortran else array).reshape(-1).view(np.uint8))
+        data += bytes(_aligned(len(data)) - len(data))
+    digest = hashlib.sha256(memoryview(data)[start:]).hexdigest()
+    return Payload(data, {"functionBytes": len(pickled), "constants": {"id": digest, "arrays": described}})
+
+
+def is_shareable(value: Any) -> bool:
+    """Tell whether a value goes into the block: an ndarray (no subclass) of a plain type in native byte order."""
+    return type(value) is np.ndarray and value.size > 0 and value.dtype.char in _PLAIN and bool(value.dtype.isnative)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
