@@ -60,12 +60,12 @@ class Groups:
         self.table = hl.read_table(path)
 
     def grouped(self) -> Any:
-        """The query alone."""
+        """Run the query alone."""
         ht, hl = self.table, self.hl
         return ht.group_by(ht.g).aggregate(x=hl.agg.collect(ht.x), y=hl.agg.collect(ht.y))
 
     def loop(self) -> Callable[[], Any]:
-        """The NumPy work alone."""
+        """Prepare the NumPy work alone."""
         import numpy as np
 
         data = np.random.default_rng(1).normal(size=(20_000, 2, 50))
@@ -116,7 +116,7 @@ class Blocks:
         self.matrix = hl.read_matrix_table(path)
 
     def dosage(self) -> Any:
-        """What each way starts from."""
+        """Return what each way starts from."""
         return self.hl.float64(self.matrix.GT.n_alt_alleles())
 
     def rows(self) -> Any:
@@ -126,12 +126,12 @@ class Blocks:
         return ht.select(d=ht.e.map(lambda e: e.d)).select_globals()
 
     def grouped(self) -> Any:
-        """The query alone."""
+        """Run the query alone."""
         ht = self.rows().key_by("block")
         return ht.group_by(ht.block).aggregate(d=self.hl.agg.collect(ht.d))
 
     def loop(self) -> Callable[[], Any]:
-        """The NumPy work alone."""
+        """Prepare the NumPy work alone."""
         import numpy as np
 
         G = np.random.default_rng(1).integers(0, 3, size=(500, 2000)).astype(float)
@@ -168,7 +168,7 @@ class Blocks:
         return result
 
     def pandas(self) -> Any:
-        """The entries as a data frame: 200 million rows do not fit, so this is not run."""
+        """Refuse the entries as a data frame: 200 million rows do not fit, so this is not run."""
         raise MemoryError("200 million rows of entries")
 
 
@@ -201,13 +201,12 @@ def measure(workload: str, way: str) -> dict[str, float]:
     import warnings
 
     warnings.filterwarnings("ignore")
-    import hail as hl
-
     import beringia.hail
+    import hail as hl
 
     conf = beringia.hail.conf(**{"spark.driver.memory": "4g", "spark.ui.showConsoleProgress": "false"})
     hl.init(spark_conf=conf, master=f"local[{CORES}]", quiet=True, log="/tmp/beringia-bench-hail.log")
-    work = {"groups": Groups, "blocks": Blocks}[workload](hl)
+    work: Any = {"groups": Groups, "blocks": Blocks}[workload](hl)
     small = hl.utils.range_table(100, 2)
     hl.experimental.numpy_map(lambda idx: float(idx.sum()), small.idx % 3, "struct{s: float64}").collect()
     run: Callable[[], Any] = {"query": lambda: work.grouped()._force_count()}.get(way) or getattr(work, way)
@@ -237,7 +236,12 @@ def main(workloads: list[str]) -> None:
     lines = ["# Hail: numpy_map against the ways there were before", "", f"One run, {CORES} cores.", ""]
     for workload in workloads:
         found: dict[str, dict[str, float]] = {}
-        lines += [f"## {WORKLOADS[workload]}", "", "| way | seconds | times numpy_map | peak memory |", "|---|--:|--:|--:|"]
+        lines += [
+            f"## {WORKLOADS[workload]}",
+            "",
+            "| way | seconds | times numpy_map | peak memory |",
+            "|---|--:|--:|--:|",
+        ]
         for way in WAYS:
             command = [sys.executable, "-m", "benchmarks.hail", "--one", workload, way]
             try:
@@ -259,7 +263,7 @@ def main(workloads: list[str]) -> None:
                 lines.append(f"| {title} | did not finish | | |")
         if {"query", "loop", "ours"} <= set(found):
             ideal = found["query"]["seconds"] + found["loop"]["seconds"] / CORES
-            lines += ["", f"numpy_map takes {ours / ideal:.2f} × the query and the loop ÷ cores.", ""]
+            lines += ["", f"numpy_map takes {ours / ideal:.2f} times the query and the loop ÷ cores.", ""]
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(PAGE.read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """Which variants move a trait? A scan of a genome, block by block.
 
-A cohort of 800 samples and 12,000 variants on 22 chromosomes, simulated by the Balding–Nichols model with missing
+A cohort of 800 samples and 12,000 variants on 22 chromosomes, simulated by the Balding-Nichols model with missing
 calls, in which nine variants act on a trait. Plain NumPy takes a block of neighbouring variants at once and regresses
 the trait on each of them and on principal components, in a few matrix products; a block gives many rows. The results
 must agree with Hail's own linear regression to 1e-9. Prints the strongest variants and draws
@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import hail as hl
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 import beringia.hail
+import hail as hl
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "hail_blocks.png"
 SAMPLES, VARIANTS, CAUSAL = 800, 12_000, 9
@@ -115,7 +115,9 @@ def draw(rows: list[Any], picture: Path) -> None:
     left.axhline(-np.log10(LEVEL), color="gray", linestyle="--", linewidth=0.8)
     left.set_xticks((offsets[:-1] + offsets[1:]) / 2, [str(c) if c < 15 or c % 2 == 0 else "" for c in range(1, 23)])
     left.set(xlabel="chromosome", ylabel=r"$-\log_{10}\,p$", xlim=(0, offsets[-1]), ylim=(0, None))
-    left.set_title(f"{len(rows):,} variants, {SAMPLES} samples: {int(hits.sum())} past $5\\times10^{{-8}}$", fontsize=11)
+    left.set_title(
+        f"{len(rows):,} variants, {SAMPLES} samples: {int(hits.sum())} past $5\\times10^{{-8}}$", fontsize=11
+    )
 
     n = len(p)
     expected = -np.log10((np.arange(1, n + 1) - 0.5) / n)
@@ -146,12 +148,8 @@ def main() -> None:
     found = hl.experimental.numpy_map(
         scan,
         mt.block,
-        hl.tarray(
-            hl.tstruct(locus=mt.locus.dtype, beta=hl.tfloat64, standard_error=hl.tfloat64, p=hl.tfloat64)
-        ),
-        args=dict(
-            locus=mt.locus, G=hl.float64(mt.GT.n_alt_alleles()), trait=mt.trait, covariates=mt.covariates
-        ),
+        hl.tarray(hl.tstruct(locus=mt.locus.dtype, beta=hl.tfloat64, standard_error=hl.tfloat64, p=hl.tfloat64)),
+        args=dict(locus=mt.locus, G=hl.float64(mt.GT.n_alt_alleles()), trait=mt.trait, covariates=mt.covariates),
     )
     found = found.key_by("locus").checkpoint(hl.utils.new_temp_file(extension="ht"))
     ours = time.perf_counter() - start

@@ -58,7 +58,12 @@ def test_anything_else_travels_with_the_function(df):
     }
 
     def see(x, scale, names, day, texts, objects, empty, masked, swapped, weights):
-        assert (names, day, objects.tolist(), empty.shape) == ({"a": [1]}, datetime.date(2024, 1, 1), [None, {}], (0, 3))
+        assert (names, day, objects.tolist(), empty.shape) == (
+            {"a": [1]},
+            datetime.date(2024, 1, 1),
+            [None, {}],
+            (0, 3),
+        )
         return (x * weights).sum() * scale, masked.count(), texts[1], swapped.dtype.str
 
     rows = numpy_map(see, df.groupBy("g"), "y double, n int, t string, d string", consts=consts).collect()

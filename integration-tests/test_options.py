@@ -16,7 +16,9 @@ from beringia.spark import numpy_map
 
 @pytest.fixture(scope="module")
 def df(spark):
-    return spark.range(40).select((F.col("id") % 4).cast("int").alias("g"), F.col("id").cast("double").alias("x")).cache()
+    return (
+        spark.range(40).select((F.col("id") % 4).cast("int").alias("g"), F.col("id").cast("double").alias("x")).cache()
+    )
 
 
 def raises(g, x):

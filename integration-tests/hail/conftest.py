@@ -11,14 +11,18 @@ def hl(nothing_stays, tmp_path_factory):
 
     if SparkContext._active_spark_context is not None:
         pytest.skip("a Spark session is running: run these tests by themselves, pytest integration-tests/hail")
-    import hail
-
     import beringia.hail
+    import hail
 
     directory = tmp_path_factory.mktemp("hail")
     conf = beringia.hail.conf(**{"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"})
     hail.init(
-        spark_conf=conf, master="local[2]", quiet=True, log=str(directory / "hail.log"), tmp_dir=str(directory), idempotent=True
+        spark_conf=conf,
+        master="local[2]",
+        quiet=True,
+        log=str(directory / "hail.log"),
+        tmp_dir=str(directory),
+        idempotent=True,
     )
     yield hail
     hail.stop()

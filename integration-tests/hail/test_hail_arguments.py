@@ -59,9 +59,7 @@ def test_arrays_are_stacked_where_they_have_one_length(hl, show):
     key = ht.idx * 0
     assert show(key, [ht.idx, ht.idx + 1]) == ["int32(3, 2) [[0, 1], [1, 2], [2, 3]]"]
     assert show(key, hl.range(ht.idx)) == ["object(3,) [int32(0,) [], int32(1,) [0], int32(2,) [0, 1]]"]
-    assert show(key, [[ht.idx, 1], [2, 3]]) == [
-        "int32(3, 2, 2) [[[0, 1], [2, 3]], [[1, 1], [2, 3]], [[2, 1], [2, 3]]]"
-    ]
+    assert show(key, [[ht.idx, 1], [2, 3]]) == ["int32(3, 2, 2) [[[0, 1], [2, 3]], [[1, 1], [2, 3]], [[2, 1], [2, 3]]]"]
     assert show(key, hl.nd.array([[ht.idx, 1, 2], [3, 4, 5]])) == [
         "int32(3, 2, 3) [[[0, 1, 2], [3, 4, 5]], [[1, 1, 2], [3, 4, 5]], [[2, 1, 2], [3, 4, 5]]]"
     ]
@@ -224,7 +222,7 @@ def test_refusals_in_hails_words(hl, numpy_map, cohort):
         numpy_map(lambda x: x, ht.idx, fields, args=dict(x=other.idx))
     with pytest.raises(hl.ExpressionException, match="scope"):
         numpy_map(lambda x: x, mt.pheno, fields, args=dict(x=mt.GT))
-    with pytest.raises(hl.ExpressionException, match="[Aa]ggregation"):
+    with pytest.raises(hl.ExpressionException, match=r"[Aa]ggregation"):
         numpy_map(lambda x: x, ht.idx, fields, args=dict(x=hl.agg.sum(ht.idx)))
     with pytest.raises(ArgumentError, match="consts"):
         numpy_map(lambda x: x, ht.idx, fields, args=dict(x=3.0))

@@ -43,17 +43,36 @@ def test_one_row_in_every_form(hl, give):
 
 def test_every_plain_type(hl, give):
     fields = hl.tstruct(
-        b=hl.tbool, i=hl.tint32, l=hl.tint64, f=hl.tfloat32, d=hl.tfloat64, s=hl.tstr,
-        a=hl.tarray(hl.tfloat64), aa=hl.tarray(hl.tarray(hl.tint32)), sa=hl.tarray(hl.tstr), ba=hl.tarray(hl.tbool),
+        b=hl.tbool,
+        i=hl.tint32,
+        l=hl.tint64,
+        f=hl.tfloat32,
+        d=hl.tfloat64,
+        s=hl.tstr,
+        a=hl.tarray(hl.tfloat64),
+        aa=hl.tarray(hl.tarray(hl.tint32)),
+        sa=hl.tarray(hl.tstr),
+        ba=hl.tarray(hl.tbool),
     )
 
     def function(i):
         k = int(i[0])
         matrix = np.arange(6, dtype=np.int32).reshape(2, 3) + k
-        return k > 0, k, k, k / 2, k / 3, f"s{k}é", np.array([k, np.nan]), matrix, ["x", None, "zz"], [True, None, False]
+        return (
+            k > 0,
+            k,
+            k,
+            k / 2,
+            k / 3,
+            f"s{k}é",
+            np.array([k, np.nan]),
+            matrix,
+            ["x", None, "zz"],
+            [True, None, False],
+        )
 
     rows = give(function, fields).collect()
-    for k, row in zip((0, 2, 4), rows):
+    for k, row in zip((0, 2, 4), rows, strict=True):
         assert (row.b, row.i, row.l, row.f, row.d, row.s) == (k > 0, k, k, k / 2, k / 3, f"s{k}é")
         assert row.a[0] == k
         assert np.isnan(row.a[1])
@@ -80,7 +99,9 @@ def test_every_other_type(hl, give):
         "haploid": (hl.tcall, lambda k: [k], lambda k: hl.Call([k])),
         "locus": (hl.tlocus(rg), lambda k: ("1", k + 1), lambda k: hl.Locus("1", k + 1)),
         "interval": (
-            hl.tinterval(hl.tint32), lambda k: (k, k + 5, True, True), lambda k: hl.Interval(k, k + 5, includes_end=True)
+            hl.tinterval(hl.tint32),
+            lambda k: (k, k + 5, True, True),
+            lambda k: hl.Interval(k, k + 5, includes_end=True),
         ),
         "set": (hl.tset(hl.tstr), lambda k: {"a", str(k)}, lambda k: {"a", str(k)}),
         "dict": (hl.tdict(hl.tstr, hl.tfloat64), lambda k: {"x": k / 2}, lambda k: {"x": k / 2}),
@@ -97,7 +118,9 @@ def test_every_other_type(hl, give):
         ),
         "loci": (hl.tarray(hl.tlocus(rg)), lambda k: [("2", 5), None], lambda k: [hl.Locus("2", 5), None]),
         "nested": (
-            hl.tdict(hl.tint32, hl.tstruct(c=hl.tcall)), lambda k: {k: {"c": [1, 1]}}, lambda k: {k: hl.Struct(c=hl.Call([1, 1]))}
+            hl.tdict(hl.tint32, hl.tstruct(c=hl.tcall)),
+            lambda k: {k: {"c": [1, 1]}},
+            lambda k: {k: hl.Struct(c=hl.Call([1, 1]))},
         ),
     }
     for name, (dtype, made, expected) in fields.items():
@@ -116,7 +139,7 @@ def test_ndarrays(hl, give):
     fields = hl.tstruct(m=hl.tndarray(hl.tfloat64, 2), e=hl.tndarray(hl.tint64, 2), b=hl.tndarray(hl.tbool, 1))
     table = give(function, fields)
     assert table.m.dtype == hl.tndarray(hl.tfloat64, 2)
-    for k, row in zip((0, 2, 4), table.collect()):
+    for k, row in zip((0, 2, 4), table.collect(), strict=True):
         np.testing.assert_array_equal(row.m, np.arange(2 * (k + 1), dtype=float).reshape(2, k + 1, order="F"))
         assert row.e.shape == (0, 3)
         assert row.b.tolist() == [False, False, True]
@@ -189,9 +212,7 @@ def test_constants(hl, give):
         assert not weights.flags.writeable
         return float(weights.sum() * i[0] * scale), label
 
-    table = give(
-        function, hl.tstruct(a=hl.tfloat64, s=hl.tstr), consts=dict(weights=weights, label="x", scale=2.0)
-    )
+    table = give(function, hl.tstruct(a=hl.tfloat64, s=hl.tstr), consts=dict(weights=weights, label="x", scale=2.0))
     assert [(r.a, r.s) for r in table.collect()] == [(0.0, "x"), (60.0, "x"), (120.0, "x")]
     with pytest.raises(ArgumentError, match="consts"):
         give(lambda i: 1.0, hl.tstruct(a=hl.tfloat64), consts=dict(nothing=1))
@@ -222,19 +243,25 @@ def test_order_within_a_group(hl, numpy_map, genes):
         return t.tolist(), x.tolist()
 
     fields = hl.tstruct(ts=hl.tarray(hl.tint32), xs=hl.tarray(hl.tfloat64))
-    rows = numpy_map(function, genes.gene, fields, args=dict(t=genes.t, x=genes.x), order_by=[hl.desc(genes.t), genes.x])
+    rows = numpy_map(
+        function, genes.gene, fields, args=dict(t=genes.t, x=genes.x), order_by=[hl.desc(genes.t), genes.x]
+    )
     expected = {}
     for row in genes.collect():
         expected.setdefault(row.gene, []).append((-row.t, row.x))
     for row in rows.collect():
-        assert [(-t, x) for t, x in zip(row.ts, row.xs)] == sorted(expected[row.gene])
+        assert [(-t, x) for t, x in zip(row.ts, row.xs, strict=True)] == sorted(expected[row.gene])
     missing = genes.annotate(t=hl.or_missing(genes.t % 3 != 0, genes.t))
     for order, sign in ((missing.t, 1), (hl.desc(missing.t), -1)):
         rows = numpy_map(
-            lambda t: t.tolist(), missing.gene, hl.tstruct(t=hl.tarray(hl.tfloat64)),
-            args=dict(t=hl.float64(missing.t)), order_by=order, nan_as_null=True,
+            lambda t: t.tolist(),
+            missing.gene,
+            hl.tstruct(t=hl.tarray(hl.tfloat64)),
+            args=dict(t=hl.float64(missing.t)),
+            order_by=order,
+            nan_as_null=True,
         )
         for row in rows.collect():
             present = [t for t in row.t if t is not None]
             assert present == sorted(present, key=lambda t: sign * t)
-            assert all(t is None for t in row.t[len(present):])
+            assert all(t is None for t in row.t[len(present) :])

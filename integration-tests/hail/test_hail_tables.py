@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beringia.errors import ConfigError, GroupTimeoutError, GroupTooLargeError, WorkerDiedError
+from beringia.errors import GroupTimeoutError, WorkerDiedError
 
 
 def summary(x):
@@ -120,14 +120,19 @@ def test_empty_tables_and_partitions(hl, numpy_map, genes, fields):
     few = genes.filter(genes.gene == "G07")
     assert numpy_map(summary, few.gene, fields, args=dict(x=few.x)).n.collect() == [50]
     mt = hl.utils.range_matrix_table(5, 0)
-    shapes = numpy_map(lambda e: list(e.shape), mt.row_idx // 5, "struct{shape: array<int32>}", args=dict(e=mt.row_idx + mt.col_idx))
+    shapes = numpy_map(
+        lambda e: list(e.shape), mt.row_idx // 5, "struct{shape: array<int32>}", args=dict(e=mt.row_idx + mt.col_idx)
+    )
     assert shapes.shape.collect() == [[5, 0]]
 
 
 def test_large_groups_and_their_limit(hl, numpy_map):
     mt = hl.utils.range_matrix_table(600, 4000, n_partitions=3)
     ht = numpy_map(
-        lambda e: float(e.sum()), mt.row_idx // 300, "struct{s: float64}", args=dict(e=hl.float64(mt.row_idx + mt.col_idx))
+        lambda e: float(e.sum()),
+        mt.row_idx // 300,
+        "struct{s: float64}",
+        args=dict(e=hl.float64(mt.row_idx + mt.col_idx)),
     )
     rows = np.arange(600)[:, None] + np.arange(4000)[None]
     assert ht.s.collect() == [float(rows[:300].sum()), float(rows[300:].sum())]
@@ -219,10 +224,12 @@ LIMIT = """
 import hail as hl
 import beringia.hail
 from beringia.errors import GroupTooLargeError
-hl.init(spark_conf=beringia.hail.conf(maxGroupBytes="100k"), master="local[2]", quiet=True, log="hail.log", tmp_dir="tmp")
+conf = beringia.hail.conf(maxGroupBytes="100k")
+hl.init(spark_conf=conf, master="local[2]", quiet=True, log="hail.log", tmp_dir="tmp")
 ht = hl.utils.range_table(50_000, 2)
 try:
-    hl.experimental.numpy_map(lambda x: 1.0, ht.idx % 2, "struct{s: float64}", args=dict(x=hl.float64(ht.idx))).collect()
+    args = dict(x=hl.float64(ht.idx))
+    hl.experimental.numpy_map(lambda x: 1.0, ht.idx % 2, "struct{s: float64}", args=args).collect()
 except GroupTooLargeError as e:
     print(e.group, "spark.beringia.maxGroupBytes" in str(e))
 """

@@ -32,9 +32,7 @@ def test_ols_of_each_variant_is_linear_regression_rows(hl, numpy_map, cohort):
         ols,
         imputed.row_key,
         fields,
-        args=dict(
-            G=hl.or_else(hl.float64(imputed.GT.n_alt_alleles()), imputed.mean), y=imputed.pheno, age=imputed.age
-        ),
+        args=dict(G=hl.or_else(hl.float64(imputed.GT.n_alt_alleles()), imputed.mean), y=imputed.pheno, age=imputed.age),
     )
     theirs = hl.linear_regression_rows(y=mt.pheno, x=mt.GT.n_alt_alleles(), covariates=[1.0, mt.age])
     both = complete.annotate(theirs=theirs[complete.key]).collect()
@@ -45,7 +43,10 @@ def test_ols_of_each_variant_is_linear_regression_rows(hl, numpy_map, cohort):
         assert row.se == pytest.approx(theirs.standard_error, rel=1e-10, abs=1e-10)
         assert row.t == pytest.approx(theirs.t_stat, rel=1e-10, abs=1e-10)
         assert row.p == pytest.approx(theirs.p_value, rel=1e-10, abs=1e-10)
-    counts = {(str(r.locus), *r.alleles): r.n for r in mt.annotate_rows(n=hl.agg.count_where(hl.is_defined(mt.GT))).rows().collect()}
+    counts = {
+        (str(r.locus), *r.alleles): r.n
+        for r in mt.annotate_rows(n=hl.agg.count_where(hl.is_defined(mt.GT))).rows().collect()
+    }
     assert {key: row.n for key, row in ours.items()} == counts
     assert min(counts.values()) < 120
 
@@ -60,7 +61,9 @@ def test_complete_variants_agree_without_imputation(hl, numpy_map, cohort):
     for row in ours:
         one = mt.filter_rows((mt.locus == row.locus) & (mt.alleles == row.alleles))
         one = one.filter_cols(hl.agg.all(hl.is_defined(one.GT)))
-        theirs = hl.linear_regression_rows(y=one.pheno, x=one.GT.n_alt_alleles(), covariates=[1.0, one.age]).collect()[0]
+        theirs = hl.linear_regression_rows(y=one.pheno, x=one.GT.n_alt_alleles(), covariates=[1.0, one.age]).collect()[
+            0
+        ]
         assert row.beta == pytest.approx(theirs.beta, rel=1e-10)
         assert row.p == pytest.approx(theirs.p_value, rel=1e-10)
 

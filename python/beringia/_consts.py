@@ -71,7 +71,7 @@ def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) 
                 "offset": len(data) - start,
             }
         )
-        data += memoryview(np.ascontiguousarray(array.T if fortran else array).reshape(-1).view(np.uint8))
+        data += np.ascontiguousarray(array.T if fortran else array).reshape(-1).view(np.uint8).data
         data += bytes(_aligned(len(data)) - len(data))
     digest = hashlib.sha256(memoryview(data)[start:]).hexdigest()
     return Payload(data, {"functionBytes": len(pickled), "constants": {"id": digest, "arrays": described}})

@@ -92,7 +92,7 @@ def test_kept_columns_stay_beside_their_rows(numpy_map):
     }
     with pytest.raises(ResultError, match=r"returned 1 rows for a group of 2; keep needs one for each") as caught:
         numpy_map(lambda x: ([1.0],), data, MANY, by="k", keep="name")
-    assert caught.value.group == "k=1"
+    assert caught.value.group in ("k=1", "k=2")
 
 
 VALUES = {

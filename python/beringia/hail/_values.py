@@ -6,6 +6,8 @@ imports either of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 GLOBALS = "__globals"
@@ -37,12 +39,12 @@ class Wrapper:
         self.globals_types = globals_types
         self.fields = fields
         self.many = many
-        self.known = None  # arguments from globals: the same for every call
+        self.known: Any = None  # arguments from globals: the same for every call
 
     def __call__(self, *leaves, **keywords):
         block = keywords.pop(GLOBALS, None)
         if self.known is None:
-            self.known = self._globals(block)
+            self.learn(block)
         positional = []
         for name, keyword, source, node, _ in self.arguments:
             value = self.known[name] if source == "globals" else build(node, leaves)
@@ -53,17 +55,17 @@ class Wrapper:
         result = self.function(*positional, **keywords)
         return result if self.fields is None else self._taken_apart(result)
 
-    def _globals(self, block):
+    def learn(self, block, values=None):
+        """Take the arguments that are globals from the block, or from the values themselves."""
+        self.known = {}
         wanted = [argument for argument in self.arguments if argument[2] == "globals"]
-        if not wanted:
-            return {}
-        reader = BlockReader(block)
-        values = [reader.value(wire_type) for wire_type in self.globals_types]
-        known = {}
+        if wanted and values is None:
+            reader = BlockReader(block)
+            values = [reader.value(wire_type) for wire_type in self.globals_types]
         for name, _, _, node, policy in wanted:
-            shown = [show(value, policy, name) for value in values]
-            known[name] = build(node, shown)
-        return known
+            # Only its own leaves: another argument's may have another policy.
+            shown = {index: show(values[index], policy, name) for index in leaves_of(node)}
+            self.known[name] = build(node, shown)
 
     def _taken_apart(self, result):
         if result is None:
@@ -77,7 +79,7 @@ class Wrapper:
         if len(lengths) > 1:
             raise ValueError(f"the fields of one group differ in length: {sorted(lengths)}")
         rows = lengths.pop() if lengths else 1
-        leaves = []
+        leaves: list[Any] = []
         for (_, node, count), column in zip(self.fields, columns, strict=True):
             if node == ("leaf",):
                 leaves.append(column)
@@ -90,7 +92,7 @@ class Wrapper:
     def _row(self, result):
         if result is None:
             return None
-        leaves = []
+        leaves: list[Any] = []
         for (_, node, count), value in zip(self.fields, self._fields(result), strict=True):
             leaves.extend([value] if node == ("leaf",) else encode(node, count, value))
         return tuple(leaves)
@@ -115,6 +117,52 @@ class Wrapper:
         if isinstance(result, np.ndarray) and result.dtype.names is None and len(names) == 1:
             return [result]
         return self._fields(result)
+
+
+class First:
+    """Calls a function with the first row of each argument: where each group was made one row beforehand.
+
+    Parameters
+    ----------
+    function : callable
+        What is called.
+    keywords : set of str
+        The arguments by name that have rows; other keywords are passed as they are.
+    """
+
+    def __init__(self, function, keywords):
+        self.function = function
+        self.keywords = keywords
+
+    def __call__(self, *positional, **named):
+        first = {name: value[0] if name in self.keywords else value for name, value in named.items()}
+        return self.function(*(value[0] for value in positional), **first)
+
+
+def leaves_of(node):
+    """List the leaves that an argument is made of."""
+    kind, *parts = node
+    if kind == "struct":
+        return [leaf for part in parts[0].values() for leaf in leaves_of(part)]
+    if kind == "tuple":
+        return [leaf for part in parts[0] for leaf in leaves_of(part)]
+    return parts
+
+
+def from_python(wire_type, value):
+    """Return a value of Hail's Python as :class:`BlockReader` would read it."""
+    if value is None:
+        return (wire_type, None)
+    if isinstance(wire_type, list):
+        element = wire_type[0]
+        mask = np.array([item is None for item in value], dtype=bool)
+        if element in ("?", "U") or isinstance(element, list):
+            return (wire_type, ([from_python(element, item) for item in value], mask))
+        numbers = [0 if item is None else packed_call(item) if hasattr(item, "alleles") else item for item in value]
+        return (wire_type, (np.array(numbers, dtype=element), mask))
+    if hasattr(value, "alleles"):
+        value = packed_call(value)
+    return (wire_type, value if wire_type == "U" else np.dtype(wire_type).type(value))
 
 
 def named(value, names):
@@ -217,20 +265,20 @@ def encode(node, count, value):
         contig, position = by_name(value, ("contig", "position"))
         return [str(contig), position]
     if kind == "interval":
-        return encoded_interval(parts[0], count, value)
+        return encoded_interval(parts[0], value)
     if kind == "struct":
         names, nodes = parts
-        return [True, *encode_all(nodes, by_name(value, names), count - 1)]
+        return [True, *encode_all(nodes, by_name(value, names))]
     if kind == "tuple":
-        return [True, *encode_all(parts[0], list(value), count - 1)]
+        return [True, *encode_all(parts[0], list(value))]
     if kind == "set":
         return encode(parts[0], count, sorted(value) if isinstance(value, (set, frozenset)) else value)
     if kind == "dict":
         keys, values = parts
         items = dict(value)
-        return encode_all([keys, values], [list(items), list(items.values())], count)
+        return encode_all([keys, values], [list(items), list(items.values())])
     if kind == "nd":
-        ndim, dtype = parts
+        ndim, _ = parts
         array = np.asarray(value)
         if array.ndim != ndim:
             raise ValueError(f"expected an ndarray of {ndim} dimensions, got shape {array.shape}")
@@ -240,8 +288,8 @@ def encode(node, count, value):
     return [[row[i] for row in rows] for i in range(width)]
 
 
-def encode_all(nodes, values, count):
-    """Encode several parts one after another; together they have `count` leaves."""
+def encode_all(nodes, values):
+    """Encode several parts one after another."""
     if len(values) != len(nodes):
         raise ValueError(f"expected {len(nodes)} parts, got {len(values)}")
     return [leaf for node, value in zip(nodes, values, strict=True) for leaf in encode(node, width_of(node), value)]
@@ -280,12 +328,12 @@ def by_name(value, names):
     return found
 
 
-def encoded_interval(nodes, count, value):
+def encoded_interval(nodes, value):
     """Encode an interval: an object or dict with Hail's names, or (start, end), then perhaps the two flags."""
     names = ("start", "end", "includes_start", "includes_end")
     if isinstance(value, (tuple, list)) and len(value) == 2:
         value = (*value, True, False)
-    return encode_all(nodes, by_name(value, names), count)
+    return encode_all(nodes, by_name(value, names))
 
 
 def packed_call(value):
@@ -368,7 +416,9 @@ def show(value, policy, name):
     if mask.any() and policy == "error":
         raise ValueError(missing_message(name, policy))
     if isinstance(element, list):
-        lists = [None if absent else show(item, policy, name) for item, absent in zip(data, mask, strict=True)]
+        lists: list[Any] = [
+            None if absent else show(item, policy, name) for item, absent in zip(data, mask, strict=True)
+        ]
         present = [item for item in lists if item is not None]
         stackable = present and all(
             isinstance(item, np.ndarray) and item.dtype != object and item.shape == present[0].shape for item in present

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import hail as hl
-from hail import ir
 from hail.expr.expressions import Expression, analyze
 from hail.table import Ascending, Descending
 
+import hail as hl
 from beringia.errors import ArgumentError
-from beringia.hail.layout import Leaf, Node, Unsupported, take_apart
+from beringia.hail.layout import Leaf, Node, UnsupportedError, take_apart
+from hail import ir
 
 CALLER = "numpy_map"
 
@@ -134,7 +134,7 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
     key = next((name for name, expression in keys.items() if _same(expression, value)), None)
     try:
         node, leaves = take_apart(value.dtype)
-    except Unsupported as error:
+    except UnsupportedError as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
     return Input(value, key, node, leaves)
 
@@ -165,9 +165,7 @@ def ordering(source: Any, order_by: Any) -> list[tuple[Any, bool]]:
     return result
 
 
-def group(
-    source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]
-) -> Grouped:
+def group(source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]) -> Grouped:
     """Bring the groups together: one row for each, with arrays of the values of its rows."""
     plan = _Plan(source, keys, inputs, order)
     rows = plan.rows_of_matrix() if isinstance(source, hl.MatrixTable) else plan.rows_of_table()
@@ -219,9 +217,7 @@ class _Plan:
         table = base._tir
         if self.globals:
             inserted = [(name, expression._ir) for name, expression in self.globals.items()]
-            table = ir.TableMapGlobals(
-                table, ir.InsertFields(ir.Ref("global", base.globals.dtype), inserted, None)
-            )
+            table = ir.TableMapGlobals(table, ir.InsertFields(ir.Ref("global", base.globals.dtype), inserted, None))
         fields = dict(self.rows)
         if self.is_prefix:
             fields = {**{name: self.source[name] for name in self.source.key}, **fields}
@@ -244,12 +240,16 @@ class _Plan:
         else:
             rows = mt.localize_entries("__entries", "__columns")
             columns = rows["__columns"]
-            rows = rows.annotate_globals(**{
-                place: columns.map(lambda column, place=place: column[place]) for place in self.columns
-            }).drop("__columns")
-            rows = rows.transmute(**{
-                place: rows["__entries"].map(lambda entry, place=place: entry[place]) for place in self.entries
-            }) if self.entries else rows.drop("__entries")
+            rows = rows.annotate_globals(
+                **{place: columns.map(lambda column, place=place: column[place]) for place in self.columns}
+            ).drop("__columns")
+            rows = (
+                rows.transmute(
+                    **{place: rows["__entries"].map(lambda entry, place=place: entry[place]) for place in self.entries}
+                )
+                if self.entries
+                else rows.drop("__entries")
+            )
         return rows if self.is_prefix else rows.key_by().drop(*self.source.row_key)
 
     def aggregate(self, rows: Any) -> Grouped:
@@ -257,7 +257,9 @@ class _Plan:
         fields = {name: hl.agg.collect(rows[name]) for name in [*self.collected, *self.order]}
         if self.is_prefix:
             tir = rows._tir
-            if len(self.keys) < len(self.source.row_key if isinstance(self.source, hl.MatrixTable) else self.source.key):
+            if len(self.keys) < len(
+                self.source.row_key if isinstance(self.source, hl.MatrixTable) else self.source.key
+            ):
                 tir = ir.TableKeyBy(tir, list(self.keys), is_sorted=True)
             table = hl.Table(ir.TableAggregateByKey(tir, hl.struct(**fields)._ir))
         else:
@@ -270,9 +272,7 @@ class _Plan:
             scalars = {place: leaf.of(table[key]) for place, key, leaf in self.key_places}
             table = table.annotate(**scalars)
         key_columns = [place for place, _, _ in self.key_places]
-        return Grouped(
-            table.select(*key_columns, *self.collected), key_columns, self.collected, self._global_columns()
-        )
+        return Grouped(table.select(*key_columns, *self.collected), key_columns, self.collected, self._global_columns())
 
     def _global_columns(self) -> list[str]:
         return [place for item in self.inputs if item.is_global for place in item.places]
@@ -284,9 +284,9 @@ class _Plan:
         for name, descends in reversed(list(zip(self.order, self.descending, strict=True))):
             places = _sorted_by(table[name], places, descends)
         table = table.annotate(__places=places)
-        return table.annotate(**{
-            name: table["__places"].map(lambda i, name=name: table[name][i]) for name in self.collected
-        })
+        return table.annotate(
+            **{name: table["__places"].map(lambda i, name=name: table[name][i]) for name in self.collected}
+        )
 
 
 def _sorted_by(values: Any, places: Any, descends: bool) -> Any:

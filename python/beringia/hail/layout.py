@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import hail as hl
 from hail.expr.types import HailType
 
+import hail as hl
 from beringia.errors import ArgumentError
 
 Node = tuple[Any, ...]
@@ -37,7 +37,7 @@ class Leaf:
     of: Callable[[Any], Any]
 
 
-class Unsupported(ArgumentError):
+class UnsupportedError(ArgumentError):
     """A type without a NumPy form."""
 
 
@@ -46,7 +46,7 @@ def take_apart(dtype: HailType) -> tuple[Node, list[Leaf]]:
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         If it has no NumPy form.
     """
     leaves: list[Leaf] = []
@@ -78,9 +78,9 @@ def _argument(dtype: HailType, of: Callable[[Any], Any], leaves: list[Leaf], nes
         }
         return ("struct", {name: part(t, get) for name, (t, get) in fields.items()})
     if isinstance(dtype, hl.tstruct):
-        return ("struct", {name: part(t, lambda x, name=name: x[name]) for name, t in dtype.items()})
+        return ("struct", {name: part(t, _at(name)) for name, t in dtype.items()})
     if isinstance(dtype, hl.ttuple):
-        return ("tuple", [part(t, lambda x, i=i: x[i]) for i, t in enumerate(dtype.types)])
+        return ("tuple", [part(t, _at(i)) for i, t in enumerate(dtype.types)])
     if isinstance(dtype, hl.tset):
         return part(hl.tarray(dtype.element_type), hl.array)
     if isinstance(dtype, hl.tdict):
@@ -93,17 +93,25 @@ def _argument(dtype: HailType, of: Callable[[Any], Any], leaves: list[Leaf], nes
         node = _argument(dtype.element_type, lambda x: x, elements, nested=True)
         start = len(leaves)
         for element in elements:
-            leaves.append(Leaf(hl.tarray(element.dtype), lambda x, get=element.of: _mapped(of(x), get)))
+            leaves.append(Leaf(hl.tarray(element.dtype), _mapped_by(of, element.of)))
         return _shifted(node, start)
     if isinstance(dtype, hl.tndarray) and dtype.element_type in _PLAIN and not nested:
         leaves.append(Leaf(hl.tarray(dtype.element_type), lambda x: of(x).reshape(-1)._data_array()))
         leaves.append(Leaf(hl.tarray(hl.tint64), lambda x: hl.array(list(of(x).shape))))
         return ("nd", len(leaves) - 2, len(leaves) - 1)
-    raise Unsupported(f"type {dtype} has no NumPy form here")
+    raise UnsupportedError(f"type {dtype} has no NumPy form here")
 
 
 def _mapped(array: Any, get: Callable[[Any], Any]) -> Any:
     return array if _is_identity(get) else array.map(get)
+
+
+def _mapped_by(of: Callable[[Any], Any], get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: _mapped(of(x), get)
+
+
+def _at(place: str | int) -> Callable[[Any], Any]:
+    return lambda x: x[place]
 
 
 def _is_identity(get: Callable[[Any], Any]) -> bool:
@@ -159,7 +167,7 @@ def put_together(name: str, dtype: HailType) -> Field:
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         If it cannot be made of NumPy values.
     """
     leaves: list[tuple[str, HailType]] = []
@@ -239,7 +247,7 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]]) -> tu
             return hl.range(hl.len(columns[0])).map(lambda i: restore([column[i] for column in columns]))
 
         return ("array", node, len(inner)), array
-    raise Unsupported(f"field '{name}' of returns has type {dtype}, which has no NumPy form here")
+    raise UnsupportedError(f"field '{name}' of returns has type {dtype}, which has no NumPy form here")
 
 
 def _numpy_name(dtype: HailType) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
-import hail as hl
 from py4j.java_gateway import JavaPackage
 
 import beringia
+import hail as hl
 from beringia.errors import ConfigError
 from beringia.spark import setup as spark_setup
 
@@ -60,6 +61,13 @@ def jar_path() -> Path:
     if not path.exists():
         raise ConfigError(f"{path} is missing: in a source tree, `make build` puts it there")
     return path
+
+
+@functools.cache
+def obstacle(version: str) -> str | None:
+    """Say why the direct path cannot be taken with this version of Hail, or return None if it can."""
+    base = version.partition("-")[0]
+    return None if base in KNOWN_VERSIONS else front().probe(hl.current_backend()._jbackend) or None
 
 
 def front() -> Any:

@@ -14,19 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cloudpickle
-import hail as hl
 import numpy as np
 import orjson
-from hail import ir
 from hail.expr.expressions import Expression
 from hail.expr.types import hail_type
 from hail.typecheck import anyfunc, anytype, dictof, enumeration, nullable, numeric, oneof, sequenceof, typecheck
 from hail.utils.java import Env
 
+import hail as hl
 from beringia import _function, _signature
 from beringia.errors import ArgumentError
-from beringia.hail import _values, grouping, layout, setup
+from beringia.hail import _values, fallback, grouping, layout, setup
 from beringia.spark import interpreter
+from hail import ir
 
 cloudpickle.register_pickle_by_value(_values)
 
@@ -86,9 +86,9 @@ def numpy_map(
         None
     ----------------------------------------
     Row fields:
-        'gene': str 
-        'beta': array<float64> 
-        'r2': float64 
+        'gene': str
+        'beta': array<float64>
+        'r2': float64
     ----------------------------------------
     Key: ['gene']
     ----------------------------------------
@@ -182,17 +182,20 @@ def numpy_map(
         if name in [field.name for field in fields] or (on_error == "column" and name == "error"):
             raise ArgumentError(f"numpy_map: {name!r} is a key field and a field of returns: rename one of them")
     grouped = grouping.group(source, keys, [a.column for a in arguments], grouping.ordering(source, order_by))
-    function, spec = _job(f, arguments, constants, fields, many)
-    spec.update({
-        key: value
-        for key, value in {
-            "nanAsNull": nan_as_null,
-            "writable": writable,
-            "onError": None if on_error == "raise" else on_error,
-            "timeout": timeout,
-        }.items()
-        if value
-    })
+    obstacle = setup.obstacle(hl.version())
+    function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else grouped)
+    spec.update(
+        {
+            key: value
+            for key, value in {
+                "nanAsNull": nan_as_null,
+                "writable": writable,
+                "onError": None if on_error == "raise" else on_error,
+                "timeout": timeout,
+            }.items()
+            if value
+        }
+    )
     leaves = [leaf for field in fields for leaf in field.leaves]
     if on_error == "column":
         leaves.append(("error", hl.tstr))
@@ -205,21 +208,21 @@ def numpy_map(
         "many": many,
         "batchBytes": batch_bytes,
     }
-    table = hl.Table(NumpyMapTable.of(grouped.table._tir, plan, function))
-    return _finished(table, source, keys, fields, on_error)
+    if obstacle is None:
+        table = hl.Table(NumpyMapTable.of(grouped.table._tir, plan, function))
+    else:
+        fallback.warn(obstacle)
+        table = fallback.run(grouped, list(keys), plan, dict(leaves), function)
+    return _finished(table, source, fields, on_error)
 
 
-def _finished(
-    table: hl.Table, source: Any, keys: Mapping[str, Any], fields: Sequence[layout.Field], on_error: str
-) -> hl.Table:
+def _finished(table: hl.Table, source: Any, fields: Sequence[layout.Field], on_error: str) -> hl.Table:
     """Put the fields together again, and forget what was added to the globals."""
     if list(table.globals) != list(source.globals):
         table = table.select_globals(*source.globals)
     if all(field.node == ("leaf",) for field in fields):
         return table
-    restored = {
-        field.name: field.restore([table[name] for name, _ in field.leaves]) for field in fields
-    }
+    restored = {field.name: field.restore([table[name] for name, _ in field.leaves]) for field in fields}
     if on_error == "column":
         restored["error"] = table.error
     return table.select(**restored)
@@ -281,8 +284,12 @@ def _job(
     consts: Mapping[str, Any],
     fields: Sequence[layout.Field],
     many: bool,
+    through_spark: grouping.Grouped | None,
 ) -> tuple[bytes, dict[str, Any]]:
-    """Return the function as it travels, and the front's part of the job's spec (see docs/jvm-boundary.md)."""
+    """Return the function as it travels, and the front's part of the job's spec (see docs/jvm-boundary.md).
+
+    `through_spark` is the grouped table where it goes the way of :mod:`beringia.hail.fallback`.
+    """
     name = _function.name_of(f)
     arrays = {key: value for key, value in consts.items() if _is_shareable(value)}
     others = {key: value for key, value in consts.items() if key not in arrays}
@@ -317,6 +324,12 @@ def _job(
             described.append((argument.name, argument.keyword, origin, node, argument.missing))
         returned = [(x.name, x.node, len(x.leaves)) for x in fields] if taken_apart else None
         called = _values.Wrapper(called, described, globals_types, returned, many)
+        if through_spark is not None and globals_types:
+            found = hl.eval(hl.tuple([through_spark.table[name] for name in through_spark.global_columns]))
+            pairs = zip(globals_types, found, strict=True)
+            called.learn(None, [_values.from_python(wire_type, value) for wire_type, value in pairs])
+    if through_spark is not None:
+        called = _values.First(called, {a.name for a, keyword, _, _ in passed if keyword})
     payload = _function.dump(called)
     context = hl.spark_context()
     python = _interpreter()
@@ -353,13 +366,15 @@ def _with_constants(payload: bytes, spec: dict[str, Any], arrays: Mapping[str, A
     for name, value in arrays.items():
         block.extend(bytes(-len(block) % 64))
         fortran = value.flags.f_contiguous and not value.flags.c_contiguous
-        described.append({
-            "name": name,
-            "dtype": value.dtype.newbyteorder("<").str,
-            "shape": list(value.shape),
-            "fortran": bool(fortran),
-            "offset": len(block),
-        })
+        described.append(
+            {
+                "name": name,
+                "dtype": value.dtype.newbyteorder("<").str,
+                "shape": list(value.shape),
+                "fortran": bool(fortran),
+                "offset": len(block),
+            }
+        )
         little = value.astype(value.dtype.newbyteorder("<"), copy=False)
         block.extend(little.tobytes(order="F" if fortran else "C"))
     spec["functionBytes"] = len(payload)

@@ -20,7 +20,6 @@ from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
 from beringia.spark import interpreter, setup
 
-
 PER = ("row", "batch", "partition")
 
 _PY4J_BYTES = 1 << 20  # more than that goes to the JVM through a file: py4j would make text of it
@@ -232,8 +231,7 @@ def _spec(
         "name": _function.name_of(f),
         "function": "pickle",
         "arguments": [
-            {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing}
-            for argument in arguments
+            {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing} for argument in arguments
         ],
         "rows": "many" if many else "one",
         "interpreter": python,

@@ -1,0 +1,91 @@
+"""Without the direct path the results are the same, key and types restored, and a warning says so once."""
+
+import numpy as np
+import pytest
+
+from beringia.errors import GroupError
+
+
+@pytest.fixture
+def unknown(monkeypatch):
+    """A version of Hail that the direct path does not know."""
+    from beringia.hail import fallback, setup
+
+    monkeypatch.setattr(setup, "obstacle", lambda version: "a test")
+    monkeypatch.setattr(fallback, "_warned", set())
+
+
+@pytest.mark.filterwarnings("ignore:numpy_map does not know")
+def test_the_same_results_and_types(hl, numpy_map, cohort, unknown, monkeypatch):
+    mt = cohort
+    fields = hl.tstruct(
+        total=hl.tfloat64,
+        calls=hl.tarray(hl.tcall),
+        where=hl.tlocus("GRCh37"),
+        low=hl.tndarray(hl.tfloat64, 2),
+        label=hl.tstr,
+    )
+
+    def function(G, GT, locus, y, names, gene, w, scale):
+        calls = [[int(a) for a in pair] for pair in GT[0, :5] if a_call(pair)]
+        return (
+            float(np.nansum(G * w[0]) * scale + y.sum()),
+            calls,
+            ("1", int(locus["position"].min())),
+            G[:2, :3],
+            names[0] + gene,
+        )
+
+    def a_call(pair):
+        return not np.ma.getmaskarray(pair).any()
+
+    def run():
+        return numpy_map(
+            function,
+            mt.gene,
+            fields,
+            args=dict(
+                G=hl.float64(mt.GT.n_alt_alleles()), GT=mt.GT, locus=mt.locus, y=mt.pheno, names=mt.names, gene=mt.gene
+            ),
+            consts=dict(w=np.array([2.0]), scale=3.0),
+            order_by=mt.locus,
+            missing=dict(GT="mask"),
+        )
+
+    slow = run()
+    monkeypatch.undo()
+    fast = run()
+    assert slow.row.dtype == fast.row.dtype
+    assert list(slow.key) == list(fast.key) == ["gene"]
+    assert slow.globals.dtype == fast.globals.dtype
+    assert slow._same(fast.select(*fast.row_value), tolerance=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:numpy_map does not know")
+def test_many_rows_and_errors(hl, numpy_map, unknown):
+    ht = hl.utils.range_table(6, 2)
+    table = numpy_map(
+        lambda i: {"x": np.arange(i[0])},
+        [hl.locus("1", ht.idx // 2 + 1)],
+        "array<struct{x: int32}>",
+        args=dict(i=ht.idx),
+        order_by=ht.idx,
+    )
+    assert table.key.dtype == hl.tstruct(id=hl.tlocus("GRCh37"))
+    assert [(r.id.position, r.x) for r in table.collect()] == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (3, 3)]
+    with pytest.raises(GroupError, match="division"):
+        numpy_map(lambda i: 1 // 0, ht.idx // 2, "struct{x: int32}", args=dict(i=ht.idx)).collect()
+
+
+def test_it_says_so_once(hl, numpy_map, unknown):
+    ht = hl.utils.range_table(2)
+    with pytest.warns(UserWarning, match="does not know Hail") as caught:
+        for _ in range(2):
+            numpy_map(lambda i: 1, ht.idx, "struct{x: int32}", args=dict(i=ht.idx))
+    assert len([w for w in caught if "does not know Hail" in str(w.message)]) == 1
+
+
+def test_the_probe_of_this_version_finds_nothing_wrong(hl, numpy_map):
+    from beringia.hail import setup
+
+    assert setup.obstacle("0.2.999") is None
