@@ -66,7 +66,10 @@ object GlobalsBlock {
         case number: PType if GlobalsBlock.isNumber(number) =>
           raw(array.firstElementOffset(address, n), n * number.byteSize, 64)
         case other =>
-          throw new BeringiaException(ErrorCode.INTERNAL, s"numpy_map met globals in an unexpected form: $other")
+          throw new BeringiaException(
+            ErrorCode.INTERNAL,
+            s"numpy_map met globals in an unexpected form: $other"
+          )
       }
     }
 

@@ -63,7 +63,8 @@ final class GroupKeys(row: PStruct, names: IndexedSeq[String], state: HailStateM
   /** Prints the key. */
   def show(key: Long): String = names.indices.map { i =>
     val value =
-      if (kept.isFieldDefined(key, i)) UnsafeRow.readAnyRef(kept.types(i), null, kept.loadField(key, i)) else null
+      if (kept.isFieldDefined(key, i)) UnsafeRow.readAnyRef(kept.types(i), null, kept.loadField(key, i))
+      else null
     s"${names(i)}=${kept.types(i).virtualType.str(value)}"
   }.mkString(", ")
 }

@@ -24,7 +24,8 @@ object HailFront {
   def numpyMap(driver: Py4JQueryDriver, child: String, plan: String, function: Array[Byte]): String = {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
-      val node: TableIR = TableToTableApply(IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function))
+      val node: TableIR =
+        TableToTableApply(IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function))
       val id = addJavaIR(driver, ctx, node)
       s"$id ${JsonMethods.compact(node.typ.toJSON)}"
     }

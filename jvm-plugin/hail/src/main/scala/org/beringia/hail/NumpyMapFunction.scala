@@ -50,7 +50,8 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte]) extends Table
       plan.limits(settings)
     )
     // The closure holds the task alone: neither the context of this query nor the child.
-    val rvd = child.rvd.mapPartitionsWithContextAndIndex(RVDType(output, result.key))(NumpyMapFunction.run(task))
+    val rvd =
+      child.rvd.mapPartitionsWithContextAndIndex(RVDType(output, result.key))(NumpyMapFunction.run(task))
     TableValue(ctx, result, child.globals, rvd)
   }
 }

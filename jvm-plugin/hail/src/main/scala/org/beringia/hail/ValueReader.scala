@@ -9,7 +9,8 @@ import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.{BeringiaException, ErrorCode}
 
 abstract class ValueReader(array: Long, protected val offset: Long) {
-  private[this] val validity = if (ArrowArrayStruct.nullCount(array) == 0) 0L else ArrowArrayStruct.buffer(array, 0)
+  private[this] val validity =
+    if (ArrowArrayStruct.nullCount(array) == 0) 0L else ArrowArrayStruct.buffer(array, 0)
 
   def mayMiss: Boolean = validity != 0
 
@@ -44,7 +45,10 @@ object ValueReader {
         case string: PCanonicalString => new StringReader(array, offset, string)
         case list: PCanonicalArray => new ListReader(array, offset, list)
         case _ =>
-          throw new BeringiaException(ErrorCode.INTERNAL, s"numpy_map cannot give values in this form: $physical")
+          throw new BeringiaException(
+            ErrorCode.INTERNAL,
+            s"numpy_map cannot give values in this form: $physical"
+          )
       }
     }
   }
@@ -59,7 +63,13 @@ final class FixedReader(array: Long, offset: Long, width: Int) extends ValueRead
     if (width == 4) Platform.putInt(null, to, Platform.getInt(null, values + 4 * index))
     else Platform.putLong(null, to, Platform.getLong(null, values + 8 * index))
 
-  override def storeAll(start: Long, n: Int, region: Region, elements: PCanonicalArray, address: Long): Unit = {
+  override def storeAll(
+      start: Long,
+      n: Int,
+      region: Region,
+      elements: PCanonicalArray,
+      address: Long
+  ): Unit = {
     Platform.copyMemory(
       null,
       values + start * width,
@@ -84,7 +94,8 @@ final class BooleanReader(array: Long, offset: Long) extends ValueReader(array, 
     Region.storeBoolean(to, Region.loadBit(bits, offset + index))
 }
 
-final class StringReader(array: Long, offset: Long, string: PCanonicalString) extends ValueReader(array, offset) {
+final class StringReader(array: Long, offset: Long, string: PCanonicalString)
+    extends ValueReader(array, offset) {
   private[this] val ends = ArrowArrayStruct.buffer(array, 1) + 8 * offset
   private[this] val bytes = ArrowArrayStruct.buffer(array, 2)
   private[this] val layout = string.binaryRepresentation

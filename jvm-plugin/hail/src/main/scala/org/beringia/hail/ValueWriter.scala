@@ -43,7 +43,8 @@ abstract class ValueWriter(arena: Arena) {
   protected def appendElements(array: PCanonicalArray, address: Long, n: Int): Unit = {
     var i = 0
     while (i < n) {
-      if (array.isElementDefined(address, i)) appendValue(array.loadElement(address, n, i)) else appendNothing()
+      if (array.isElementDefined(address, i)) appendValue(array.loadElement(address, n, i))
+      else appendNothing()
       i += 1
     }
   }
@@ -65,7 +66,10 @@ object ValueWriter {
     case string: PCanonicalString => new StringWriter(arena, string)
     case array: PCanonicalArray => new ListWriter(arena, array)
     case _ =>
-      throw new BeringiaException(ErrorCode.INTERNAL, s"numpy_map met values in an unexpected form: $physical")
+      throw new BeringiaException(
+        ErrorCode.INTERNAL,
+        s"numpy_map met values in an unexpected form: $physical"
+      )
   }
 
   /** The Arrow field of a type. */
@@ -78,7 +82,10 @@ object ValueWriter {
     case TString => ArrowField.of(name, "U")
     case TArray(element) => ArrowField.list(name, field("item", element))
     case _ =>
-      throw new BeringiaException(ErrorCode.ARGUMENT, s"'$name' has type $dataType, which has no Arrow form here")
+      throw new BeringiaException(
+        ErrorCode.ARGUMENT,
+        s"'$name' has type $dataType, which has no Arrow form here"
+      )
   }
 }
 

@@ -77,7 +77,8 @@ object BatchFixture {
   /** A struct's values: a map of their indices, to be told from a list's. */
   private def fieldsOf(types: Seq[DataType], row: InternalRow): Map[Int, Any] =
     types.zipWithIndex.map { case (dataType, i) =>
-      i -> (if (row.isNullAt(i)) null else items(dataType, new GenericArrayData(Seq(row.get(i, dataType)))).head)
+      i -> (if (row.isNullAt(i)) null
+            else items(dataType, new GenericArrayData(Seq(row.get(i, dataType)))).head)
     }.toMap
 
   private def catalyst(value: Any): Any = value match {
