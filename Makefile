@@ -40,7 +40,7 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check demo demo-hail bench wheel clean lock test-rust test-jvm test-python format
+.PHONY: help build test check demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -60,6 +60,9 @@ test-jvm: $(LIBRARY) $(STAMPS)/package
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests integration-tests --ignore=integration-tests/hail
+
+test-hail: $(STAMPS)/package ## Jobs on a real Hail.
+	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
 
 check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
