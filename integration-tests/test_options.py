@@ -48,7 +48,9 @@ def test_a_group_that_fails_is_a_row_of_nulls(df, f):
     assert rows == {1: (None, None), **{g: (y, 10) for g, y in SUMS.items()}}
 
 
-@pytest.mark.parametrize(("f", "reason"), [(raises, "no luck"), (misfits, "expected double"), (dies, "exited with code 3")])
+@pytest.mark.parametrize(
+    ("f", "reason"), [(raises, "no luck"), (misfits, "expected double"), (dies, "exited with code 3")]
+)
 def test_the_reason_in_a_column(df, f, reason):
     result = numpy_map(f, df.groupBy("g"), "y double, n int", on_error="column")
     assert result.columns == ["g", "y", "n", "error"]
