@@ -1,6 +1,7 @@
 //! What one executor owns: its configuration, its shared memory and its workers.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::config::Config;
@@ -8,12 +9,16 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::pool::Pool;
 use crate::segment::{Access, Cache, Segment, sweep, tidy};
 
+/// `logging.INFO`, until the engine says what its own log takes.
+const LOG_INFO: u8 = 20;
+
 /// One per executor, or per process on the local front.
 pub struct Runtime {
     config: Config,
     cache: Arc<Cache>,
     pool: Arc<Pool>,
     constants: Mutex<HashMap<String, Weak<Segment>>>,
+    log_level: AtomicU8,
 }
 
 impl Runtime {
@@ -22,7 +27,13 @@ impl Runtime {
         sweep();
         let cache = Cache::new(config.backend, config.idle_bytes);
         let pool = Pool::new(config.clone());
-        Arc::new(Runtime { config, cache, pool, constants: Mutex::default() })
+        Arc::new(Runtime {
+            config,
+            cache,
+            pool,
+            constants: Mutex::default(),
+            log_level: AtomicU8::new(LOG_INFO),
+        })
     }
 
     /// A runtime from settings in JSON: an object of strings, names in full.
@@ -66,6 +77,16 @@ impl Runtime {
         known.retain(|_, segment| segment.strong_count() > 0);
         known.insert(id.to_owned(), Arc::downgrade(&segment));
         Ok(segment)
+    }
+
+    /// The lowest level of Python's `logging` that somebody reads.
+    pub fn log_level(&self) -> u8 {
+        self.log_level.load(Ordering::Relaxed)
+    }
+
+    /// From the next batch on, functions log only what is at least of this level of Python's `logging`.
+    pub fn set_log_level(&self, level: u8) {
+        self.log_level.store(level, Ordering::Relaxed);
     }
 
     /// Ends idle workers whose time is up. To be called now and then.

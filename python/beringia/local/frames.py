@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from beringia import _function, _signature
 from beringia.errors import ArgumentError
+from beringia.local import logs, tables
 from beringia.local import pool as pools
-from beringia.local import tables
 from beringia.local.progress import bar
 
 _ON_ERROR = ("raise", "null", "column")
@@ -167,6 +167,7 @@ def numpy_map(
             order_by=[(position[name], descending, first) for name, descending, first in orders],
             batch_bytes=batch_bytes,
             progress=show,
+            log_level=logs.level(),
         )
     result = pa.RecordBatchReader.from_stream(stream).read_all()
     return result if result.schema == final else result.cast(final)

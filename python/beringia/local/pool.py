@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from beringia import _native
+from beringia.local import logs
 
 _PREFIX = "spark.beringia."
 
@@ -37,6 +38,7 @@ class Pool:
     """
 
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
+        logs.start()
         named = {_PREFIX + name.replace("_", "."): str(value) for name, value in settings.items()}
         self._native: _native.Pool | None = _native.Pool(named, workers or cores())
 

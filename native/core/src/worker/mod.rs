@@ -3,6 +3,7 @@
 //! Batches are numbered with tickets; replies may be waited for by several jobs of the same task, each for its own
 //! tickets, from any thread. A worker that broke the protocol or died answers every later call with that error.
 
+mod output;
 mod process;
 #[cfg(test)]
 pub(crate) mod thread;
@@ -15,7 +16,9 @@ use std::time::{Duration, Instant};
 use crate::channel::{Channel, Received};
 use crate::error::{Error, ErrorCode, Result};
 use crate::placement;
-use crate::protocol::{ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION};
+use crate::protocol::{
+    ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION, Watch,
+};
 use crate::segment::{
     Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken,
 };
@@ -74,7 +77,7 @@ pub enum Reply {
         /// Segments of the batch that the worker still views.
         retained: Vec<SegmentId>,
         /// What it took.
-        stats: BatchStats,
+        stats: Box<BatchStats>,
     },
     /// It failed.
     Failed {
@@ -103,6 +106,8 @@ pub struct Assignment<'a> {
     pub condemned: &'a [(u64, String)],
     /// The longest that one call may take.
     pub call_timeout: Option<Duration>,
+    /// What is observed meanwhile.
+    pub watch: Watch,
 }
 
 #[derive(Default)]
@@ -200,7 +205,8 @@ impl Worker {
     /// # Errors
     /// [`ErrorCode::Resource`] when the message cannot be sent. That the worker is gone is said by [`Self::reply`].
     pub fn run(&self, assignment: Assignment<'_>) -> Result<u64> {
-        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout } = assignment;
+        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout, watch } =
+            assignment;
         let mut sending = self.sending();
         match sending.definitions.iter().position(|known| *known == id) {
             Some(index) => {
@@ -222,7 +228,7 @@ impl Worker {
         sending.last_ticket += 1;
         let ticket = sending.last_ticket;
         let condemned = condemned.to_vec();
-        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned };
+        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned, watch };
         sending.call_timeouts.retain(|known, _| ticket - known < MAX_TIMED_TICKETS);
         if let Some(timeout) = call_timeout {
             sending.call_timeouts.insert(ticket, timeout);
@@ -256,7 +262,7 @@ impl Worker {
             }
             // Short steps, so that a call that takes too long is noticed whoever waits.
             let remaining = deadline.saturating_duration_since(Instant::now()).min(MAX_STEP);
-            let received = self.channel.receive::<FromWorker>(Some(remaining));
+            let received = self.receive(remaining);
             let outcome = match received {
                 Ok(Received::Timeout) => {
                     self.check_started(receiving.greeted).and_then(|()| self.check_call()).map(|()| false)
@@ -279,6 +285,19 @@ impl Worker {
         }
     }
 
+    /// The next message. A process that the function forked may hold the channel open beyond the worker's end, so
+    /// silence is not proof of life; what the worker said before it ended still counts.
+    fn receive(&self, timeout: Duration) -> Result<Received<FromWorker>> {
+        let received = self.channel.receive(Some(timeout))?;
+        if !matches!(received, Received::Timeout) || self.peer.exit(Duration::ZERO).is_none() {
+            return Ok(received);
+        }
+        match self.channel.receive(Some(Duration::ZERO))? {
+            Received::Timeout => Ok(Received::Closed),
+            last => Ok(last),
+        }
+    }
+
     fn check_started(&self, greeted: bool) -> Result<()> {
         if greeted || self.started.elapsed() < self.start_timeout {
             return Ok(());
@@ -295,7 +314,9 @@ impl Worker {
 
     /// Kills the worker if its present call takes longer than it may, whosever call it is.
     fn check_call(&self) -> Result<()> {
-        let Some(position) = self.control.position() else { return Ok(()) };
+        let Some(position) = self.control.position().filter(|position| position.group.is_some()) else {
+            return Ok(());
+        };
         let Some(timeout) = self.sending().call_timeouts.get(&position.ticket).copied() else {
             return Ok(());
         };
