@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pyspark
-import pytest
 
 import beringia
 
