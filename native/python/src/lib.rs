@@ -4,6 +4,7 @@ mod argument;
 mod array;
 mod call;
 mod failure;
+mod heap;
 mod local;
 mod result;
 mod worker;

@@ -26,7 +26,11 @@ use crate::argument::{Elements, Showing, elements};
 use crate::array::Views;
 use crate::call::{Function, flush};
 use crate::failure::{Failure, Result};
+use crate::heap;
 use crate::result::Rows;
+
+/// Without work for so long, a worker gives free memory back.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Serves the parent at the other end of descriptor `fd` until it says to end, or is gone.
 #[pyfunction]
@@ -132,16 +136,23 @@ impl Worker {
     }
 
     fn serve(&mut self, py: Python<'_>) -> beringia_core::Result<()> {
+        heap::keep();
+        let mut patience = Some(IDLE);
         loop {
-            let received = py.detach(|| self.channel.receive::<ToWorker>(None))?;
+            let received = py.detach(|| self.channel.receive::<ToWorker>(patience))?;
             let (message, descriptors) = match received {
                 Received::Message(message, descriptors) => (message, descriptors),
-                Received::Timeout => continue,
+                Received::Timeout => {
+                    heap::give_back();
+                    patience = None;
+                    continue;
+                }
                 Received::Closed => {
                     clean_up();
                     return Ok(());
                 }
             };
+            patience = Some(IDLE);
             match message {
                 ToWorker::Start { .. } => return Err(Error::protocol("a second start")),
                 ToWorker::Shutdown => {
