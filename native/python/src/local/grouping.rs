@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, UInt32Array};
 use arrow_row::{RowConverter, Rows, SortField};
-use arrow_schema::SortOptions;
+use arrow_schema::{DataType, SortOptions};
 use beringia_core::{Error, ErrorCode, Result};
 
 /// The rows of a table, group after group.
@@ -31,7 +33,7 @@ pub fn group(keys: &[ArrayRef], order_by: &[(ArrayRef, SortOptions)], rows: usiz
     if keys.is_empty() && order_by.is_empty() {
         return Ok(Groups { order: None, bounds: everything });
     }
-    let keyed: Vec<_> = keys.iter().map(|key| (Arc::clone(key), SortOptions::default())).collect();
+    let keyed: Vec<_> = keys.iter().map(|key| (one_nan(key), SortOptions::default())).collect();
     let all: Vec<_> = keyed.iter().chain(order_by).cloned().collect();
     let encoded = encode(&all)?;
     let sorted = (1..rows).all(|row| encoded.row(row - 1) <= encoded.row(row));
@@ -51,6 +53,22 @@ pub fn group(keys: &[ArrayRef], order_by: &[(ArrayRef, SortOptions)], rows: usiz
         bounds.push(rows);
     }
     Ok(Groups { order, bounds })
+}
+
+/// Arrow tells NaNs apart by their bits; as keys they are one.
+fn one_nan(key: &ArrayRef) -> ArrayRef {
+    fn of<T: ArrowPrimitiveType>(key: &ArrayRef, nan: T::Native) -> ArrayRef {
+        // The only values that differ from themselves.
+        #[allow(clippy::eq_op, reason = "NaN")]
+        let value = |value: T::Native| if value == value { value } else { nan };
+        Arc::new(key.as_primitive::<T>().unary::<_, T>(value))
+    }
+    match key.data_type() {
+        DataType::Float16 => of::<Float16Type>(key, half::f16::NAN),
+        DataType::Float32 => of::<Float32Type>(key, f32::NAN),
+        DataType::Float64 => of::<Float64Type>(key, f64::NAN),
+        _ => Arc::clone(key),
+    }
 }
 
 fn encode(columns: &[(ArrayRef, SortOptions)]) -> Result<Rows> {
