@@ -260,10 +260,13 @@ impl Job {
             None => Ok(None),
             Some(Reply::Failed { error, group, retained }) => {
                 retire(batch, &retained);
-                Err(match group {
+                let error = match group {
                     Some(group) => error.with_group(assemble::describe_group(&self.definition, batch, group)),
                     None => error,
-                })
+                };
+                // It has answered: nothing more is awaited of it, and the worker is as good as before.
+                state.running.pop_front();
+                Err(error)
             }
             Some(Reply::Done { result, loans, retained, stats }) => {
                 retire(batch, &retained);

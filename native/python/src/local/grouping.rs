@@ -7,10 +7,12 @@ use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, UInt32Array};
 use arrow_ord::partition::partition;
 use arrow_row::{RowConverter, Rows, SortField};
-use arrow_schema::{ArrowError, SortOptions};
+use arrow_schema::{ArrowError, DataType, SortOptions};
 use arrow_select::take::take;
 use beringia_core::{Error, ErrorCode, Result};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -41,7 +43,8 @@ pub fn group(keys: &[ArrayRef], order_by: &[(ArrayRef, SortOptions)], rows: usiz
 }
 
 fn by_key(keys: &[ArrayRef], rows: usize) -> Result<Groups> {
-    let runs = partition(keys).map_err(refuse)?.ranges();
+    let keys: Vec<ArrayRef> = keys.iter().map(one_nan).collect();
+    let runs = partition(&keys).map_err(refuse)?.ranges();
     let firsts = UInt32Array::from_iter_values(runs.iter().map(|run| run.start as u32));
     let first = |key: &ArrayRef| match runs.len() == rows {
         true => Ok(Arc::clone(key)),
@@ -122,6 +125,22 @@ fn sort_within(groups: Groups, encoded: &Rows) -> Groups {
     }
     let moves = order.is_some() || !sorted.is_sorted();
     Groups { order: moves.then(|| sorted.into()), bounds }
+}
+
+/// Arrow tells NaNs apart by their bits; as keys they are one.
+fn one_nan(key: &ArrayRef) -> ArrayRef {
+    fn of<T: ArrowPrimitiveType>(key: &ArrayRef, nan: T::Native) -> ArrayRef {
+        // The only values that differ from themselves.
+        #[allow(clippy::eq_op, reason = "NaN")]
+        let value = |value: T::Native| if value == value { value } else { nan };
+        Arc::new(key.as_primitive::<T>().unary::<_, T>(value))
+    }
+    match key.data_type() {
+        DataType::Float16 => of::<Float16Type>(key, half::f16::NAN),
+        DataType::Float32 => of::<Float32Type>(key, f32::NAN),
+        DataType::Float64 => of::<Float64Type>(key, f64::NAN),
+        _ => Arc::clone(key),
+    }
 }
 
 fn encode(columns: &[(ArrayRef, SortOptions)]) -> Result<Rows> {
