@@ -6,6 +6,7 @@ mod call;
 mod failure;
 mod local;
 mod result;
+mod retained;
 mod worker;
 
 use pyo3::prelude::*;
