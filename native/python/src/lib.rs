@@ -7,6 +7,7 @@ mod failure;
 mod heap;
 mod local;
 mod result;
+mod retained;
 mod worker;
 
 use pyo3::prelude::*;
