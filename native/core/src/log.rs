@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +64,19 @@ pub fn drain(timeout: Duration) -> Vec<Line> {
         lines.push(Line { level: "WARN", logger: "beringia".to_owned(), message });
     }
     lines
+}
+
+/// The lowest level that the reader of the log takes of workers, as a number of Python's `logging`.
+static LEVEL: AtomicU8 = AtomicU8::new(20);
+
+/// See [`set_level`].
+pub fn level() -> u8 {
+    LEVEL.load(Ordering::Relaxed)
+}
+
+/// From the next batch on, functions log only what is at least of this level of Python's `logging`.
+pub fn set_level(level: u8) {
+    LEVEL.store(level, Ordering::Relaxed);
 }
 
 /// Lets whoever waits in [`drain`] return now.

@@ -166,6 +166,8 @@ pub enum ToWorker {
         control: SegmentToken,
         /// Bytes of unused segments that the worker may keep.
         idle_limit: u64,
+        /// Bytes of batches that functions may keep views on.
+        retained_limit: u64,
         /// The kind of memory that the worker creates.
         backend: crate::segment::Backend,
     },

@@ -168,10 +168,7 @@ extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
     log_level: jint,
 ) -> JObjectArray<'local, JString<'local>> {
     native(env, |env| {
-        for runtime in handles::runtimes() {
-            runtime.tick();
-            runtime.set_log_level(u8::try_from(log_level).unwrap_or(u8::MAX));
-        }
+        log::set_level(u8::try_from(log_level).unwrap_or(u8::MAX));
         let lines = log::drain(millis(timeout));
         let count = lines.len() * 3;
         let array = env.new_object_type_array::<JString>(count, JString::null())?;

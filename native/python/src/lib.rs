@@ -5,8 +5,10 @@ mod array;
 mod call;
 mod failure;
 mod forks;
+mod heap;
 mod local;
 mod result;
+mod retained;
 mod scope;
 mod worker;
 

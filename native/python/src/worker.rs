@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arrow_array::cast::AsArray;
@@ -28,8 +28,13 @@ use crate::array::Views;
 use crate::call::{Function, flush};
 use crate::failure::{Failure, Result};
 use crate::forks;
+use crate::heap;
 use crate::result::Rows;
+use crate::retained::Retained;
 use crate::scope::{self, Scope};
+
+/// Without work for so long, a worker gives free memory back.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Serves the parent at the other end of descriptor `fd` until it says to end, or is gone.
 #[pyfunction]
@@ -101,6 +106,7 @@ struct Worker {
     outgoing: Outgoing,
     /// Segments with results that the parent still reads.
     lent: HashMap<SegmentId, Arc<Lease>>,
+    retained: Retained,
     registered: HashMap<DefinitionId, Registered>,
     /// Whose surroundings the process has at the moment.
     last: Option<DefinitionId>,
@@ -118,8 +124,10 @@ type Outcome = std::result::Result<Done, (Option<u64>, Failure)>;
 
 impl Worker {
     fn greet(py: Python<'_>, channel: Channel) -> beringia_core::Result<Option<Worker>> {
-        let Received::Message(ToWorker::Start { version, control, idle_limit, backend }, descriptors) =
-            py.detach(|| channel.receive::<ToWorker>(None))?
+        let Received::Message(
+            ToWorker::Start { version, control, idle_limit, retained_limit, backend },
+            descriptors,
+        ) = py.detach(|| channel.receive::<ToWorker>(None))?
         else {
             return Ok(None);
         };
@@ -145,9 +153,10 @@ impl Worker {
             channel,
             control: Control::attach(segment)?,
             cache: Cache::new(backend, idle_limit),
-            incoming: Incoming::default(),
+            incoming: Incoming::from_parent(backend),
             outgoing: Outgoing::default(),
             lent: HashMap::new(),
+            retained: Retained::new(usize::try_from(retained_limit).unwrap_or(usize::MAX)),
             registered: HashMap::new(),
             last: None,
             surroundings,
@@ -156,16 +165,23 @@ impl Worker {
     }
 
     fn serve(&mut self, py: Python<'_>) -> beringia_core::Result<()> {
+        heap::keep();
+        let mut patience = Some(IDLE);
         loop {
-            let received = py.detach(|| self.channel.receive::<ToWorker>(None))?;
+            let received = py.detach(|| self.channel.receive::<ToWorker>(patience))?;
             let (message, descriptors) = match received {
                 Received::Message(message, descriptors) => (message, descriptors),
-                Received::Timeout => continue,
+                Received::Timeout => {
+                    heap::give_back();
+                    patience = None;
+                    continue;
+                }
                 Received::Closed => {
                     clean_up();
                     return Ok(());
                 }
             };
+            patience = Some(IDLE);
             match message {
                 ToWorker::Start { .. } => return Err(Error::protocol("a second start")),
                 ToWorker::Shutdown => {
@@ -226,7 +242,8 @@ impl Worker {
         };
         let segments = names.iter().map(map).collect::<beringia_core::Result<Vec<_>>>()?;
         let views = Bound::new(py, Views::new(segments.clone())).map_err(Error::internal)?.into_any();
-        let outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views), &watch);
+        let mut outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views), &watch);
+        let mapped: Vec<Weak<Segment>> = segments.iter().map(Arc::downgrade).collect();
         drop(segments);
         forks::end_if_forked(py);
         flush(py);
@@ -239,6 +256,11 @@ impl Worker {
         drop(views);
         for id in &retained {
             self.incoming.remove(*id);
+        }
+        if !retained.is_empty()
+            && let Err(failure) = self.retained.add(py, mapped)
+        {
+            outcome = outcome.and(Err((None, failure)));
         }
         match outcome {
             Ok(Done { result, leases, mut stats }) => {

@@ -100,7 +100,7 @@ impl Pool {
         progress: Option<Bound<'_, PyAny>>,
         log_level: u8,
     ) -> PyResult<Stream> {
-        self.runtime.set_log_level(log_level);
+        log::set_level(log_level);
         let table = arrow::import_table(data)?;
         let output = DataType::Struct(arrow::import_schema(output)?.fields);
         let unit = match unit {
