@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, MemfdFlags, fstat, memfd_create};
+use rustix::fs::{FileType, MemfdFlags, Mode, OFlags, fstat, memfd_create, open};
 use rustix::io::{Errno, pread, pwrite};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -176,12 +176,18 @@ impl Channel {
 
 fn spill(body: &[u8]) -> Result<OwnedFd> {
     let fail = |errno| Error::os(format!("cannot pass a message of {} bytes", body.len()), errno);
-    let file = memfd_create("beringia-message", MemfdFlags::CLOEXEC).map_err(fail)?;
+    let file = memfd_create("beringia-message", MemfdFlags::CLOEXEC).or_else(|_| nameless()).map_err(fail)?;
     let mut written = 0;
     while written < body.len() {
         written += pwrite(&file, &body[written..], written as u64).map_err(fail)?;
     }
     Ok(file)
+}
+
+/// Where memfd is forbidden: a file that never had a name, in memory too.
+fn nameless() -> rustix::io::Result<OwnedFd> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    open("/dev/shm", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode)
 }
 
 fn read_all(file: &OwnedFd) -> Result<Vec<u8>> {
