@@ -12,6 +12,7 @@ from beringia import _native
 from beringia.errors import ArgumentError
 
 _PREFIX = "spark.beringia."
+_SETTINGS = {"worker_cancelGrace": "100ms"}  # somebody waits at the terminal for Ctrl-C to do something
 
 
 class Pool:
@@ -46,7 +47,7 @@ class Pool:
 
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
         check_workers(workers)
-        named = {_PREFIX + name.replace("_", "."): str(value) for name, value in settings.items()}
+        named = {_PREFIX + name.replace("_", "."): str(value) for name, value in {**_SETTINGS, **settings}.items()}
         self._native: _native.Pool | None = _native.Pool(named, workers or cores())
 
     @property
