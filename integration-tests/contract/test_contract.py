@@ -12,6 +12,17 @@ from contract.front_pyspark import PySpark
 
 
 @pytest.fixture(scope="module")
+def small_jobs(spark):
+    """The session of all tests, set for jobs of a few rows."""
+    before = {name: spark.conf.get(name) for name in PySpark.settings}
+    for name, value in PySpark.settings.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+@pytest.fixture(scope="module")
 def fronts(request):
     """Each front, made when its first case runs."""
     made = {}
@@ -23,7 +34,7 @@ def fronts(request):
                 request.addfinalizer(pool.close)
                 made[name] = Local(pool)
             else:
-                made[name] = PySpark(request.getfixturevalue("spark"))
+                made[name] = PySpark(request.getfixturevalue("small_jobs"))
         return made[name]
 
     return front

@@ -27,15 +27,26 @@ use batches::{Batches, Unit};
 pub struct Pool {
     runtime: Arc<Runtime>,
     workers: usize,
+    /// The process that made it; one forked from it must leave the workers alone.
+    process: u32,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if std::process::id() != self.process {
+            std::mem::forget(Arc::clone(&self.runtime));
+        }
+    }
 }
 
 /// An error as the typed Python exception of its code.
-fn raise(py: Python<'_>, error: Error) -> PyErr {
+fn raise(py: Python<'_>, error: Error, function: Option<&str>) -> PyErr {
     let make = || -> PyResult<PyErr> {
         let class = py.import("beringia.errors")?.getattr("BY_CODE")?.get_item(error.code.number())?;
         let details = PyDict::new(py);
         details.set_item("group", error.group.as_deref())?;
         details.set_item("traceback", error.traceback.as_deref())?;
+        details.set_item("function", function)?;
         Ok(PyErr::from_value(class.call((error.to_string(),), Some(&details))?))
     };
     make().unwrap_or_else(|error| error)
@@ -47,14 +58,20 @@ impl Pool {
     #[new]
     fn new(py: Python<'_>, settings: BTreeMap<String, String>, workers: usize) -> PyResult<Pool> {
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let runtime = Runtime::new(config.map_err(|error| raise(py, error))?);
-        Ok(Pool { runtime, workers: workers.max(1) })
+        let runtime = Runtime::new(config.map_err(|error| raise(py, error, None))?);
+        Ok(Pool { runtime, workers: workers.max(1), process: std::process::id() })
     }
 
     /// How many processes there may be.
     #[getter]
     fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// The id of the process that made it.
+    #[getter]
+    fn process(&self) -> u32 {
+        self.process
     }
 
     /// Ends the workers.
@@ -91,7 +108,7 @@ impl Pool {
             "batch" => Unit::Batch,
             other => {
                 let error = Error::new(ErrorCode::Argument, format!("no unit of work is called '{other}'"));
-                return Err(raise(py, error));
+                return Err(raise(py, error, None));
             }
         };
         let order_by: Vec<_> = order_by
@@ -100,10 +117,10 @@ impl Pool {
             .collect();
         let limit = batch_bytes.unwrap_or(self.runtime.config().batch_bytes);
         let made = py.detach(|| Batches::new(table, &keys, &columns, unit, &order_by, limit, self.workers));
-        let batches = made.map_err(|error| raise(py, error))?;
-        let spec = JobSpec::from_json(spec).map_err(|error| raise(py, error))?;
+        let batches = made.map_err(|error| raise(py, error, None))?;
+        let spec = JobSpec::from_json(spec).map_err(|error| raise(py, error, None))?;
         let done = drive::drive(py, &self.runtime, self.workers, &spec, payload, &batches, &output, progress);
-        let results = done?.map_err(|error| raise(py, error))?;
+        let results = done?.map_err(|error| raise(py, error, Some(&spec.name)))?;
         let fields: Vec<Field> = match &output {
             DataType::Struct(fields) => fields.iter().map(|field| field.as_ref().clone()).collect(),
             _ => Vec::new(),
