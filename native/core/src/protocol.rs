@@ -3,8 +3,11 @@
 //! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
 //! [`ArrayDescriptor`]. Parent and worker are always built together; [`VERSION`] catches a mixed installation.
 
+use std::cell::Cell;
+
 use arrow_schema::DataType;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::ErrorCode;
 use crate::segment::{Announcement, SegmentId, SegmentToken};
@@ -35,7 +38,23 @@ pub struct ArrayDescriptor {
     /// The buffers, as Arrow's layout of the type lists them.
     pub buffers: Vec<BufferRef>,
     /// The children.
+    #[serde(deserialize_with = "children")]
     pub children: Vec<ArrayDescriptor>,
+}
+
+/// Deeper than any type: what is deeper would only overflow the stack of whoever reads it.
+const MAX_DEPTH: usize = 64;
+
+fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ArrayDescriptor>, D::Error> {
+    thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
+    let depth = DEPTH.get();
+    if depth >= MAX_DEPTH {
+        return Err(D::Error::custom(format_args!("an array of more than {MAX_DEPTH} levels")));
+    }
+    DEPTH.set(depth + 1);
+    let children = Vec::deserialize(deserializer);
+    DEPTH.set(depth);
+    children
 }
 
 /// How missing values are shown.

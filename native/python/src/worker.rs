@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use beringia_core::channel::{Channel, Received};
-use beringia_core::placement::{self, Trust};
+use beringia_core::placement;
 use beringia_core::protocol::{
     self, ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, OnError, ToWorker, VERSION,
 };
@@ -267,8 +267,8 @@ impl Worker {
             let segment = segments.iter().find(|segment| segment.id() == id);
             segment.cloned().ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
         };
-        let batch = placement::resolve(batch, &definition.input, Trust::Trusted, &find)
-            .map_err(|error| nowhere(error.into()))?;
+        let batch =
+            placement::resolve(batch, &definition.input, &find).map_err(|error| nowhere(error.into()))?;
         let arguments = arguments(py, definition, &batch, views).map_err(nowhere)?;
         let groups = batch.len();
         let kept = kept_lengths(definition, &batch);

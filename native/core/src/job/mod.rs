@@ -15,7 +15,7 @@ use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::placement::{self, Trust};
+use crate::placement;
 use crate::pool::{Place, WorkerLease};
 use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError};
 use crate::runtime::Runtime;
@@ -269,15 +269,16 @@ impl Job {
                         .ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
                 };
                 let reply_type = assemble::reply_type(&self.definition);
-                let fields = placement::resolve(&result, &reply_type, Trust::Untrusted, &find)?;
+                let (fields, texts) = placement::verify(&result, &reply_type, &find)?;
                 let array = assemble::output(&self.definition, batch, &fields)?;
                 let stats = Stats {
                     groups: batch.descriptor.len,
                     rows: array.len() as u64,
                     bytes_in: placement::bytes(&batch.descriptor),
                     bytes_out: stats.result_bytes,
-                    copied: stats.copied + batch.copied,
-                    moved: stats.moved + batch.moved,
+                    // The worker may say anything: its numbers must not overflow ours.
+                    copied: stats.copied.saturating_add(batch.copied).saturating_add(texts),
+                    moved: stats.moved.saturating_add(batch.moved),
                     worker_nanos: stats.worker_nanos,
                     function_nanos: stats.function_nanos,
                 };
@@ -302,7 +303,14 @@ impl Job {
                 let summary = format!("{} while '{}' ran", error.summary, self.definition.name);
                 return Err(Error { summary, ..error }.with_group(group));
             }
-            Some((_, batch)) => batch.condemned.push((position.group, error.summary)),
+            Some((_, batch)) => {
+                // One that dies without end must not be tried without end.
+                let known = batch.condemned.iter().any(|(group, _)| *group == position.group);
+                if known || position.group >= batch.descriptor.len {
+                    return Err(error);
+                }
+                batch.condemned.push((position.group, error.summary));
+            }
             None => {
                 for (_, batch) in &mut state.running {
                     batch.lost += 1;
