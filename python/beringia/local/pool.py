@@ -10,6 +10,7 @@ from typing import Any
 
 from beringia import _native
 from beringia.errors import ArgumentError
+from beringia.local import logs
 
 _PREFIX = "spark.beringia."
 _SETTINGS = {
@@ -51,6 +52,7 @@ class Pool:
 
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
         check_workers(workers)
+        logs.start()
         named = {_PREFIX + name.replace("_", "."): str(value) for name, value in {**_SETTINGS, **settings}.items()}
         self._native: _native.Pool | None = _native.Pool(named, workers or cores())
 
