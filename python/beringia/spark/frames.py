@@ -20,8 +20,6 @@ from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
 from beringia.spark import interpreter, setup
 
-PER = ("row", "batch", "partition")
-
 _PY4J_BYTES = 1 << 20  # more than that goes to the JVM through a file: py4j would make text of it
 
 
@@ -115,9 +113,10 @@ def numpy_map(
     session = _session(data)
     front = setup.front(session)
     schema = _schema(returns)
-    constants = _constants(consts)
+    constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column, constants)
     each = _per(data, per)
+    size = _options.batch_bytes(batch_bytes)
     many = isinstance(schema, ArrayType)
     kept = [_column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
@@ -136,19 +135,11 @@ def numpy_map(
             _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
             schema.json(),
             each,
-            None if batch_bytes is None else str(batch_bytes),
+            None if size is None else str(size),
         )
     except AnalysisException as error:
         raise _unresolved(f, data, error) from error
     return DataFrame(frame, session)
-
-
-def _constants(consts: Any) -> dict[str, Any]:
-    if consts is None:
-        return {}
-    if not isinstance(consts, Mapping) or not all(isinstance(name, str) for name in consts):
-        raise ArgumentError(f"consts must be a dict of values by parameter, got {type(consts).__name__}")
-    return dict(consts)
 
 
 def _per(data: Any, per: Any) -> str:
@@ -157,8 +148,7 @@ def _per(data: Any, per: Any) -> str:
         if per is not None:
             raise ArgumentError(f"per={per!r} is for a DataFrame without groupBy: with groups a call gets a group")
         return "group"
-    if per is not None and per not in PER:
-        raise ArgumentError(f"per is one of {', '.join(map(repr, PER))}, got {per!r}")
+    _options.check_per(per)
     return per or "row"
 
 
