@@ -76,7 +76,7 @@ def test_a_partition_past_the_cap_is_refused(spark, df):
     ("options", "returns", "message"),
     [
         ({"per": "group"}, "y double", "per is one of 'row', 'batch', 'partition', got 'group'"),
-        ({"per": 3}, "y double", "got 3"),
+        ({"per": 3}, "y double", "got '3'"),
         ({"per": "batch"}, "y double", "array of struct"),
         ({"per": "batch", "order_by": "x"}, "array<struct<y: double>>", "order_by"),
         ({"per": "row", "order_by": "x"}, "y double", "order_by"),

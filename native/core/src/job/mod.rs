@@ -115,6 +115,7 @@ impl Job {
                 offset: 0,
                 len: block.len() as u64,
             }),
+            values: spec.values.clone().into_iter().collect(),
         };
         let (task, interpreter, call_timeout) = (spec.task.id, spec.interpreter(), spec.call_timeout()?);
         let definition = spec.define(function.to_vec(), placed, input, output)?;
