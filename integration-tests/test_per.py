@@ -76,12 +76,12 @@ def test_a_partition_past_the_cap_is_refused(spark, df):
     ("options", "returns", "message"),
     [
         ({"per": "group"}, "y double", "per is one of 'row', 'batch', 'partition', got 'group'"),
-        ({"per": 3}, "y double", "got '3'"),
+        ({"per": 3}, "y double", "got 3"),
         ({"per": "batch"}, "y double", "array of struct"),
         ({"per": "batch", "order_by": "x"}, "array<struct<y: double>>", "order_by"),
         ({"per": "row", "order_by": "x"}, "y double", "order_by"),
-        ({"batch_bytes": "many"}, "y double", "batch_bytes is 'many'"),
-        ({"batch_bytes": 0}, "y double", "batch_bytes is '0'"),
+        ({"batch_bytes": "many"}, "y double", "batch_bytes is a number .*'many'"),
+        ({"batch_bytes": 0}, "y double", "batch_bytes is a number .* 0"),
     ],
 )
 def test_what_does_not_go_together_is_refused(df, options, returns, message):

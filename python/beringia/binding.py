@@ -52,7 +52,7 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
     -------
     dict
         ``spec``, fields of the job's spec; ``columns``, for each of its arguments the place in ``args`` or the
-        name of a column.
+        name of a column; ``batchBytes``, a number or None.
 
     Raises
     ------
@@ -71,6 +71,7 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
         lambda _, column: column,
         request["consts"],
     )
+    size = _options.batch_bytes(request["batchBytes"])
     options = _options.spec(request["nanAsNull"], request["onError"], request["writable"], request["timeout"])
     return {
         "spec": {
@@ -84,6 +85,7 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
             **options,
         },
         "columns": [getattr(argument.column, "place", argument.column) for argument in arguments],
+        "batchBytes": size,
     }
 
 

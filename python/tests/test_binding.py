@@ -24,6 +24,7 @@ def request(function="source:line", args=(), **others):
         "onError": "raise",
         "writable": False,
         "timeout": None,
+        "batchBytes": None,
     }
     return {"function": function, "args": list(args), **defaults, **others}
 
@@ -57,8 +58,10 @@ def test_constants_take_no_column_and_policies_go_by_parameter():
 def test_options_that_are_not_defaults_are_in_the_spec():
     spec = binding.bind(request(nanAsNull=True, onError="column", writable=True, timeout=2), LINE)["spec"]
     assert (spec["nanAsNull"], spec["onError"], spec["writable"], spec["timeout"]) == (True, "column", True, 2.0)
-    with pytest.raises(errors.ArgumentError, match="on_error is one of"):
-        binding.bind(request(onError="skip"), LINE)
+    assert binding.bind(request(batchBytes="16m"), LINE)["batchBytes"] == 16 << 20
+    for wrong, words in [({"onError": "skip"}, "on_error is one of"), ({"batchBytes": "0"}, "batch_bytes is a number")]:
+        with pytest.raises(errors.ArgumentError, match=words):
+            binding.bind(request(**wrong), LINE)
 
 
 def test_a_function_that_cannot_be_loaded_shows_why():

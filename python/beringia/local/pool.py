@@ -11,6 +11,8 @@ from typing import Any
 from beringia import _native
 
 _PREFIX = "spark.beringia."
+_BATCH_BYTES = "2m"
+"""Less than on Spark: a batch costs less without a JVM, and a small one stays in the processor's cache."""
 
 
 class Pool:
@@ -38,6 +40,7 @@ class Pool:
 
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
         named = {_PREFIX + name.replace("_", "."): str(value) for name, value in settings.items()}
+        named.setdefault(_PREFIX + "batchBytes", _BATCH_BYTES)
         self._native: _native.Pool | None = _native.Pool(named, workers or cores())
 
     @property

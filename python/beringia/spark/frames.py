@@ -113,8 +113,11 @@ def numpy_map(
     session = _session(data)
     front = setup.front(session)
     schema = _schema(returns)
-    constants = _constants(consts)
+    constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column, constants)
+    if isinstance(data, DataFrame):
+        _options.check_per(per)
+    size = _options.batch_bytes(batch_bytes)
     many = isinstance(schema, ArrayType)
     kept = [_column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
@@ -132,17 +135,9 @@ def numpy_map(
         _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
         schema.json(),
         None if per is None else str(per),
-        None if batch_bytes is None else str(batch_bytes),
+        None if size is None else str(size),
     )
     return DataFrame(frame, session)
-
-
-def _constants(consts: Any) -> dict[str, Any]:
-    if consts is None:
-        return {}
-    if not isinstance(consts, Mapping) or not all(isinstance(name, str) for name in consts):
-        raise ArgumentError(f"consts must be a dict of values by parameter, got {type(consts).__name__}")
-    return dict(consts)
 
 
 def _function_bytes(front: Any, data: bytes | bytearray) -> Any:

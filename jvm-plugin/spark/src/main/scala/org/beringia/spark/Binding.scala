@@ -18,8 +18,9 @@ import org.beringia.{BeringiaException, ErrorCode}
 /**
  * @param spec the job's spec, without constants and what [[JobSpec]] fills in
  * @param columns one for each of the spec's arguments
+ * @param batchBytes bytes of a batch, where it is not the session's
  */
-final case class Binding(spec: ObjectNode, columns: Seq[Column])
+final case class Binding(spec: ObjectNode, columns: Seq[Column], batchBytes: Option[Long])
 
 object Binding {
   private val mapper = new ObjectMapper
@@ -38,7 +39,8 @@ object Binding {
       "nanAsNull" -> options.nanAsNull,
       "onError" -> options.onError,
       "writable" -> options.writable,
-      "timeout" -> options.timeout.map(Double.box).orNull
+      "timeout" -> options.timeout.map(Double.box).orNull,
+      "batchBytes" -> options.batchBytes.orNull
     )
     val answer = ask(python, Interpreter.directory(session.sparkContext), request, function.bytes)
     if (answer.has("error")) throw refusal(answer.get("error"))
@@ -47,7 +49,8 @@ object Binding {
     val columns = answer.get("columns").elements.asScala.map { column =>
       if (column.isInt) args.columns(column.asInt)._2 else col(column.asText)
     }
-    Binding(spec, columns.toList)
+    val batchBytes = Some(answer.get("batchBytes")).filter(_.isNumber).map(_.asLong)
+    Binding(spec, columns.toList, batchBytes)
   }
 
   /** Runs the interpreter: a line of JSON and the function in, JSON out. */

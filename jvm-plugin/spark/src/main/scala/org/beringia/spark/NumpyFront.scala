@@ -94,7 +94,7 @@ object NumpyFront {
       options.orderBy,
       fields,
       many,
-      options.batchBytes.map(Settings.batchBytes)
+      binding.batchBytes
     )
   }
 }

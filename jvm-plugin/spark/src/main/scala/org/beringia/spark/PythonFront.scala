@@ -33,7 +33,7 @@ object PythonFront {
    * @param orderBy order of the rows within a group
    * @param returns JSON of the result's type: a struct (one row per group) or an array of struct (any number)
    * @param per what a call gets, where the user says: `row`, `batch` or `partition`; else null
-   * @param batchBytes such as `16m`, or null for the session's setting
+   * @param batchBytes in digits, or null for the session's setting
    * @return the grouping columns, the kept ones, then the fields of `returns`
    */
   def map(
@@ -56,7 +56,7 @@ object PythonFront {
       orderBy.asScala.toList,
       fields,
       many,
-      Option(batchBytes).map(Settings.batchBytes)
+      Option(batchBytes).map(_.toLong)
     )
     data match {
       case groups: RelationalGroupedDataset => MapFront.groups(groups, Option(per), call)
