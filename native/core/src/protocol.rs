@@ -87,6 +87,19 @@ pub struct Argument {
     /// The column's type as the engine calls it, for messages.
     #[serde(default, rename = "type")]
     pub type_name: String,
+    /// What the column's structs stand for.
+    #[serde(default)]
+    pub udt: Option<Udt>,
+}
+
+/// A user-defined type that is shown as what it means, and not as the struct that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Udt {
+    /// A vector of Spark ML: `{type, size, indices, values}`, type 0 sparse, 1 dense.
+    Vector,
+    /// A matrix of Spark ML: `{type, numRows, numCols, colPtrs, rowIndices, values, isTransposed}`.
+    Matrix,
 }
 
 /// How many result rows a group has.
@@ -135,6 +148,8 @@ pub struct Constants {
     pub arrays: Vec<Constant>,
     /// The block.
     pub block: Option<BufferRef>,
+    /// Those that are no arrays: the parameter, and the value in JSON.
+    pub values: Vec<(String, String)>,
 }
 
 /// What a worker needs to know of a job, once.
@@ -168,6 +183,8 @@ pub struct Definition {
     pub input: DataType,
     /// The type of the fields that the function returns, a struct.
     pub fields: DataType,
+    /// Which of the fields are structs that stand for vectors of Spark ML.
+    pub vectors: Vec<usize>,
 }
 
 /// Names a definition within one pool.

@@ -462,7 +462,7 @@ fn arguments<'py>(
                 masked_arrays: masked_arrays.clone(),
                 copied: std::cell::Cell::new(0),
             };
-            Ok((showing, elements(py, field, column)?))
+            Ok((showing, elements(py, field, column, argument.udt)?))
         })
         .collect()
 }

@@ -118,6 +118,7 @@ impl Job {
                 offset: 0,
                 len: block.len() as u64,
             }),
+            values: spec.values.clone().into_iter().collect(),
         };
         let (task, interpreter, call_timeout) = (spec.task.clone(), spec.interpreter(), spec.call_timeout()?);
         let python = spec.python_version.clone();
