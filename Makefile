@@ -40,7 +40,7 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
+.PHONY: help build test check docs demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -81,6 +81,10 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 	cargo fmt --all
 	$(PYTHON_BIN)/ruff format .
 	$(PYTHON_BIN)/ruff check --fix .
+
+docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md.
+	$(CARGO) run --quiet -p beringia-core --example configuration > build/configuration.md
+	mv build/configuration.md docs/configuration.md
 
 demo: $(STAMPS)/package ## A robust regression on each route of 336,776 flights, and the same with applyInPandas.
 	$(call say,The demonstration: examples/flights.py)

@@ -29,13 +29,13 @@ pub struct Setting {
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "batchBytes",
-        kind: "bytes",
+        kind: "bytes above 0",
         default: "8m",
         doc: "Size at which a batch of groups is handed to a worker. Two batches are in flight per task.",
     },
     Setting {
         name: "maxGroupBytes",
-        kind: "bytes",
+        kind: "bytes above 0",
         default: "1g",
         doc: "The largest group; one past it fails the job with an error that names its key.",
     },
@@ -58,10 +58,38 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Shared memory that each process keeps for the next batch instead of freeing it.",
     },
     Setting {
+        name: "segment.maxBytes",
+        kind: "bytes",
+        default: "0",
+        doc: "The most shared memory of one executor: batches, results and what is kept for the next batch. \
+              0 sets no limit but what the machine and the container have left.",
+    },
+    Setting {
         name: "worker.max",
         kind: "count",
         default: "0",
         doc: "The most workers of one executor; 0 means one per concurrent task.",
+    },
+    Setting {
+        name: "worker.maxTasks",
+        kind: "count",
+        default: "0",
+        doc: "A worker ends after so many tasks and a fresh one takes its place; 0 means never. For functions \
+              that leak memory.",
+    },
+    Setting {
+        name: "worker.prewarm",
+        kind: "count",
+        default: "0",
+        doc: "Workers that start before a task asks for one, and stay when idle: with the executor where `python` \
+              is set, else with its first task.",
+    },
+    Setting {
+        name: "worker.retainedBytes",
+        kind: "bytes",
+        default: "1g",
+        doc: "Arguments that a function may keep views on after its call, in a global say. Their memory cannot be \
+              used again until the views are gone; past this size the call fails.",
     },
     Setting {
         name: "worker.startTimeout",
@@ -100,8 +128,18 @@ pub struct Config {
     pub backend: Backend,
     /// See `segment.idleBytes`.
     pub idle_bytes: usize,
+    /// See `segment.maxBytes`; `None` is no limit.
+    pub max_bytes: Option<usize>,
+    /// See `python`; `None` where the front chooses.
+    pub python: Option<String>,
     /// See `worker.max`; `None` is no limit.
     pub max_workers: Option<usize>,
+    /// See `worker.maxTasks`; `None` is no limit.
+    pub max_tasks: Option<usize>,
+    /// See `worker.prewarm`.
+    pub prewarm: usize,
+    /// See `worker.retainedBytes`.
+    pub retained_bytes: usize,
     /// See `worker.startTimeout`.
     pub start_timeout: Duration,
     /// See `worker.leaseTimeout`.
@@ -126,15 +164,22 @@ impl Config {
                 None => return Err(unknown(name)),
             }
         }
-        let bytes = |name| read(name, values[name], bytes);
+        let bytes = |name| read(name, values[name], bytes_of);
         let time = |name| read(name, values[name], time);
+        let count = |name| read(name, values[name], |value| value.parse::<usize>().ok());
+        let some = |limit| Some(limit).filter(|limit| *limit > 0);
+        let size = |name| read(name, values[name], |value| bytes_of(value).filter(|size| *size > 0));
         Ok(Config {
-            batch_bytes: bytes("batchBytes")?,
-            max_group_bytes: bytes("maxGroupBytes")?,
+            batch_bytes: size("batchBytes")?,
+            max_group_bytes: size("maxGroupBytes")?,
             backend: read("segment.backend", values["segment.backend"], backend)?,
             idle_bytes: bytes("segment.idleBytes")?,
-            max_workers: Some(read("worker.max", values["worker.max"], |v| v.parse().ok())?)
-                .filter(|n| *n > 0),
+            max_bytes: some(bytes("segment.maxBytes")?),
+            python: Some(values["python"].trim().to_owned()).filter(|python| !python.is_empty()),
+            max_workers: some(count("worker.max")?),
+            max_tasks: some(count("worker.maxTasks")?),
+            prewarm: count("worker.prewarm")?,
+            retained_bytes: bytes("worker.retainedBytes")?,
             start_timeout: time("worker.startTimeout")?,
             lease_timeout: time("worker.leaseTimeout")?,
             idle_timeout: time("worker.idleTimeout")?,
@@ -142,6 +187,47 @@ impl Config {
         })
     }
 }
+
+/// All settings as a page of documentation, in Markdown.
+pub fn page() -> String {
+    let mut page = PAGE.to_owned();
+    for Setting { name, kind, default, doc } in SETTINGS {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        page.push_str(&format!("| `{name}` | {default} | {kind} | {doc} |\n"));
+    }
+    page
+}
+
+const PAGE: &str = "\
+# Settings
+
+<!-- Generated from native/core/src/config.rs: change it there and run `make docs`. -->
+
+All names begin with `spark.beringia.`. On Spark they go with the other settings of a session, where
+`beringia.spark.conf` adds the prefix:
+
+```python
+import beringia.spark
+
+settings = beringia.spark.conf(batchBytes=\"16m\", **{\"worker.max\": 4})
+assert settings[\"spark.beringia.batchBytes\"] == \"16m\"
+```
+
+On the local front they are arguments of `beringia.Pool`, with `_` for `.`:
+
+```python
+import beringia
+
+with beringia.Pool(workers=2, worker_idleTimeout=\"10s\"):
+    pass
+```
+
+An unknown name and a value that cannot be read are errors when the executor or the pool starts. Sizes are written as
+`512k`, `8m`, `1g`; times as `500ms`, `60s`, `5m`, `1h`; a bare number is bytes or seconds.
+
+| setting | default | kind | |
+|---|---|---|---|
+";
 
 fn unknown(name: &str) -> Error {
     let known: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
@@ -171,7 +257,7 @@ fn number_and_unit(value: &str) -> Option<(u64, String)> {
     Some((value[..digits].parse().ok()?, value[digits..].trim().to_ascii_lowercase()))
 }
 
-fn bytes(value: &str) -> Option<usize> {
+fn bytes_of(value: &str) -> Option<usize> {
     let (number, unit) = number_and_unit(value)?;
     let shift = match unit.as_str() {
         "" | "b" => 0,
@@ -228,10 +314,19 @@ mod tests {
             ("spark.beringia.worker.startTimeout", "5 parsecs", "expected time"),
             ("spark.beringia.segment.backend", "disk", "expected memfd, posix"),
             ("spark.beringia.batchBytes", "99999999999t", "expected bytes"),
+            ("spark.beringia.batchBytes", "0", "expected bytes above 0"),
+            ("spark.beringia.worker.prewarm", "-1", "expected count"),
         ] {
             let error = Config::parse([(name, value)]).unwrap_err();
             assert_eq!(error.code, ErrorCode::Config);
             assert!(error.summary.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn the_page_of_documentation_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(written == page(), "docs/configuration.md is not what the settings say: run `make docs`");
     }
 }

@@ -1,27 +1,49 @@
 //! The workers of one executor: leased per task, kept for the next one, replaced when they die.
 //!
 //! All `numpy_map` nodes of one task share its worker: with a worker per node, two nodes in one stage could each
-//! hold one and wait for ever for a second.
+//! hold one and wait for ever for a second. Where workers are few, tasks get them in the order in which they asked.
+//! Nothing slow (starting, ending, reaping a process) happens under the lock.
 
-use std::collections::HashMap;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::segment::sweep;
-use crate::worker::{Interpreter, Worker, spawn};
+use crate::worker::{Interpreter, Limits, Starter, Worker};
+use queue::Queue;
+
+pub use queue::Place;
 
 struct Idle {
     worker: Arc<Worker>,
     since: Instant,
+    tasks: usize,
 }
+
+/// What a task has.
+enum Slot {
+    /// One of its nodes is starting a worker.
+    Starting,
+    Leased(Weak<WorkerLease>),
+}
+
+type Task = (u64, Interpreter);
 
 #[derive(Default)]
 struct State {
     idle: HashMap<Interpreter, Vec<Idle>>,
-    tasks: HashMap<(u64, Interpreter), Weak<WorkerLease>>,
-    /// Workers that live, idle or leased.
+    tasks: HashMap<Task, Slot>,
+    queue: Queue,
+    prewarmed: HashSet<Interpreter>,
+    /// Workers that live or are being started, idle or leased.
     count: usize,
     closed: bool,
 }
@@ -29,110 +51,237 @@ struct State {
 /// See the module.
 pub struct Pool {
     config: Config,
+    starter: Box<Starter>,
     state: Mutex<State>,
-    returned: Condvar,
+    changed: Condvar,
+}
+
+/// How a task gets a worker.
+enum Claim {
+    Idle(Idle),
+    /// It may start one, after this one, of another interpreter, has ended.
+    Start(Option<Idle>),
+}
+
+impl State {
+    fn check_open(&self) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(ErrorCode::Cancelled, "the pool of workers is closed"));
+        }
+        Ok(())
+    }
+
+    /// A worker, or leave to start one, for the task at `place` of the queue. Dead workers found go to `dead`.
+    fn claim(
+        &mut self,
+        interpreter: &Interpreter,
+        place: u64,
+        max: Option<usize>,
+        dead: &mut Vec<Idle>,
+    ) -> Option<Claim> {
+        let room = max.map_or(usize::MAX, |max| max.saturating_sub(self.count));
+        let idle: usize = self.idle.values().map(Vec::len).sum();
+        if self.queue.ahead_of(place) >= room.saturating_add(idle) {
+            return None;
+        }
+        while let Some(idle) = self.idle.get_mut(interpreter).and_then(Vec::pop) {
+            if idle.worker.is_alive() {
+                return Some(Claim::Idle(idle));
+            }
+            self.count -= 1;
+            dead.push(idle);
+        }
+        if max.is_none_or(|max| self.count < max) {
+            self.count += 1;
+            return Some(Claim::Start(None));
+        }
+        // An idle worker of another interpreter makes room.
+        self.idle.values_mut().find_map(Vec::pop).map(|other| Claim::Start(Some(other)))
+    }
 }
 
 impl Pool {
     /// A pool without workers; they start when they are asked for.
     pub fn new(config: Config) -> Arc<Pool> {
-        Arc::new(Pool { config, state: Mutex::default(), returned: Condvar::new() })
+        Pool::with_starter(config, Box::new(crate::worker::spawn))
+    }
+
+    fn with_starter(config: Config, starter: Box<Starter>) -> Arc<Pool> {
+        Arc::new(Pool { config, starter, state: Mutex::default(), changed: Condvar::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worker of task `task`, waiting up to `timeout` for one to be free; `None` when none was.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Interpreter`] or [`ErrorCode::Resource`] when none can be started, [`ErrorCode::Cancelled`]
-    /// when the pool is closed.
-    pub fn lease(
+    /// The last place in the queue for a worker.
+    pub fn queue(self: &Arc<Self>, task: u64, interpreter: &Interpreter) -> Place {
+        Place::new(Arc::clone(self), (task, interpreter.clone()))
+    }
+
+    /// The worker of the task at `place`, waiting up to `timeout` for one; `None` when none was free.
+    fn lease(
         self: &Arc<Self>,
-        task: u64,
-        interpreter: &Interpreter,
+        task: &Task,
+        place: u64,
         timeout: Duration,
     ) -> Result<Option<Arc<WorkerLease>>> {
         let deadline = Instant::now() + timeout;
-        let key = (task, interpreter.clone());
+        // Neither may be dropped under the lock.
+        let (mut dead, mut lost) = (Vec::new(), Vec::new());
         let mut state = self.state();
-        loop {
-            if state.closed {
-                return Err(Error::new(ErrorCode::Cancelled, "the pool of workers is closed"));
+        let claim = loop {
+            state.check_open()?;
+            let (own, starting) = match state.tasks.get(task) {
+                Some(Slot::Leased(lease)) => (lease.upgrade(), false),
+                Some(Slot::Starting) => (None, true),
+                None => (None, false),
+            };
+            match own {
+                Some(lease) if lease.worker.is_alive() => return Ok(Some(lease)),
+                // Other nodes of the task may hold the dead one for long.
+                Some(lease) => {
+                    lease.count_out(&mut state);
+                    lost.push(lease);
+                }
+                None => {}
             }
-            if let Some(lease) = state.tasks.get(&key).and_then(Weak::upgrade)
-                && lease.worker.is_alive()
+            if !starting && let Some(claim) = state.claim(&task.1, place, self.config.max_workers, &mut dead)
             {
-                return Ok(Some(lease));
-            }
-            if let Some(worker) = self.acquire(&mut state, interpreter)? {
-                let lease = Arc::new(WorkerLease {
-                    worker,
-                    interpreter: interpreter.clone(),
-                    pool: Arc::downgrade(self),
-                });
-                state.tasks.retain(|_, lease| lease.strong_count() > 0);
-                state.tasks.insert(key, Arc::downgrade(&lease));
-                return Ok(Some(lease));
+                break claim;
             }
             let remaining = deadline.saturating_duration_since(Instant::now());
             if remaining.is_zero() {
                 return Ok(None);
             }
-            state = self.returned.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// An idle worker that lives, else a new one if the cap allows it.
-    fn acquire(&self, state: &mut State, interpreter: &Interpreter) -> Result<Option<Arc<Worker>>> {
-        while let Some(idle) = state.idle.get_mut(interpreter).and_then(Vec::pop) {
-            if idle.worker.is_alive() {
-                return Ok(Some(idle.worker));
-            }
-            state.count -= 1;
+            state = self.changed.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        state.tasks.retain(|_, slot| match slot {
+            Slot::Starting => true,
+            Slot::Leased(lease) => lease.strong_count() > 0,
+        });
+        state.tasks.insert(task.clone(), Slot::Starting);
+        drop(state);
+        for idle in dead {
             tracing::warn!(
                 worker = idle.worker.describe(),
                 "an idle worker ended; another one takes its place"
             );
+            drop(idle);
             sweep();
         }
-        if self.config.max_workers.is_some_and(|max| state.count >= max) {
-            // An idle worker of another interpreter makes room.
-            let other = state.idle.values_mut().find_map(Vec::pop);
-            match other {
-                Some(_) => state.count -= 1,
-                None => return Ok(None),
+        let got = match claim {
+            Claim::Idle(idle) => Ok((idle.worker, idle.tasks)),
+            Claim::Start(other) => {
+                drop(other);
+                self.start(&task.1).map(|worker| (worker, 0))
             }
-        }
-        let (channel, peer) = spawn(interpreter)?;
-        let worker = Worker::start(
-            channel,
-            peer,
-            self.config.backend,
-            self.config.idle_bytes,
-            interpreter.version.clone(),
-            self.config.start_timeout,
-        )?;
-        state.count += 1;
-        Ok(Some(Arc::new(worker)))
+        };
+        let mut state = self.state();
+        let result = match got {
+            Ok((worker, tasks)) => {
+                let lease = Arc::new(WorkerLease {
+                    worker,
+                    tasks: tasks + 1,
+                    interpreter: task.1.clone(),
+                    counted: AtomicBool::new(true),
+                    pool: Arc::downgrade(self),
+                });
+                state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
+                Ok(Some(lease))
+            }
+            Err(error) => {
+                state.tasks.remove(task);
+                state.count -= 1;
+                Err(error)
+            }
+        };
+        drop(state);
+        self.changed.notify_all();
+        result
     }
 
-    fn give_back(&self, worker: &Arc<Worker>, interpreter: &Interpreter) {
-        let alive = worker.is_alive();
+    fn start(&self, interpreter: &Interpreter) -> Result<Arc<Worker>> {
+        let (channel, peer) = (self.starter)(interpreter)?;
+        let limits = Limits {
+            start_timeout: self.config.start_timeout,
+            idle_bytes: self.config.idle_bytes,
+            retained_bytes: self.config.retained_bytes,
+            result_bytes: self.config.max_bytes,
+        };
+        Ok(Arc::new(Worker::start(channel, peer, self.config.backend, limits)?))
+    }
+
+    /// Starts `worker.prewarm` workers in the background, once for each interpreter. One that cannot be started is
+    /// logged only: the task that needs it tries again, and says why.
+    pub fn prewarm(self: &Arc<Self>, interpreter: &Interpreter) {
+        if self.config.prewarm == 0 || !self.state().prewarmed.insert(interpreter.clone()) {
+            return;
+        }
+        let (pool, interpreter) = (Arc::downgrade(self), interpreter.clone());
+        let start = move || {
+            while let Some(pool) = pool.upgrade() {
+                match pool.start_ahead(&interpreter) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "no worker could be started ahead");
+                        return;
+                    }
+                }
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("beringia-prewarm".to_owned()).spawn(start) {
+            tracing::warn!(%error, "no thread to start workers ahead");
+        }
+    }
+
+    /// Starts one more worker to lie idle; false when there are enough.
+    fn start_ahead(&self, interpreter: &Interpreter) -> Result<bool> {
         let mut state = self.state();
-        if alive && !state.closed {
-            let idle = Idle { worker: Arc::clone(worker), since: Instant::now() };
-            state.idle.entry(interpreter.clone()).or_default().push(idle);
-        } else {
-            state.count -= 1;
+        let full = self.config.max_workers.is_some_and(|max| state.count >= max);
+        if state.closed || full || state.count >= self.config.prewarm {
+            return Ok(false);
+        }
+        state.count += 1;
+        drop(state);
+        let started = self.start(interpreter);
+        let mut state = self.state();
+        match started {
+            Ok(worker) if !state.closed => {
+                let idle = Idle { worker, since: Instant::now(), tasks: 0 };
+                state.idle.entry(interpreter.clone()).or_default().push(idle);
+            }
+            // The pool was closed meanwhile, or the error is the caller's.
+            other => {
+                state.count -= 1;
+                drop(state);
+                return other.map(|_| false);
+            }
         }
         drop(state);
-        if !alive {
-            worker.kill();
-            sweep();
+        self.changed.notify_all();
+        Ok(true)
+    }
+
+    fn give_back(&self, lease: &WorkerLease) {
+        let alive = lease.worker.is_alive();
+        let worn = self.config.max_tasks.is_some_and(|max| lease.tasks >= max);
+        let mut state = self.state();
+        if alive && !worn && !state.closed {
+            let idle = Idle { worker: Arc::clone(&lease.worker), since: Instant::now(), tasks: lease.tasks };
+            state.idle.entry(lease.interpreter.clone()).or_default().push(idle);
+        } else {
+            lease.count_out(&mut state);
         }
-        self.returned.notify_one();
+        drop(state);
+        self.changed.notify_all();
+        if !alive {
+            lease.worker.kill();
+            sweep();
+        } else if worn {
+            end(vec![Arc::clone(&lease.worker)]);
+        }
     }
 
     /// How many workers live, idle or leased.
@@ -140,18 +289,50 @@ impl Pool {
         self.state().count
     }
 
-    /// Ends workers that nobody has used for `timeout`.
+    /// How many workers nobody uses.
+    pub fn idle(&self) -> usize {
+        self.state().idle.values().map(Vec::len).sum()
+    }
+
+    /// How many jobs wait for a worker.
+    pub fn waiting(&self) -> usize {
+        self.state().queue.len()
+    }
+
+    /// Bytes of workers' segments that are mapped here.
+    pub fn result_bytes(&self) -> usize {
+        let state = self.state();
+        let idle = state.idle.values().flatten().map(|idle| Arc::clone(&idle.worker));
+        let leases = state.tasks.values().filter_map(|slot| match slot {
+            Slot::Leased(lease) => lease.upgrade(),
+            Slot::Starting => None,
+        });
+        let leases: Vec<_> = leases.collect();
+        let workers: Vec<_> = idle.chain(leases.iter().map(|lease| Arc::clone(&lease.worker))).collect();
+        // A lease that is the last one gives its worker back, for which it needs the state.
+        drop(state);
+        workers.iter().map(|worker| worker.result_bytes()).sum()
+    }
+
+    /// Ends workers that nobody has used for `timeout`, but for those that are to be kept warm.
     pub fn end_idle(&self, timeout: Duration) {
         let mut ended = Vec::new();
         let mut state = self.state();
         for workers in state.idle.values_mut() {
-            let (expired, fresh) = workers.drain(..).partition(|idle| idle.since.elapsed() >= timeout);
-            *workers = fresh;
-            ended.extend::<Vec<Idle>>(expired);
+            // The one used last is last.
+            let mut spare = workers.len().saturating_sub(self.config.prewarm);
+            workers.retain(|idle| {
+                let ends = spare > 0 && idle.since.elapsed() >= timeout;
+                if ends {
+                    spare -= 1;
+                    ended.push(Arc::clone(&idle.worker));
+                }
+                !ends
+            });
         }
         state.count -= ended.len();
         drop(state);
-        end(ended.into_iter().map(|idle| idle.worker).collect());
+        end(ended);
     }
 
     /// Ends every idle worker now, and every leased one when it is returned.
@@ -162,7 +343,7 @@ impl Pool {
             state.idle.drain().flat_map(|(_, idle)| idle).map(|i| i.worker).collect();
         state.count -= idle.len();
         drop(state);
-        self.returned.notify_all();
+        self.changed.notify_all();
         end(idle);
     }
 }
@@ -182,7 +363,11 @@ fn end(workers: Vec<Arc<Worker>>) {
 /// The worker of one task; given back when the last job of the task drops it.
 pub struct WorkerLease {
     worker: Arc<Worker>,
+    /// How many tasks have had the worker, this one included.
+    tasks: usize,
     interpreter: Interpreter,
+    /// Whether it is one of the pool's count of workers.
+    counted: AtomicBool,
     pool: Weak<Pool>,
 }
 
@@ -191,24 +376,35 @@ impl WorkerLease {
     pub fn worker(&self) -> &Arc<Worker> {
         &self.worker
     }
-}
 
-#[cfg(test)]
-impl Pool {
-    /// Makes `worker` an idle worker of this pool.
-    pub(crate) fn adopt(&self, worker: Worker, interpreter: Interpreter) {
-        let mut state = self.state();
-        state.count += 1;
-        let idle = Idle { worker: Arc::new(worker), since: Instant::now() };
-        state.idle.entry(interpreter).or_default().push(idle);
+    fn count_out(&self, state: &mut State) {
+        if self.counted.swap(false, Ordering::Relaxed) {
+            state.count -= 1;
+        }
     }
 }
 
 impl Drop for WorkerLease {
     fn drop(&mut self) {
         match self.pool.upgrade() {
-            Some(pool) => pool.give_back(&self.worker, &self.interpreter),
+            Some(pool) => pool.give_back(self),
             None => self.worker.kill(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Pool {
+    /// A pool that starts its workers with `starter`.
+    pub(crate) fn of_fakes(config: Config, starter: Box<Starter>) -> Arc<Pool> {
+        Pool::with_starter(config, starter)
+    }
+
+    /// Makes `worker` an idle worker of this pool.
+    pub(crate) fn adopt(&self, worker: Worker, interpreter: Interpreter) {
+        let mut state = self.state();
+        state.count += 1;
+        let idle = Idle { worker: Arc::new(worker), since: Instant::now(), tasks: 0 };
+        state.idle.entry(interpreter).or_default().push(idle);
     }
 }

@@ -10,7 +10,7 @@ use crate::error::ErrorCode;
 use crate::segment::{Announcement, SegmentId, SegmentToken};
 
 /// Changes with every change to this file.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +165,8 @@ pub enum ToWorker {
         control: SegmentToken,
         /// Bytes of unused segments that the worker may keep.
         idle_limit: u64,
+        /// Bytes of batches that functions may keep views on.
+        retained_limit: u64,
         /// The kind of memory that the worker creates.
         backend: crate::segment::Backend,
     },

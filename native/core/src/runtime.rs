@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::pool::Pool;
 use crate::segment::{Access, Cache, Segment, sweep, tidy};
+use crate::worker::Interpreter;
+
+/// How often a runtime looks after what lies idle.
+const TICK: Duration = Duration::from_secs(1);
 
 /// One per executor, or per process on the local front.
 pub struct Runtime {
@@ -17,12 +23,34 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A runtime with the given settings; no worker runs yet.
+    /// A runtime with the given settings. Workers start when they are asked for, and in the background those that
+    /// are to be warm.
     pub fn new(config: Config) -> Arc<Runtime> {
         sweep();
-        let cache = Cache::new(config.backend, config.idle_bytes);
+        let cache = Cache::bounded(config.backend, config.idle_bytes, config.max_bytes);
         let pool = Pool::new(config.clone());
-        Arc::new(Runtime { config, cache, pool, constants: Mutex::default() })
+        if let Some(program) = &config.python {
+            pool.prewarm(&Interpreter { program: program.clone(), threads: 1 });
+        }
+        let runtime = Arc::new(Runtime { config, cache, pool, constants: Mutex::default() });
+        runtime.keep_house();
+        runtime
+    }
+
+    /// Ends idle workers and frees idle memory whose time is up, now and then, for as long as the runtime is there.
+    fn keep_house(self: &Arc<Self>) {
+        let runtime = Arc::downgrade(self);
+        let look = move || {
+            while let Some(runtime) = runtime.upgrade() {
+                runtime.pool.end_idle(runtime.config.idle_timeout);
+                runtime.cache.trim_unused(runtime.config.idle_timeout);
+                drop(runtime);
+                thread::sleep(TICK);
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("beringia-house".to_owned()).spawn(look) {
+            tracing::warn!(%error, "no thread to look after idle workers: they stay until the end");
+        }
     }
 
     /// A runtime from settings in JSON: an object of strings, names in full.
@@ -66,11 +94,6 @@ impl Runtime {
         known.retain(|_, segment| segment.strong_count() > 0);
         known.insert(id.to_owned(), Arc::downgrade(&segment));
         Ok(segment)
-    }
-
-    /// Ends idle workers whose time is up. To be called now and then.
-    pub fn tick(&self) {
-        self.pool.end_idle(self.config.idle_timeout);
     }
 
     /// Ends every worker and frees idle memory. Jobs still open fail at their next step.

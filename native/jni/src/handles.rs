@@ -34,15 +34,6 @@ pub fn remove(key: i64) -> Option<Handle> {
     table().remove(&key)
 }
 
-/// All runtimes that are open.
-pub fn runtimes() -> Vec<Arc<Runtime>> {
-    let runtime = |handle: &Handle| match handle {
-        Handle::Runtime(runtime) => Some(Arc::clone(runtime)),
-        Handle::Job(_) => None,
-    };
-    table().values().filter_map(runtime).collect()
-}
-
 fn closed(what: &str, key: i64) -> Error {
     Error::new(ErrorCode::Cancelled, format!("{what} {key} is closed"))
 }

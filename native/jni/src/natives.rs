@@ -168,9 +168,6 @@ extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
     timeout: jlong,
 ) -> JObjectArray<'local, JString<'local>> {
     native(env, |env| {
-        for runtime in handles::runtimes() {
-            runtime.tick();
-        }
         let lines = logging::drain(millis(timeout));
         let count = lines.len() * 3;
         let array = env.new_object_type_array::<JString>(count, JString::null())?;

@@ -4,8 +4,10 @@ mod argument;
 mod array;
 mod call;
 mod failure;
+mod heap;
 mod local;
 mod result;
+mod retained;
 mod worker;
 
 use pyo3::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arrow_array::cast::AsArray;
@@ -26,7 +26,12 @@ use crate::argument::{Elements, Showing, elements};
 use crate::array::Views;
 use crate::call::{Function, flush};
 use crate::failure::{Failure, Result};
+use crate::heap;
 use crate::result::Rows;
+use crate::retained::Retained;
+
+/// Without work for so long, a worker gives free memory back.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Serves the parent at the other end of descriptor `fd` until it says to end, or is gone.
 #[pyfunction]
@@ -88,6 +93,7 @@ struct Worker {
     outgoing: Outgoing,
     /// Segments with results that the parent still reads.
     lent: HashMap<SegmentId, Arc<Lease>>,
+    retained: Retained,
     registered: HashMap<DefinitionId, Registered>,
 }
 
@@ -101,8 +107,10 @@ type Outcome = std::result::Result<Done, (Option<u64>, Failure)>;
 
 impl Worker {
     fn greet(py: Python<'_>, channel: Channel) -> beringia_core::Result<Option<Worker>> {
-        let Received::Message(ToWorker::Start { version, control, idle_limit, backend }, descriptors) =
-            py.detach(|| channel.receive::<ToWorker>(None))?
+        let Received::Message(
+            ToWorker::Start { version, control, idle_limit, retained_limit, backend },
+            descriptors,
+        ) = py.detach(|| channel.receive::<ToWorker>(None))?
         else {
             return Ok(None);
         };
@@ -124,24 +132,32 @@ impl Worker {
             channel,
             control: Control::attach(segment)?,
             cache: Cache::new(backend, idle_limit),
-            incoming: Incoming::default(),
+            incoming: Incoming::from_parent(backend),
             outgoing: Outgoing::default(),
             lent: HashMap::new(),
+            retained: Retained::new(usize::try_from(retained_limit).unwrap_or(usize::MAX)),
             registered: HashMap::new(),
         }))
     }
 
     fn serve(&mut self, py: Python<'_>) -> beringia_core::Result<()> {
+        heap::keep();
+        let mut patience = Some(IDLE);
         loop {
-            let received = py.detach(|| self.channel.receive::<ToWorker>(None))?;
+            let received = py.detach(|| self.channel.receive::<ToWorker>(patience))?;
             let (message, descriptors) = match received {
                 Received::Message(message, descriptors) => (message, descriptors),
-                Received::Timeout => continue,
+                Received::Timeout => {
+                    heap::give_back();
+                    patience = None;
+                    continue;
+                }
                 Received::Closed => {
                     clean_up();
                     return Ok(());
                 }
             };
+            patience = Some(IDLE);
             match message {
                 ToWorker::Start { .. } => return Err(Error::protocol("a second start")),
                 ToWorker::Shutdown => {
@@ -188,7 +204,8 @@ impl Worker {
         };
         let segments = names.iter().map(map).collect::<beringia_core::Result<Vec<_>>>()?;
         let views = Bound::new(py, Views::new(segments.clone())).map_err(Error::internal)?.into_any();
-        let outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views));
+        let mut outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views));
+        let mapped: Vec<Weak<Segment>> = segments.iter().map(Arc::downgrade).collect();
         drop(segments);
         self.control.leave();
         flush(py);
@@ -200,6 +217,11 @@ impl Worker {
         drop(views);
         for id in &retained {
             self.incoming.remove(*id);
+        }
+        if !retained.is_empty()
+            && let Err(failure) = self.retained.add(py, mapped)
+        {
+            outcome = outcome.and(Err((None, failure)));
         }
         match outcome {
             Ok(Done { result, leases, mut stats }) => {

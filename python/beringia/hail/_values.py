@@ -119,26 +119,6 @@ class Wrapper:
         return self._fields(result)
 
 
-class First:
-    """Calls a function with the first row of each argument: where each group was made one row beforehand.
-
-    Parameters
-    ----------
-    function : callable
-        What is called.
-    keywords : set of str
-        The arguments by name that have rows; other keywords are passed as they are.
-    """
-
-    def __init__(self, function, keywords):
-        self.function = function
-        self.keywords = keywords
-
-    def __call__(self, *positional, **named):
-        first = {name: value[0] if name in self.keywords else value for name, value in named.items()}
-        return self.function(*(value[0] for value in positional), **first)
-
-
 def leaves_of(node):
     """List the leaves that an argument is made of."""
     kind, *parts = node

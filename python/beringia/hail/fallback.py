@@ -7,6 +7,7 @@ Hail's key nor its types: both are restored here. Slower, for every value become
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,8 @@ from pyspark.sql import functions as F
 
 import hail as hl
 from beringia.hail.grouping import Grouped
+from beringia.spark import frames
 from beringia.spark import setup as spark_setup
-from beringia.spark.frames import _java_list
 
 GROUP = "__group"
 
@@ -39,7 +40,11 @@ def warn(reason: str) -> None:
 
 
 def run(
-    grouped: Grouped, keys: Sequence[str], plan: Mapping[str, Any], leaves: Mapping[str, HailType], function: bytes
+    grouped: Grouped,
+    keys: Sequence[str],
+    plan: Mapping[str, Any],
+    leaves: Mapping[str, HailType],
+    function: bytes | bytearray,
 ) -> hl.Table:
     """Run the job over a table with one row per group.
 
@@ -54,14 +59,21 @@ def run(
     rows = rows.select(GROUP, **{name: _each_call(rows[name], _packed) for name in columns})
     frame = rows.to_spark(flatten=False)
     session = frame.sparkSession
-    spec = {**plan["spec"], "rows": "many" if plan["many"] else "one"}
-    java = spark_setup.front(session).grouped(
-        frame.groupBy(GROUP)._jgd,
-        bytearray(function),
+    spec = {**copy.deepcopy(plan["spec"]), "rows": "many" if plan["many"] else "one"}
+    for argument in spec["arguments"]:
+        del argument["type"]  # as Spark calls it
+    front = spark_setup.front(session)
+    names = [columns[argument.pop("column") - 1] for argument in spec["arguments"]]  # after the group's number
+    java = front.map(
+        frame._jdf,
+        frames._function_bytes(front, function),
         json.dumps(spec),
-        _java_list(session, [F.col(name)._jc for name in columns]),
-        _java_list(session, []),
+        _columns(session, names),
+        _columns(session, [GROUP]),
+        _columns(session, []),
         json.dumps(_schema(leaves, plan["many"])),
+        "row",
+        None if plan["batchBytes"] is None else str(plan["batchBytes"]),
     )
     result = hl.Table.from_spark(DataFrame(java, session))
     by_number = table.key_by(GROUP).select(*keys)
@@ -70,6 +82,10 @@ def run(
     result = result.key_by(*keys)
     typed = {name: _each_call(result[name], _unpacked, dtype) for name, dtype in leaves.items()}
     return result.select(**typed).annotate_globals(**table.index_globals())
+
+
+def _columns(session: Any, names: Sequence[str]) -> Any:
+    return frames._java_list(session, [F.col(name)._jc for name in names])
 
 
 def _schema(leaves: Mapping[str, HailType], many: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::placement::{self, Trust};
-use crate::pool::WorkerLease;
+use crate::pool::{Place, WorkerLease};
 use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError};
 use crate::runtime::Runtime;
 use crate::segment::{Arena, Lease, Position, Segment, SegmentId};
@@ -45,7 +45,8 @@ struct State {
     pending: VecDeque<Batch>,
     running: VecDeque<(u64, Batch)>,
     worker: Option<Arc<WorkerLease>>,
-    waiting_since: Option<Instant>,
+    /// Where it waits for one.
+    place: Option<Place>,
     ended: Option<Error>,
 }
 
@@ -84,6 +85,7 @@ pub struct Job {
     runtime: Arc<Runtime>,
     task: u64,
     interpreter: Interpreter,
+    python: Option<String>,
     call_timeout: Option<Duration>,
     id: DefinitionId,
     definition: Definition,
@@ -117,12 +119,15 @@ impl Job {
             }),
         };
         let (task, interpreter, call_timeout) = (spec.task.id, spec.interpreter(), spec.call_timeout()?);
+        let python = spec.python_version.clone();
         let definition = spec.define(function.to_vec(), placed, input, output)?;
         let id = content_id(&definition)?;
+        runtime.pool().prewarm(&interpreter);
         Ok(Job {
             runtime,
             task,
             interpreter,
+            python,
             call_timeout,
             id,
             definition,
@@ -183,15 +188,13 @@ impl Job {
         let worker = match &state.worker {
             Some(lease) => Arc::clone(lease),
             None => {
-                let since = *state.waiting_since.get_or_insert_with(Instant::now);
-                match self.runtime.pool().lease(self.task, &self.interpreter, timeout)? {
-                    Some(lease) => {
-                        state.worker = Some(Arc::clone(&lease));
-                        lease
-                    }
-                    None if since.elapsed() < self.runtime.config().lease_timeout => return Ok(()),
-                    None => return Err(self.no_worker(since)),
-                }
+                let enter = || self.runtime.pool().queue(self.task, &self.interpreter);
+                let Some(lease) = state.place.get_or_insert_with(enter).lease(timeout)? else {
+                    return Ok(());
+                };
+                state.place = None;
+                state.worker = Some(Arc::clone(&lease));
+                lease
             }
         };
         while let Some(batch) = state.pending.pop_front() {
@@ -203,22 +206,11 @@ impl Job {
                 leases: &batch.leases,
                 condemned: &batch.condemned,
                 call_timeout: self.call_timeout,
+                python: self.python.as_deref(),
             })?;
             state.running.push_back((ticket, batch));
         }
         Ok(())
-    }
-
-    fn no_worker(&self, since: Instant) -> Error {
-        Error::new(
-            ErrorCode::Resource,
-            format!(
-                "no Python worker became free within {:?}: all {} are busy. Raise spark.beringia.worker.max or \
-                 spark.beringia.worker.leaseTimeout",
-                since.elapsed(),
-                self.runtime.pool().size()
-            ),
-        )
     }
 
     /// The next result, in the order of submission, waiting up to `timeout` for it.
@@ -338,6 +330,7 @@ impl Job {
         if let Some(lease) = state.worker.take() {
             self.quiesce(state, lease);
         }
+        state.place = None;
         state.pending.clear();
         state.running.clear();
         state.filling.clear();

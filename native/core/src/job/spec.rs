@@ -94,11 +94,7 @@ impl JobSpec {
 
     /// Which Python runs it.
     pub(super) fn interpreter(&self) -> Interpreter {
-        Interpreter {
-            program: self.interpreter.clone(),
-            version: self.python_version.clone(),
-            threads: self.task.cpus,
-        }
+        Interpreter { program: self.interpreter.clone(), threads: self.task.cpus }
     }
 
     /// The function and the block of constants in a payload.

@@ -68,9 +68,9 @@ fn job_with(
     act: impl FnMut(ArrayData) -> Act + Send + 'static,
 ) -> Job {
     let runtime = runtime(backend);
-    let interpreter = Interpreter { program: "fake".to_owned(), version: None, threads: 1 };
+    let interpreter = Interpreter { program: "fake".to_owned(), threads: 1 };
     let (channel, peer) = thread::spawn(backend, act);
-    let worker = Worker::start(channel, peer, backend, 1 << 20, None, WAIT).unwrap();
+    let worker = Worker::start(channel, peer, backend, thread::LIMITS).unwrap();
     runtime.pool().adopt(worker, interpreter);
     let rows = match rows {
         Rows::One => "one",

@@ -1,9 +1,11 @@
 //! A free list of segments, because the page faults of a fresh one cost several times the copy into it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use super::{ALIGNMENT, Access, Backend, Segment};
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 
 /// Hands out segments and takes them back.
 ///
@@ -12,17 +14,45 @@ use crate::error::Result;
 pub struct Cache {
     backend: Backend,
     idle_limit: usize,
-    idle: Mutex<Vec<Arc<Segment>>>,
+    max_bytes: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one used last is last.
+    idle: Vec<Arc<Segment>>,
+    idle_bytes: usize,
+    leased_bytes: usize,
+    last_lease: Option<Instant>,
+}
+
+impl State {
+    /// Takes the idle segments that were not used for longest, until at most `limit` bytes are left.
+    fn shrink(&mut self, limit: usize) -> Vec<Arc<Segment>> {
+        let mut count = 0;
+        while self.idle_bytes > limit && count < self.idle.len() {
+            self.idle_bytes -= self.idle[count].len();
+            count += 1;
+        }
+        self.idle.drain(..count).collect()
+    }
 }
 
 impl Cache {
     /// A cache that keeps at most `idle_limit` bytes of unused segments.
     pub fn new(backend: Backend, idle_limit: usize) -> Arc<Cache> {
-        Arc::new(Cache { backend, idle_limit, idle: Mutex::default() })
+        Cache::bounded(backend, idle_limit, None)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Arc<Segment>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same, with at most `max_bytes` of segments, idle ones and those in use.
+    pub fn bounded(backend: Backend, idle_limit: usize, max_bytes: Option<usize>) -> Arc<Cache> {
+        let max_bytes = max_bytes.unwrap_or(usize::MAX);
+        Arc::new(Cache { backend, idle_limit, max_bytes, state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The kind of memory handed out.
@@ -32,40 +62,93 @@ impl Cache {
 
     /// Bytes held that nobody uses.
     pub fn idle_bytes(&self) -> usize {
-        self.idle().iter().map(|segment| segment.len()).sum()
+        self.state().idle_bytes
+    }
+
+    /// Bytes in use.
+    pub fn leased_bytes(&self) -> usize {
+        self.state().leased_bytes
     }
 
     /// A segment of at least `len` bytes, given back when the last reference to the lease goes. Its content is
     /// whatever an earlier user left.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::Resource`] when the memory cannot be reserved.
+    /// [`ErrorCode::Resource`] when the memory cannot be reserved.
     pub fn lease(self: &Arc<Self>, len: usize) -> Result<Arc<Lease>> {
         let len = size_class(len);
-        let mut idle = self.idle();
+        let mut state = self.state();
+        state.last_lease = Some(Instant::now());
         // Exact classes only: a small batch must not hold a large segment.
-        let segment = match idle.iter().rposition(|segment| segment.len() == len) {
-            Some(index) => idle.remove(index),
+        let segment = match state.idle.iter().rposition(|segment| segment.len() == len) {
+            Some(index) => {
+                state.idle_bytes -= len;
+                state.leased_bytes += len;
+                state.idle.remove(index)
+            }
             None => {
-                drop(idle);
-                Arc::new(Segment::create(self.backend, len, Access::ReadOnly)?)
+                let room = self.max_bytes.saturating_sub(state.leased_bytes);
+                let Some(room) = room.checked_sub(len) else {
+                    return Err(self.exhausted(len, state.leased_bytes));
+                };
+                let freed = state.shrink(room);
+                state.leased_bytes += len;
+                drop(state);
+                drop(freed);
+                self.create(len).inspect_err(|_| self.state().leased_bytes -= len)?
             }
         };
-        Ok(Arc::new(Lease { segment, home: Arc::downgrade(self), retired: Mutex::new(false) }))
+        Ok(Arc::new(Lease { segment, home: Arc::downgrade(self), retired: AtomicBool::new(false) }))
+    }
+
+    /// A new segment. Where memory is short, what lies idle makes room.
+    fn create(&self, len: usize) -> Result<Arc<Segment>> {
+        let create = || Segment::create(self.backend, len, Access::ReadOnly);
+        let segment = match create() {
+            Err(error) if error.code == ErrorCode::Resource && self.idle_bytes() > 0 => {
+                self.trim();
+                create()?
+            }
+            other => other?,
+        };
+        Ok(Arc::new(segment))
+    }
+
+    fn exhausted(&self, len: usize, leased: usize) -> Error {
+        Error::new(
+            ErrorCode::Resource,
+            format!(
+                "{len} bytes of shared memory beside {leased} in use are more than the {} of \
+                 spark.beringia.segment.maxBytes. Raise it, lower spark.beringia.batchBytes, or run fewer tasks at a \
+                 time",
+                self.max_bytes
+            ),
+        )
+    }
+
+    /// Frees every idle segment if nobody has asked for one for `timeout`.
+    pub fn trim_unused(&self, timeout: Duration) {
+        if self.state().last_lease.is_some_and(|last| last.elapsed() >= timeout) {
+            self.trim();
+        }
     }
 
     /// Frees every idle segment.
     pub fn trim(&self) {
-        self.idle().clear();
+        let freed = self.state().shrink(0);
+        drop(freed);
     }
 
-    fn give_back(&self, segment: Arc<Segment>) {
-        let mut idle = self.idle();
-        idle.push(segment);
-        let mut bytes: usize = idle.iter().map(|segment| segment.len()).sum();
-        while bytes > self.idle_limit && !idle.is_empty() {
-            bytes -= idle.remove(0).len();
+    fn give_back(&self, segment: &Arc<Segment>, retired: bool) {
+        let mut state = self.state();
+        state.leased_bytes -= segment.len();
+        if !retired {
+            state.idle_bytes += segment.len();
+            state.idle.push(Arc::clone(segment));
         }
+        let freed = state.shrink(self.idle_limit);
+        drop(state);
+        drop(freed);
     }
 }
 
@@ -79,7 +162,7 @@ fn size_class(len: usize) -> usize {
 pub struct Lease {
     segment: Arc<Segment>,
     home: Weak<Cache>,
-    retired: Mutex<bool>,
+    retired: AtomicBool,
 }
 
 impl Lease {
@@ -90,7 +173,7 @@ impl Lease {
 
     /// Never hand this segment out again: a peer still looks at its present content.
     pub fn retire(&self) {
-        *self.retired.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.retired.store(true, Ordering::Relaxed);
     }
 }
 
@@ -102,9 +185,8 @@ impl AsRef<Segment> for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let retired = *self.retired.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let (false, Some(home)) = (retired, self.home.upgrade()) {
-            home.give_back(Arc::clone(&self.segment));
+        if let Some(home) = self.home.upgrade() {
+            home.give_back(&self.segment, *self.retired.get_mut());
         }
     }
 }
@@ -142,5 +224,29 @@ mod tests {
         drop(leases);
         assert_eq!(cache.idle_bytes(), 3 * 65_536);
         assert_eq!(cache.lease(1).unwrap().segment().id(), newest);
+    }
+
+    #[test]
+    fn idle_memory_that_nobody_asks_for_is_freed() {
+        let cache = Cache::new(Backend::Heap, 1 << 20);
+        drop(cache.lease(1).unwrap());
+        cache.trim_unused(Duration::from_secs(60));
+        assert!(cache.idle_bytes() > 0);
+        cache.trim_unused(Duration::ZERO);
+        assert_eq!(cache.idle_bytes(), 0);
+    }
+
+    #[test]
+    fn past_the_cap_idle_memory_makes_room_and_then_there_is_an_error_that_names_the_setting() {
+        let cache = Cache::bounded(Backend::Heap, 1 << 30, Some(1 << 20));
+        drop([cache.lease(300_000).unwrap(), cache.lease(200_000).unwrap()]);
+        let large = cache.lease(1 << 19).unwrap();
+        assert!(cache.idle_bytes() + cache.leased_bytes() <= 1 << 20);
+        let error = cache.lease(600_000).err().unwrap();
+        assert_eq!(error.code, ErrorCode::Resource);
+        assert!(error.summary.contains("1048576 of spark.beringia.segment.maxBytes"), "{error}");
+        drop(large);
+        cache.lease(600_000).unwrap();
+        assert_eq!(cache.leased_bytes(), 0);
     }
 }

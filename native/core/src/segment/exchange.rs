@@ -10,8 +10,8 @@ use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Passing, Segment, SegmentId};
-use crate::error::{Error, Result};
+use super::{Access, Backend, Passing, Segment, SegmentId};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What a peer needs to attach one segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,17 +92,39 @@ impl Outgoing {
     }
 }
 
+/// More segments than any honest worker shows at once; each takes a descriptor.
+const MAX_ATTACHED: usize = 2048;
+
 /// The receiver's side: the peer's segments that are mapped here.
-#[derive(Default)]
 pub struct Incoming {
     attached: HashMap<SegmentId, Arc<Segment>>,
+    backend: Backend,
+    max_count: usize,
+    max_bytes: usize,
 }
 
 impl Incoming {
+    /// For segments of a worker, at most `max_bytes` of them.
+    pub fn from_worker(backend: Backend, max_bytes: Option<usize>) -> Incoming {
+        let max_bytes = max_bytes.unwrap_or(usize::MAX);
+        Incoming { attached: HashMap::new(), backend, max_count: MAX_ATTACHED, max_bytes }
+    }
+
+    /// For segments of the parent, which is trusted.
+    pub fn from_parent(backend: Backend) -> Incoming {
+        Incoming { attached: HashMap::new(), backend, max_count: usize::MAX, max_bytes: usize::MAX }
+    }
+
+    /// Bytes that are mapped.
+    pub fn bytes(&self) -> usize {
+        self.attached.values().map(|segment| segment.len()).sum()
+    }
+
     /// Follows an announcement.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::Protocol`] when a segment is not as described.
+    /// [`ErrorCode::Protocol`] when a segment is not as described, [`ErrorCode::Resource`] when there are more than
+    /// may be.
     pub fn follow(
         &mut self,
         announcement: &Announcement,
@@ -112,6 +134,24 @@ impl Incoming {
             self.attached.remove(id);
         }
         for token in &announcement.attach {
+            // Another kind of memory could lack the seals that this one is trusted for.
+            if !self.backend.passes_as(&token.passing) {
+                return Err(Error::protocol(format!("{:?} is no {:?} memory", token.id, self.backend)));
+            }
+            let len = usize::try_from(token.len).unwrap_or(usize::MAX);
+            let bytes = self.bytes().saturating_add(len);
+            if bytes > self.max_bytes || self.attached.len() >= self.max_count {
+                return Err(Error::new(
+                    ErrorCode::Resource,
+                    format!(
+                        "the results of one worker take {bytes} bytes in {} segments; spark.beringia.segment.maxBytes \
+                         allows {} bytes, in {} segments at most",
+                        self.attached.len() + 1,
+                        self.max_bytes,
+                        self.max_count
+                    ),
+                ));
+            }
             self.attached.insert(token.id, token.attach(descriptors, Access::ReadOnly)?);
         }
         Ok(())

@@ -109,6 +109,15 @@ impl Backend {
         }
     }
 
+    /// Whether memory of this kind is passed like that.
+    fn passes_as(self, passing: &Passing) -> bool {
+        match self {
+            Backend::Memfd => matches!(passing, Passing::Descriptor),
+            Backend::Posix => matches!(passing, Passing::Name(_)),
+            Backend::Heap => matches!(passing, Passing::Local(_)),
+        }
+    }
+
     /// Maps memory that a peer created.
     fn attach(
         passing: &Passing,

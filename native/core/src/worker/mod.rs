@@ -4,30 +4,30 @@
 //! tickets, from any thread. A worker that broke the protocol or died answers every later call with that error.
 
 mod process;
+mod reply;
 #[cfg(test)]
 pub(crate) mod thread;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Received};
 use crate::error::{Error, ErrorCode, Result};
-use crate::placement;
-use crate::protocol::{ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, ToWorker, VERSION};
+use crate::protocol::{ArrayDescriptor, Definition, DefinitionId, FromWorker, ToWorker, VERSION};
 use crate::segment::{
     Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken,
 };
 
 pub use process::{Interpreter, spawn};
+pub use reply::{Loan, Reply};
 
 /// Functions that a worker keeps at once.
 const MAX_DEFINITIONS: usize = 16;
 /// The longest wait without a look at the clock of the call.
 const MAX_STEP: Duration = Duration::from_millis(100);
-/// Timeouts are remembered for so many of the last batches; far fewer are ever under way.
-const MAX_TIMED_TICKETS: u64 = 64;
 /// How long a worker whose channel is closed may take to end by itself.
 const EXIT_GRACE: Duration = Duration::from_secs(2);
 
@@ -43,48 +43,20 @@ pub trait Peer: Send + Sync {
     fn last_words(&self) -> String;
 }
 
-/// A segment of the worker that somebody here reads; dropping it lets the worker write to it again.
-pub struct Loan {
-    segment: Arc<Segment>,
-    worker: Weak<Worker>,
-}
+/// Starts a peer.
+pub type Starter = dyn Fn(&Interpreter) -> Result<(Channel, Box<dyn Peer>)> + Send + Sync;
 
-impl AsRef<Segment> for Loan {
-    fn as_ref(&self) -> &Segment {
-        &self.segment
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        if let Some(worker) = self.worker.upgrade() {
-            worker.sending().recycle.push(self.segment.id());
-        }
-    }
-}
-
-/// The answer to one batch.
-pub enum Reply {
-    /// It is done.
-    Done {
-        /// The result's fields.
-        result: ArrayDescriptor,
-        /// The segments that the result names.
-        loans: HashMap<SegmentId, Arc<Loan>>,
-        /// Segments of the batch that the worker still views.
-        retained: Vec<SegmentId>,
-        /// What it took.
-        stats: BatchStats,
-    },
-    /// It failed.
-    Failed {
-        /// Code, summary and traceback; not yet the group's key.
-        error: Error,
-        /// The row of the group at fault.
-        group: Option<u64>,
-        /// As above.
-        retained: Vec<SegmentId>,
-    },
+/// What a worker may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time to start and to import NumPy.
+    pub start_timeout: Duration,
+    /// Bytes of unused segments that it keeps for later results.
+    pub idle_bytes: usize,
+    /// Bytes of arguments that functions may keep views on.
+    pub retained_bytes: usize,
+    /// Bytes of its segments that are mapped here; `None` is no limit.
+    pub result_bytes: Option<usize>,
 }
 
 /// A batch and what is to be done with it.
@@ -103,6 +75,8 @@ pub struct Assignment<'a> {
     pub condemned: &'a [(u64, String)],
     /// The longest that one call may take.
     pub call_timeout: Option<Duration>,
+    /// The minor version of Python that the function needs, such as `3.11`.
+    pub python: Option<&'a str>,
 }
 
 #[derive(Default)]
@@ -111,14 +85,14 @@ struct Sending {
     recycle: Vec<SegmentId>,
     definitions: VecDeque<DefinitionId>,
     last_ticket: u64,
-    call_timeouts: HashMap<u64, Duration>,
+    /// Batches without a reply so far, and the longest that each of their calls may take.
+    under_way: HashMap<u64, Option<Duration>>,
+    expected_python: Option<String>,
 }
 
-#[derive(Default)]
 struct Receiving {
     segments: Incoming,
     replies: HashMap<u64, Reply>,
-    greeted: bool,
     broken: Option<Error>,
 }
 
@@ -127,9 +101,11 @@ pub struct Worker {
     channel: Channel,
     peer: Box<dyn Peer>,
     control: Control,
-    expected_python: Option<String>,
     started: Instant,
-    start_timeout: Duration,
+    limits: Limits,
+    /// Its version of Python, once it has said hello.
+    python: OnceLock<String>,
+    result_bytes: AtomicUsize,
     sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
 }
@@ -139,29 +115,28 @@ impl Worker {
     ///
     /// # Errors
     /// [`ErrorCode::Resource`] when the control page cannot be made.
-    pub fn start(
-        channel: Channel,
-        peer: Box<dyn Peer>,
-        backend: Backend,
-        idle_limit: usize,
-        expected_python: Option<String>,
-        start_timeout: Duration,
-    ) -> Result<Worker> {
+    pub fn start(channel: Channel, peer: Box<dyn Peer>, backend: Backend, limits: Limits) -> Result<Worker> {
         let control = Control::create(backend)?;
         let worker = Worker {
             channel,
             peer,
             control,
-            expected_python,
             started: Instant::now(),
-            start_timeout,
+            limits,
+            python: OnceLock::new(),
+            result_bytes: AtomicUsize::new(0),
             sending: Mutex::default(),
-            receiving: Mutex::default(),
+            receiving: Mutex::new(Receiving {
+                segments: Incoming::from_worker(backend, limits.result_bytes),
+                replies: HashMap::new(),
+                broken: None,
+            }),
         };
         let start = ToWorker::Start {
             version: VERSION,
             control: SegmentToken::of(worker.control.segment()),
-            idle_limit: idle_limit as u64,
+            idle_limit: limits.idle_bytes as u64,
+            retained_limit: limits.retained_bytes as u64,
             backend,
         };
         let descriptors: Vec<_> = worker.control.segment().descriptor().into_iter().collect();
@@ -195,13 +170,24 @@ impl Worker {
         self.receiving().broken.is_none() && self.peer.exit(Duration::ZERO).is_none()
     }
 
+    /// Bytes of its segments that are mapped here.
+    pub fn result_bytes(&self) -> usize {
+        self.result_bytes.load(Ordering::Relaxed)
+    }
+
     /// Hands over a batch and returns its ticket. Does not wait.
     ///
     /// # Errors
-    /// [`ErrorCode::Resource`] when the message cannot be sent. That the worker is gone is said by [`Self::reply`].
+    /// [`ErrorCode::Resource`] when the message cannot be sent, [`ErrorCode::Interpreter`] when the worker has
+    /// another version of Python. That the worker is gone is said by [`Self::reply`].
     pub fn run(&self, assignment: Assignment<'_>) -> Result<u64> {
-        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout } = assignment;
+        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout, python } =
+            assignment;
         let mut sending = self.sending();
+        sending.expected_python = python.map(str::to_owned);
+        if let Some(actual) = self.python.get() {
+            self.check_python(actual, python)?;
+        }
         match sending.definitions.iter().position(|known| *known == id) {
             Some(index) => {
                 sending.definitions.remove(index);
@@ -223,10 +209,7 @@ impl Worker {
         let ticket = sending.last_ticket;
         let condemned = condemned.to_vec();
         let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned };
-        sending.call_timeouts.retain(|known, _| ticket - known < MAX_TIMED_TICKETS);
-        if let Some(timeout) = call_timeout {
-            sending.call_timeouts.insert(ticket, timeout);
-        }
+        sending.under_way.insert(ticket, call_timeout);
         self.send(&run, &fresh)?;
         Ok(ticket)
     }
@@ -259,9 +242,9 @@ impl Worker {
             let received = self.channel.receive::<FromWorker>(Some(remaining));
             let outcome = match received {
                 Ok(Received::Timeout) => {
-                    self.check_started(receiving.greeted).and_then(|()| self.check_call()).map(|()| false)
+                    self.check_started().and_then(|()| self.check_call()).map(|()| false)
                 }
-                Ok(Received::Closed) => Err(self.died(receiving.greeted)),
+                Ok(Received::Closed) => Err(self.died()),
                 Ok(Received::Message(message, descriptors)) => {
                     self.accept(&mut receiving, message, descriptors.into_iter()).map(|()| true)
                 }
@@ -279,8 +262,8 @@ impl Worker {
         }
     }
 
-    fn check_started(&self, greeted: bool) -> Result<()> {
-        if greeted || self.started.elapsed() < self.start_timeout {
+    fn check_started(&self) -> Result<()> {
+        if self.python.get().is_some() || self.started.elapsed() < self.limits.start_timeout {
             return Ok(());
         }
         Err(Error::new(
@@ -288,7 +271,7 @@ impl Worker {
             format!(
                 "{} did not get ready within {:?} (spark.beringia.worker.startTimeout)",
                 self.describe(),
-                self.start_timeout
+                self.limits.start_timeout
             ),
         ))
     }
@@ -296,9 +279,8 @@ impl Worker {
     /// Kills the worker if its present call takes longer than it may, whosever call it is.
     fn check_call(&self) -> Result<()> {
         let Some(position) = self.control.position() else { return Ok(()) };
-        let Some(timeout) = self.sending().call_timeouts.get(&position.ticket).copied() else {
-            return Ok(());
-        };
+        let timeout = self.sending().under_way.get(&position.ticket).copied().flatten();
+        let Some(timeout) = timeout else { return Ok(()) };
         if position.elapsed() < timeout {
             return Ok(());
         }
@@ -312,36 +294,26 @@ impl Worker {
         message: FromWorker,
         mut descriptors: impl Iterator<Item = std::os::fd::OwnedFd>,
     ) -> Result<()> {
+        if self.python.get().is_some() == matches!(message, FromWorker::Hello { .. }) {
+            return Err(Error::protocol(format!("{} did not say hello first, and once", self.describe())));
+        }
         match message {
             FromWorker::Hello { version, python, numpy } => {
-                self.check_hello(version, &python)?;
+                self.check_version(version)?;
+                let expected = self.sending().expected_python.clone();
+                self.check_python(&python, expected.as_deref())?;
                 tracing::debug!(worker = self.describe(), python, numpy, "a worker is ready");
-                receiving.greeted = true;
+                self.python.get_or_init(|| python);
             }
             FromWorker::Done { ticket, segments, result, retained, stats } => {
+                self.settle(ticket, &retained)?;
                 receiving.segments.follow(&segments, &mut descriptors)?;
-                let mut loans = HashMap::new();
-                let mut missing = None;
-                placement::segments(&result, &mut |id| {
-                    if loans.contains_key(&id) {
-                        return;
-                    }
-                    match receiving.segments.get(id) {
-                        Ok(segment) => {
-                            let segment = Arc::clone(segment);
-                            loans.insert(id, Arc::new(Loan { segment, worker: Arc::downgrade(self) }));
-                        }
-                        Err(error) => missing = Some(error),
-                    }
-                });
-                if let Some(error) = missing {
-                    return Err(error);
-                }
-                self.forget_retained(&retained);
+                self.result_bytes.store(receiving.segments.bytes(), Ordering::Relaxed);
+                let loans = reply::borrow(&result, &receiving.segments, self)?;
                 receiving.replies.insert(ticket, Reply::Done { result, loans, retained, stats });
             }
             FromWorker::Failed { ticket, group, code, summary, traceback, retained } => {
-                self.forget_retained(&retained);
+                self.settle(ticket, &retained)?;
                 let error = Error { code, summary, group: None, traceback };
                 receiving.replies.insert(ticket, Reply::Failed { error, group, retained });
             }
@@ -349,30 +321,39 @@ impl Worker {
         Ok(())
     }
 
-    fn forget_retained(&self, retained: &[SegmentId]) {
+    /// Batch `ticket` is answered; the worker keeps `retained` by itself.
+    fn settle(&self, ticket: u64, retained: &[SegmentId]) -> Result<()> {
         let mut sending = self.sending();
+        if sending.under_way.remove(&ticket).is_none() {
+            return Err(Error::protocol(format!("a reply to batch {ticket}, which waits for none")));
+        }
         for id in retained {
             sending.segments.dropped_by_peer(*id);
         }
+        Ok(())
     }
 
-    fn check_hello(&self, version: u32, python: &str) -> Result<()> {
-        if version != VERSION {
-            return Err(Error::new(
-                ErrorCode::Interpreter,
-                format!(
-                    "{} speaks version {version} of the protocol and this process version {VERSION}: \
-                     install the same version of beringia on the driver and on every executor",
-                    self.describe()
-                ),
-            ));
+    fn check_version(&self, version: u32) -> Result<()> {
+        if version == VERSION {
+            return Ok(());
         }
-        let minor = python.rsplit_once('.').map_or(python, |(minor, _)| minor);
-        match &self.expected_python {
+        Err(Error::new(
+            ErrorCode::Interpreter,
+            format!(
+                "{} speaks version {version} of the protocol and this process version {VERSION}: \
+                 install the same version of beringia on the driver and on every executor",
+                self.describe()
+            ),
+        ))
+    }
+
+    fn check_python(&self, actual: &str, expected: Option<&str>) -> Result<()> {
+        let minor = actual.rsplit_once('.').map_or(actual, |(minor, _)| minor);
+        match expected {
             Some(expected) if expected != minor => Err(Error::new(
                 ErrorCode::Interpreter,
                 format!(
-                    "{} is Python {python}, but the driver runs Python {expected}: a pickled function needs the \
+                    "{} is Python {actual}, but the driver runs Python {expected}: a pickled function needs the \
                      same minor version at both ends. Set spark.pyspark.python to a Python {expected}",
                     self.describe()
                 ),
@@ -382,17 +363,18 @@ impl Worker {
     }
 
     /// The error for a channel that was closed by the worker.
-    fn died(&self, greeted: bool) -> Error {
+    fn died(&self) -> Error {
         let exit = self.peer.exit(EXIT_GRACE).unwrap_or_else(|| {
             self.peer.kill();
             "closed its channel and went on running".to_owned()
         });
         let words = self.peer.last_words();
         let said = if words.is_empty() { String::new() } else { format!(". It wrote last:\n{words}") };
-        if greeted {
+        if self.python.get().is_some() {
             return Error::new(ErrorCode::WorkerDied, format!("{} {exit}{said}", self.describe()));
         }
         let driver = self
+            .sending()
             .expected_python
             .as_ref()
             .map_or(String::new(), |version| format!(" (the driver runs Python {version})"));

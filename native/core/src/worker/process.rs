@@ -28,11 +28,20 @@ const MAX_LINE: u64 = 16 * 1024;
 pub struct Interpreter {
     /// The executable.
     pub program: String,
-    /// The version that it must have, such as `3.11`.
-    pub version: Option<String>,
     /// Threads that BLAS and OpenMP may use.
     pub threads: usize,
 }
+
+/// What numerical libraries read the number of their threads from.
+const THREADS: [&str; 7] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+];
 
 /// Starts a worker process.
 ///
@@ -48,7 +57,7 @@ pub fn spawn(interpreter: &Interpreter) -> Result<(Channel, Box<dyn Peer>)> {
         .stderr(Stdio::piped())
         .process_group(0);
     let threads = interpreter.threads.max(1).to_string();
-    for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"] {
+    for name in THREADS {
         if std::env::var_os(name).is_none() {
             command.env(name, &threads);
         }

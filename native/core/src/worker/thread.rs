@@ -8,12 +8,19 @@ use std::time::{Duration, Instant};
 
 use arrow_data::ArrayData;
 
-use super::Peer;
+use super::{Limits, Peer};
 use crate::channel::{Channel, Received};
 use crate::error::ErrorCode;
 use crate::placement::{self, Trust};
 use crate::protocol::{BatchStats, FromWorker, ToWorker, VERSION};
 use crate::segment::{Access, Arena, Backend, Cache, Control, Incoming, Lease, Outgoing};
+
+pub(crate) const LIMITS: Limits = Limits {
+    start_timeout: Duration::from_secs(5),
+    idle_bytes: 1 << 20,
+    retained_bytes: 1 << 20,
+    result_bytes: None,
+};
 
 /// What the fake does with a batch.
 pub(crate) enum Act {
@@ -76,7 +83,7 @@ pub(crate) fn spawn(
 
 fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> Act, killed: &AtomicBool) {
     let cache = Cache::new(backend, 1 << 20);
-    let (mut incoming, mut outgoing) = (Incoming::default(), Outgoing::default());
+    let (mut incoming, mut outgoing) = (Incoming::from_parent(backend), Outgoing::default());
     let mut lent: Vec<Arc<Lease>> = Vec::new();
     let mut input = None;
     let mut page = None;

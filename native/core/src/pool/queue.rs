@@ -1,0 +1,86 @@
+//! Who waits for a worker: first come, first served.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Pool, Task, WorkerLease};
+use crate::error::{Error, ErrorCode, Result};
+
+/// The places that are taken, in their order.
+#[derive(Default)]
+pub(super) struct Queue {
+    places: VecDeque<u64>,
+    next: u64,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How many come before `place`.
+    pub(super) fn ahead_of(&self, place: u64) -> usize {
+        self.places.partition_point(|other| *other < place)
+    }
+
+    fn enter(&mut self) -> u64 {
+        self.next += 1;
+        self.places.push_back(self.next);
+        self.next
+    }
+
+    fn leave(&mut self, place: u64) {
+        self.places.retain(|other| *other != place);
+    }
+}
+
+/// A place in the queue for a worker. It is kept while nobody waits at it, and given up when it is dropped.
+pub struct Place {
+    pool: Arc<Pool>,
+    task: Task,
+    number: u64,
+    since: Instant,
+}
+
+impl Place {
+    pub(super) fn new(pool: Arc<Pool>, task: Task) -> Place {
+        let number = pool.state().queue.enter();
+        Place { pool, task, number, since: Instant::now() }
+    }
+
+    /// The task's worker, waiting up to `timeout` for one; `None` when none was free.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Interpreter`] or [`ErrorCode::Resource`] when none can be started, [`ErrorCode::Cancelled`]
+    /// when the pool is closed; [`ErrorCode::Resource`] when none was free for `worker.leaseTimeout`.
+    pub fn lease(&self, timeout: Duration) -> Result<Option<Arc<WorkerLease>>> {
+        let lease = self.pool.lease(&self.task, self.number, timeout)?;
+        if lease.is_none() && self.since.elapsed() >= self.pool.config.lease_timeout {
+            return Err(self.in_vain());
+        }
+        Ok(lease)
+    }
+
+    fn in_vain(&self) -> Error {
+        let state = self.pool.state();
+        Error::new(
+            ErrorCode::Resource,
+            format!(
+                "no Python worker became free within {:?} (spark.beringia.worker.leaseTimeout): {} are in use and {} \
+                 others waited first. Raise spark.beringia.worker.max, which is {}, or run fewer tasks at a time",
+                self.since.elapsed(),
+                state.count,
+                state.queue.ahead_of(self.number),
+                self.pool.config.max_workers.map_or("not set".to_owned(), |max| max.to_string()),
+            ),
+        )
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pool.state().queue.leave(self.number);
+        self.pool.changed.notify_all();
+    }
+}
