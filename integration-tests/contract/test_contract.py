@@ -9,6 +9,9 @@ from contract.case import check
 from contract.cases import CASES
 from contract.front_local import Local
 from contract.front_pyspark import PySpark
+from contract.front_scala import Scala
+
+SPARK = {"pyspark": PySpark, "scala": Scala}
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +37,14 @@ def fronts(request):
                 request.addfinalizer(pool.close)
                 made[name] = Local(pool)
             else:
-                made[name] = PySpark(request.getfixturevalue("small_jobs"))
+                made[name] = SPARK[name](request.getfixturevalue("small_jobs"))
         return made[name]
 
     return front
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("front", ["local", "pyspark"])
+@pytest.mark.parametrize("front", ["local", *SPARK])
 def test_the_contract(fronts, front, case):
     check(fronts(front), case)
 

@@ -262,7 +262,9 @@ def _job(
     ordered += [p for i in inputs if i.key is None and not i.is_global for p in i.places]
     column = {place: index + 1 for index, place in enumerate(ordered)}  # after the group's number
     taken_apart = any(field.node != ("leaf",) for field in fields)
-    direct = not taken_apart and all(a.column.node[0] == "leaf" and not a.column.is_global for a in arguments)
+    direct = not (taken_apart or through_spark) and all(
+        a.column.node[0] == "leaf" and not a.column.is_global for a in arguments
+    )
     passed = []
     if direct:
         passed = [(a, a.keyword, a.column.places[0], a.column.leaves[0]) for a in arguments]
@@ -285,7 +287,8 @@ def _job(
             origin = "globals" if item.is_global else "group"
             described.append((argument.name, argument.keyword, origin, node, argument.missing))
         returned = [(x.name, x.node, len(x.leaves)) for x in fields] if taken_apart else None
-        called = _values.Wrapper(called, described, globals_types, returned, many)
+        boxed = [argument.column.key is None for argument, *_ in passed] if through_spark else ()
+        called = _values.Wrapper(called, described, globals_types, returned, many, boxed)
         if through_spark is not None and globals_types:
             found = hl.eval(hl.tuple([through_spark.table[name] for name in through_spark.global_columns]))
             pairs = zip(globals_types, found, strict=True)

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
+from beringia.local import logs, tables
 from beringia.local import pool as pools
-from beringia.local import tables
 from beringia.local.progress import bar
 
 _MANY = "returns must be a list of struct, pa.list_(pa.struct(…))"
@@ -175,6 +175,7 @@ def numpy_map(
             order_by=[(position[name], descending, first) for name, descending, first in orders],
             batch_bytes=size,
             progress=show,
+            log_level=logs.level(),
         )
     result = pa.RecordBatchReader.from_stream(stream).read_all()
     return tables.restored(result, final)

@@ -10,12 +10,14 @@ from typing import Any
 
 from beringia import _native
 from beringia.errors import ArgumentError
+from beringia.local import logs
 
 _PREFIX = "spark.beringia."
 _SETTINGS = {
-    "batchBytes": "2m",  # less than on Spark: a batch costs less without a JVM, and a small one stays in the cache
+    "batchBytes": "2m",  # a batch costs less without a JVM, and a small one stays in the processor's cache
     "worker_cancelGrace": "100ms",  # somebody waits at the terminal for Ctrl-C to do something
 }
+"""Defaults that differ from those on Spark."""
 
 
 class Pool:
@@ -52,6 +54,7 @@ class Pool:
 
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
         check_workers(workers)
+        logs.start()
         named = {_PREFIX + name.replace("_", "."): str(value) for name, value in {**_SETTINGS, **settings}.items()}
         self._native: _native.Pool | None = _native.Pool(named, workers or cores())
 

@@ -250,7 +250,9 @@ impl Segment {
     /// [`ErrorCode::Protocol`] when the range is not inside.
     pub fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
         self.check(offset, len)?;
-        let mut copy = Vec::with_capacity(len);
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(len)
+            .map_err(|_| Error::new(ErrorCode::Resource, format!("no memory to copy {len} bytes")))?;
         // SAFETY: the range was checked; the copy goes to fresh memory of exactly this capacity. A peer that
         // writes meanwhile changes which bytes arrive, and every byte is valid.
         unsafe {

@@ -11,7 +11,7 @@ use arrow_data::ArrayData;
 use super::{Limits, Peer};
 use crate::channel::{Channel, Received};
 use crate::error::ErrorCode;
-use crate::placement::{self, Trust};
+use crate::placement;
 use crate::protocol::{BatchStats, FromWorker, ToWorker, VERSION};
 use crate::segment::{Access, Arena, Backend, Cache, Control, Incoming, Lease, Outgoing};
 
@@ -112,8 +112,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                 let mut names = Vec::new();
                 placement::segments(&batch, &mut |id| names.push(id));
                 let find = |id| incoming.get(id).cloned();
-                let array =
-                    placement::resolve(&batch, input.as_ref().unwrap(), Trust::Trusted, &find).unwrap();
+                let array = placement::resolve(&batch, input.as_ref().unwrap(), &find).unwrap();
                 let act = act(array);
                 let mut done = |array: ArrayData, retained, forge: Box<dyn FnOnce(&mut _) + Send>| {
                     let mut arena = Arena::new(Arc::clone(&cache), 0);
@@ -122,7 +121,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     let leases = arena.into_leases();
                     let (segments, fresh) = outgoing.announce(leases.iter().map(|lease| lease.segment()));
                     let fds: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
-                    let stats = BatchStats { copied, ..BatchStats::default() };
+                    let stats = Box::new(BatchStats { copied, ..BatchStats::default() });
                     let done = FromWorker::Done { ticket, segments, result, retained, stats };
                     channel.send(&done, &fds).unwrap();
                     lent.extend(leases);

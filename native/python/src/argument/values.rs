@@ -5,13 +5,14 @@ use arrow_array::{Array, ArrayRef, types};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
+use beringia_core::ErrorCode;
 use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::{Elements, Showing, missing_in, missing_object, object_array};
 use crate::array::{self, Dtype};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// The values of an array of a plain type; `None` for any other.
 pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn Elements>>> {
@@ -143,11 +144,7 @@ impl Fixed {
         let nulls = missing_in(self.nulls.as_ref(), start, len);
         let bytes = &self.data(start)[..len * self.dtype.width];
         let values = match &nulls {
-            None => {
-                // SAFETY: `bytes` has just been cut from the buffer, as long as the shape; Arrow checked its
-                // alignment; the batch's segments, and with them the buffer, live as long as `base`.
-                unsafe { array::view(&showing.base, &self.dtype, shape, bytes.as_ptr(), showing.writable)? }
-            }
+            None => view(showing, &self.dtype, shape, bytes)?,
             Some(nulls) => {
                 admit(showing, self.kind)?;
                 showing.count(bytes.len());
@@ -169,6 +166,25 @@ impl Fixed {
             Ok(values)
         }
     }
+}
+
+/// A view on values of the batch, as many bytes of them as the shape has.
+pub(super) fn view<'py>(
+    showing: &Showing<'py>,
+    dtype: &Dtype,
+    shape: &[usize],
+    bytes: &[u8],
+) -> Result<Bound<'py, PyAny>> {
+    let len = shape.iter().product::<usize>() * dtype.width;
+    if len != bytes.len() {
+        return Err(Failure::new(
+            ErrorCode::Internal,
+            format!("{} bytes for an array of shape {shape:?}", bytes.len()),
+        ));
+    }
+    // SAFETY: `bytes` is a part of one of the batch's buffers, as long as the shape; Arrow checked its alignment;
+    // the batch's segments, and with them the buffer, live as long as `base`.
+    Ok(unsafe { array::view(&showing.base, dtype, shape, bytes.as_ptr(), showing.writable)? })
 }
 
 impl Elements for Fixed {
