@@ -61,6 +61,26 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
     return result
 
 
+def masked(array: np.ndarray[Any, Any], target: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """Return values and mask of a masked array that has dtype `target` already; None for any other.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n,)
+        What the function returned.
+    target : str
+        As for :func:`numbers`.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+        Both C-contiguous, of shape (n,): of dtype `target`, with anything where masked; and of bool.
+    """
+    if not isinstance(array, np.ma.MaskedArray) or array.dtype != np.dtype(target):
+        return None
+    return np.ascontiguousarray(array.data), np.ascontiguousarray(np.ma.getmaskarray(array))
+
+
 def time(value: Any, unit: str, zoned: bool) -> int | None:
     """Return a date or time as a count of `unit` since 1970-01-01.
 

@@ -225,6 +225,7 @@ impl Job {
         state.check()?;
         match self.step(&mut state, timeout) {
             Err(error) => {
+                let error = error.with_function(&self.definition.name);
                 self.stop(&mut state, error.clone());
                 Err(error)
             }
