@@ -13,6 +13,7 @@ pub mod group_key;
 pub mod job;
 pub mod placement;
 pub mod pool;
+mod preflight;
 pub mod protocol;
 pub mod runtime;
 #[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]

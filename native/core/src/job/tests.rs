@@ -54,7 +54,7 @@ fn sums(array: &ArrayData) -> Vec<f64> {
 fn runtime(backend: Backend) -> Arc<Runtime> {
     let mut config = Config::parse([("spark.beringia.worker.cancelGrace", "200ms")]).unwrap();
     config.backend = backend;
-    Runtime::new(config)
+    Runtime::new(config).unwrap()
 }
 
 fn job_of(backend: Backend, rows: Rows, act: impl FnMut(ArrayData) -> Act + Send + 'static) -> Job {

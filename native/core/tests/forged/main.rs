@@ -3,6 +3,8 @@
 //! A bounded run, part of the tests. `PROPTEST_CASES=1000000` makes it longer; `make fuzz` runs the same by libFuzzer,
 //! which is led by coverage.
 
+#![allow(clippy::unwrap_used, reason = "a test program")]
+
 mod message;
 mod reader;
 mod reply;
