@@ -44,6 +44,10 @@ class Pool:
     def workers(self) -> int:
         """How many processes there may be."""
 
+    @property
+    def process(self) -> int:
+        """The id of the process that made it."""
+
     def close(self) -> None:
         """End the workers."""
 

@@ -84,16 +84,21 @@ impl Metrics {
 
     /// A batch is done.
     pub fn done(&self, stats: &Stats, durations: &Durations) {
-        let mut counts = self.counts();
+        let counts = &mut *self.counts();
         counts.batches += 1;
-        counts.groups += stats.groups;
-        counts.rows += stats.rows;
-        counts.bytes_in += stats.bytes_in;
-        counts.bytes_out += stats.bytes_out;
-        counts.bytes_copied += stats.copied;
-        counts.bytes_moved += stats.moved;
-        counts.worker_nanos += stats.worker_nanos;
-        counts.function_nanos += stats.function_nanos;
+        // Some of it is what a worker says, which may be anything.
+        for (count, more) in [
+            (&mut counts.groups, stats.groups),
+            (&mut counts.rows, stats.rows),
+            (&mut counts.bytes_in, stats.bytes_in),
+            (&mut counts.bytes_out, stats.bytes_out),
+            (&mut counts.bytes_copied, stats.copied),
+            (&mut counts.bytes_moved, stats.moved),
+            (&mut counts.worker_nanos, stats.worker_nanos),
+            (&mut counts.function_nanos, stats.function_nanos),
+        ] {
+            *count = count.saturating_add(more);
+        }
         counts.durations.merge(durations);
     }
 }

@@ -3,8 +3,11 @@
 //! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
 //! [`ArrayDescriptor`]. Parent and worker are always built together; [`VERSION`] catches a mixed installation.
 
+use std::cell::Cell;
+
 use arrow_schema::DataType;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::durations::Durations;
 use crate::error::ErrorCode;
@@ -36,7 +39,23 @@ pub struct ArrayDescriptor {
     /// The buffers, as Arrow's layout of the type lists them.
     pub buffers: Vec<BufferRef>,
     /// The children.
+    #[serde(deserialize_with = "children")]
     pub children: Vec<ArrayDescriptor>,
+}
+
+/// Deeper than any type: what is deeper would only overflow the stack of whoever reads it.
+const MAX_DEPTH: usize = 64;
+
+fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ArrayDescriptor>, D::Error> {
+    thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
+    let depth = DEPTH.get();
+    if depth >= MAX_DEPTH {
+        return Err(D::Error::custom(format_args!("an array of more than {MAX_DEPTH} levels")));
+    }
+    DEPTH.set(depth + 1);
+    let children = Vec::deserialize(deserializer);
+    DEPTH.set(depth);
+    children
 }
 
 /// How missing values are shown.
@@ -68,6 +87,19 @@ pub struct Argument {
     /// The column's type as the engine calls it, for messages.
     #[serde(default, rename = "type")]
     pub type_name: String,
+    /// What the column's structs stand for.
+    #[serde(default)]
+    pub udt: Option<Udt>,
+}
+
+/// A user-defined type that is shown as what it means, and not as the struct that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Udt {
+    /// A vector of Spark ML: `{type, size, indices, values}`, type 0 sparse, 1 dense.
+    Vector,
+    /// A matrix of Spark ML: `{type, numRows, numCols, colPtrs, rowIndices, values, isTransposed}`.
+    Matrix,
 }
 
 /// How many result rows a group has.
@@ -116,6 +148,8 @@ pub struct Constants {
     pub arrays: Vec<Constant>,
     /// The block.
     pub block: Option<BufferRef>,
+    /// Those that are no arrays: the parameter, and the value in JSON.
+    pub values: Vec<(String, String)>,
 }
 
 /// What a worker needs to know of a job, once.
@@ -149,6 +183,8 @@ pub struct Definition {
     pub input: DataType,
     /// The type of the fields that the function returns, a struct.
     pub fields: DataType,
+    /// Which of the fields are structs that stand for vectors of Spark ML.
+    pub vectors: Vec<usize>,
 }
 
 /// Names a definition within one pool.

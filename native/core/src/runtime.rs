@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::metrics::Counts;
 use crate::pool::Pool;
+use crate::preflight;
 use crate::segment::{Access, Cache, Segment, sweep, tidy};
 use crate::trace::Trace;
 use crate::worker::Interpreter;
@@ -46,9 +47,11 @@ impl Runtime {
     /// are to be warm.
     ///
     /// # Errors
+    /// [`ErrorCode::Resource`] when this machine has no shared memory of the kind that the settings choose,
     /// [`ErrorCode::Config`] when a trace is asked for and cannot be written.
     pub fn new(config: Config) -> Result<Arc<Runtime>> {
         sweep();
+        preflight::check(&config)?;
         let trace = config.trace.as_deref().map(Trace::create).transpose()?.map(Arc::new);
         let cache = Cache::bounded(config.backend, config.idle_bytes, config.max_bytes);
         let pool = Pool::new(config.clone());
@@ -79,7 +82,7 @@ impl Runtime {
     /// A runtime from settings in JSON: an object of strings, names in full.
     ///
     /// # Errors
-    /// [`ErrorCode::Config`] when a name is unknown or a value cannot be read.
+    /// [`ErrorCode::Config`] when a name is unknown or a value cannot be read, and those of [`Runtime::new`].
     pub fn from_json(settings: &str) -> Result<Arc<Runtime>> {
         let settings: BTreeMap<String, String> = serde_json::from_str(settings).map_err(|error| {
             Error::new(ErrorCode::Config, format!("settings are not a JSON object: {error}"))

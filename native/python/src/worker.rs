@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use beringia_core::channel::{Channel, Received};
-use beringia_core::placement::{self, Trust};
+use beringia_core::placement;
 use beringia_core::protocol::{
     self, ArrayDescriptor, BatchStats, Call, Definition, DefinitionId, FromWorker, MAX_TRACED_CALLS, OnError,
     ToWorker, VERSION, Watch,
@@ -274,7 +274,8 @@ impl Worker {
                 let done = FromWorker::Done { ticket, segments, result, retained, stats: Box::new(stats) };
                 self.channel.send(&done, &descriptors)
             }
-            Err((group, Failure { code, summary, traceback })) => {
+            Err((group, failure)) => {
+                let Failure { code, summary, traceback } = failure.cut();
                 let failed = FromWorker::Failed { ticket, group, code, summary, traceback, retained };
                 self.channel.send(&failed, &[])
             }
@@ -313,8 +314,8 @@ impl Worker {
             let segment = segments.iter().find(|segment| segment.id() == id);
             segment.cloned().ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
         };
-        let batch = placement::resolve(batch, &definition.input, Trust::Trusted, &find)
-            .map_err(|error| nowhere(error.into()))?;
+        let batch =
+            placement::resolve(batch, &definition.input, &find).map_err(|error| nowhere(error.into()))?;
         let arguments = arguments(py, definition, &batch, views).map_err(nowhere)?;
         let groups = batch.len();
         let kept = kept_lengths(definition, &batch);
@@ -462,7 +463,7 @@ fn arguments<'py>(
                 masked_arrays: masked_arrays.clone(),
                 copied: std::cell::Cell::new(0),
             };
-            Ok((showing, elements(py, field, column)?))
+            Ok((showing, elements(py, field, column, argument.udt)?))
         })
         .collect()
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::log;
-use crate::placement::{self, Trust};
+use crate::placement;
 use crate::pool::{Place, WorkerLease};
 use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError, Watch};
 use crate::runtime::Runtime;
@@ -125,6 +125,7 @@ impl Job {
                 offset: 0,
                 len: block.len() as u64,
             }),
+            values: spec.values.clone().into_iter().collect(),
         };
         let (task, interpreter, call_timeout) = (spec.task.clone(), spec.interpreter(), spec.call_timeout()?);
         let python = spec.python_version.clone();
@@ -241,6 +242,7 @@ impl Job {
         state.observer.waiting();
         match self.step(&mut state, timeout) {
             Err(error) => {
+                let error = error.with_function(&self.definition.name);
                 self.runtime.pool().metrics().failed();
                 self.stop(&mut state, error.clone());
                 Err(error)
@@ -289,15 +291,16 @@ impl Job {
                         .ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
                 };
                 let reply_type = assemble::reply_type(&self.definition);
-                let fields = placement::resolve(&result, &reply_type, Trust::Untrusted, &find)?;
+                let (fields, texts) = placement::verify(&result, &reply_type, &find)?;
                 let array = assemble::output(&self.definition, batch, &fields)?;
                 let stats = Stats {
                     groups: batch.descriptor.len,
                     rows: array.len() as u64,
                     bytes_in: placement::bytes(&batch.descriptor),
                     bytes_out: of_worker.result_bytes,
-                    copied: of_worker.copied + batch.copied,
-                    moved: of_worker.moved + batch.moved,
+                    // The worker may say anything: its numbers must not overflow ours.
+                    copied: of_worker.copied.saturating_add(batch.copied).saturating_add(texts),
+                    moved: of_worker.moved.saturating_add(batch.moved),
                     worker_nanos: of_worker.worker_nanos,
                     function_nanos: of_worker.function_nanos,
                     write_nanos: of_worker.write_nanos,
@@ -330,7 +333,14 @@ impl Job {
                 let summary = format!("{} while '{name}' ran", error.summary);
                 return Err(Error { summary, ..error }.with_group(group));
             }
-            (Some((_, batch)), Some(group)) => batch.condemned.push((group, error.summary)),
+            (Some((_, batch)), Some(group)) => {
+                // One that dies without end must not be tried without end.
+                let known = batch.condemned.iter().any(|(condemned, _)| *condemned == group);
+                if known || group >= batch.descriptor.len {
+                    return Err(error);
+                }
+                batch.condemned.push((group, error.summary));
+            }
             (None, _) => {
                 for (_, batch) in &mut state.running {
                     batch.lost += 1;

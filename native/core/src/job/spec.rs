@@ -1,5 +1,6 @@
 //! What a front says about a job, in JSON (`docs/jvm-boundary.md`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub struct JobSpec {
     pub keep: Vec<usize>,
     /// Result rows per group.
     pub rows: Rows,
+    /// Which of the fields that the function returns are vectors of Spark ML.
+    #[serde(default)]
+    pub vectors: Vec<usize>,
     /// NaN in a result becomes null.
     #[serde(default)]
     pub nan_as_null: bool,
@@ -42,6 +46,9 @@ pub struct JobSpec {
     pub timeout: Option<f64>,
     /// Arrays that every call gets.
     pub constants: Option<ConstantsSpec>,
+    /// Other values that every call gets, by parameter, in JSON.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
     /// The Python to run.
     pub interpreter: String,
     /// The minor version it must have.
@@ -163,6 +170,7 @@ impl JobSpec {
             constants,
             paths: self.paths,
             fields: DataType::Struct(fields),
+            vectors: self.vectors,
             input,
         })
     }

@@ -339,7 +339,7 @@ impl Worker {
             }
             FromWorker::Failed { ticket, group, code, summary, traceback, retained } => {
                 self.settle(ticket, &retained)?;
-                let error = Error { code, summary, group: None, traceback };
+                let error = Error { traceback, ..Error::new(code, summary) };
                 receiving.replies.insert(ticket, Reply::Failed { error, group, retained });
             }
         }

@@ -28,6 +28,16 @@ use batches::{Batches, Unit};
 pub struct Pool {
     runtime: Arc<Runtime>,
     workers: usize,
+    /// The process that made it; one forked from it must leave the workers alone.
+    process: u32,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if std::process::id() != self.process {
+            std::mem::forget(Arc::clone(&self.runtime));
+        }
+    }
 }
 
 /// An error as the typed Python exception of its code.
@@ -37,6 +47,7 @@ fn raise(py: Python<'_>, error: Error) -> PyErr {
         let details = PyDict::new(py);
         details.set_item("group", error.group.as_deref())?;
         details.set_item("traceback", error.traceback.as_deref())?;
+        details.set_item("function", error.function.as_deref())?;
         Ok(PyErr::from_value(class.call((error.to_string(),), Some(&details))?))
     };
     make().unwrap_or_else(|error| error)
@@ -64,13 +75,19 @@ impl Pool {
         log::install();
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error))?;
-        Ok(Pool { runtime, workers: workers.max(1) })
+        Ok(Pool { runtime, workers: workers.max(1), process: std::process::id() })
     }
 
     /// How many processes there may be.
     #[getter]
     fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// The id of the process that made it.
+    #[getter]
+    fn process(&self) -> u32 {
+        self.process
     }
 
     /// Ends the workers.
