@@ -15,7 +15,7 @@ def test_the_table_of_faults_is_that_of_the_tests():
 def test_every_test_that_the_page_names_is_there():
     text = page.PAGE.read_text(encoding="utf-8")
     named = re.findall(r"`([\w/-]+\.py)(?:::(\w+))?`", text)
-    assert len(named) > 20
+    assert len(named) >= 20
     for file, test in named:
         source = (page.ROOT / file).read_text(encoding="utf-8")
         assert not test or re.search(rf"^def {test}\(", source, re.MULTILINE), (file, test)

@@ -49,7 +49,7 @@ def test_output_names_logger_level_and_group(pool, caplog):
         ("beringia.worker.stdout", "INFO", "number 1"),
         ("beringia.worker.stdout", "INFO", "number 2"),
     ]
-    assert any(record.getMessage().endswith(", 'talks', k=2]") for record in caplog.records)
+    assert any(record.getMessage().endswith(".talks', k=2]") for record in caplog.records)
 
 
 def test_what_nobody_reads_is_not_sent(pool, caplog):
