@@ -41,7 +41,7 @@ def figures(survived):
         (
             "| | |",
             "|---|---|",
-            f"| faults injected and survived, kinds by stages by fronts: one that is not fails the suite | {len(survived)} |",
+            f"| faults injected and survived, kinds by stages by fronts (one that is not fails) | {len(survived)} |",
             "| leaks found: processes, named segments, descriptors | 0 |",
             f"| median time from a death to its error | {sorted(seconds.values())[len(seconds) // 2]:.2f} s |",
             f"| longest time from a death to its error | {seconds[slowest]:.2f} s ({slowest}) |",

@@ -8,6 +8,7 @@ descriptors or processes have grown.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import resource
@@ -134,6 +135,7 @@ def soak_spark(minutes):
 
 
 def main():
+    logging.basicConfig(level=logging.INFO, handlers=[logging.NullHandler()])  # what workers print
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     grown = soak_local(minutes / 2) + soak_spark(minutes / 2)
     print("\n" + ("\n".join(grown) if grown else "nothing has grown"))
