@@ -15,6 +15,7 @@ final class BeringiaPlugin extends SparkPlugin {
 }
 
 final class BeringiaDriverPlugin extends DriverPlugin {
+  private[this] var local = false
 
   override def init(context: SparkContext, plugin: PluginContext): JavaMap[String, String] = {
     val conf = plugin.conf
@@ -22,8 +23,13 @@ final class BeringiaDriverPlugin extends DriverPlugin {
     val others = conf.get(BeringiaDriverPlugin.Extensions, "").split(',').map(_.trim).filter(_.nonEmpty)
     val ours = classOf[BeringiaExtensions].getName
     conf.set(BeringiaDriverPlugin.Extensions, (others.filter(_ != ours) :+ ours).mkString(","))
+    local = context.isLocal
     Settings.ours(conf.getAll).asJava
   }
+
+  /** In local mode the executor is in this JVM, and starts before the application has the name of its metrics. */
+  override def registerMetrics(application: String, plugin: PluginContext): Unit =
+    if (local) ExecutorMetrics.register(plugin.metricRegistry)
 }
 
 object BeringiaDriverPlugin {
@@ -36,7 +42,7 @@ final class BeringiaExecutorPlugin extends ExecutorPlugin {
   override def init(plugin: PluginContext, settings: JavaMap[String, String]): Unit = {
     val received = if (settings == null) Collections.emptyMap[String, String] else settings
     ExecutorRuntime.start(received.asScala.toMap)
-    ExecutorMetrics.register(plugin.metricRegistry)
+    if (plugin.executorID != SparkContext.DRIVER_IDENTIFIER) ExecutorMetrics.register(plugin.metricRegistry)
   }
 
   override def shutdown(): Unit = ExecutorRuntime.close()
