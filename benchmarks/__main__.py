@@ -1,29 +1,24 @@
-"""Run every benchmark, print the table, write docs/benchmarks/. Fails if a target is missed."""
+"""Run every benchmark, or those named; each in a process of its own, so that its memory is its own.
+
+``python -m benchmarks [spark] [local] [hail]``. Fails if one misses a target, after all have run.
+"""
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 
-from benchmarks import against_pandas, overhead, report, workload
+NAMES = ("spark", "local", "hail")
 
 
 def main() -> None:
-    """Measure, print, write."""
-    load = os.getloadavg()[0]
-    if load > workload.QUIET:
-        print(
-            f"the machine is busy (load {load:.1f}): the times of two-core jobs will say more about that than about us"
-        )
-    spark = workload.session()
-    cost = overhead.measure(spark)
-    comparison = against_pandas.measure(spark)
-    spark.stop()
-    print(report.table(cost, comparison))
-    report.write(cost, comparison)
-    print(f"\nwritten: {report.DIRECTORY}")
-    if cost.ratio > overhead.TARGET or comparison.ratio < against_pandas.TARGET:
-        sys.exit("a target was missed")
+    """Run them one after the other."""
+    names = sys.argv[1:] or NAMES
+    if unknown := [name for name in names if name not in NAMES]:
+        sys.exit(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(NAMES)}")
+    failed = [name for name in names if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

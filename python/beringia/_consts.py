@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from beringia import _function
+from beringia.errors import ArgumentError
 
 ALIGNMENT = 64
 _PLAIN = "?bhilqBHILQefdFDMm"  # type characters whose values are all in the array itself
@@ -75,6 +76,21 @@ def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) 
         data += bytes(_aligned(len(data)) - len(data))
     digest = hashlib.sha256(memoryview(data)[start:]).hexdigest()
     return Payload(data, {"functionBytes": len(pickled), "constants": {"id": digest, "arrays": described}})
+
+
+def checked(consts: Any) -> dict[str, Any]:
+    """Return the constants of a call by parameter.
+
+    Raises
+    ------
+    ArgumentError
+        If `consts` is neither None nor a dict by name.
+    """
+    if consts is None:
+        return {}
+    if not isinstance(consts, Mapping) or not all(isinstance(name, str) for name in consts):
+        raise ArgumentError(f"consts must be a dict of values by parameter, got {type(consts).__name__}")
+    return dict(consts)
 
 
 def is_shareable(value: Any) -> bool:

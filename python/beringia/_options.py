@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from beringia.errors import ArgumentError
 
 ON_ERROR = ("raise", "null", "column")
+PER = ("row", "batch", "partition")
+
+_BYTES = re.compile(r"(\d+)\s*([kmgt]?)b?", re.IGNORECASE)
 
 
 def spec(nan_as_null: Any, on_error: Any, writable: Any, timeout: Any) -> dict[str, Any]:
@@ -34,3 +38,33 @@ def spec(nan_as_null: Any, on_error: Any, writable: Any, timeout: Any) -> dict[s
     if timeout is not None:
         fields["timeout"] = float(timeout)
     return fields
+
+
+def check_per(per: Any) -> None:
+    """Refuse what is no way to cut a table without groups.
+
+    Raises
+    ------
+    ArgumentError
+        If `per` is neither None nor one of :data:`PER`.
+    """
+    if per is not None and per not in PER:
+        raise ArgumentError(f"per is one of {', '.join(map(repr, PER))}, got {per!r}")
+
+
+def batch_bytes(value: Any) -> int | None:
+    """Return a size in bytes of what the user wrote, such as ``"16m"``; None stays None.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no size above zero.
+    """
+    if value is None:
+        return None
+    found = _BYTES.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found:
+        value = int(found[1]) << 10 * " kmgt".index(found[2].lower() or " ")
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise ArgumentError(f"batch_bytes is a number of bytes above zero, or a text such as '16m', got {value!r}")

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{MemfdFlags, Mode, fcntl_get_seals, fstat, memfd_create};
+use rustix::fs::{FileType, MemfdFlags, Mode, fcntl_get_seals, fstat, memfd_create};
 use rustix::io::{Errno, pread, pwrite};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -77,6 +77,11 @@ impl Channel {
     /// The descriptor, to be polled.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Whether the descriptor is still that of a socket, and was not closed by code that does not own it.
+    pub fn is_open(&self) -> bool {
+        fstat(&self.socket).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
     }
 
     /// Sends a message with descriptors.

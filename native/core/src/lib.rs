@@ -8,9 +8,11 @@
 
 pub mod channel;
 pub mod config;
+pub mod durations;
 pub mod error;
 pub mod group_key;
 pub mod job;
+pub mod log;
 pub mod placement;
 pub mod pool;
 mod preflight;

@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::durations::Durations;
 use crate::error::ErrorCode;
 use crate::segment::{Announcement, SegmentId, SegmentToken};
 
@@ -86,6 +87,19 @@ pub struct Argument {
     /// The column's type as the engine calls it, for messages.
     #[serde(default, rename = "type")]
     pub type_name: String,
+    /// What the column's structs stand for.
+    #[serde(default)]
+    pub udt: Option<Udt>,
+}
+
+/// A user-defined type that is shown as what it means, and not as the struct that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Udt {
+    /// A vector of Spark ML: `{type, size, indices, values}`, type 0 sparse, 1 dense.
+    Vector,
+    /// A matrix of Spark ML: `{type, numRows, numCols, colPtrs, rowIndices, values, isTransposed}`.
+    Matrix,
 }
 
 /// How many result rows a group has.
@@ -134,6 +148,8 @@ pub struct Constants {
     pub arrays: Vec<Constant>,
     /// The block.
     pub block: Option<BufferRef>,
+    /// Those that are no arrays: the parameter, and the value in JSON.
+    pub values: Vec<(String, String)>,
 }
 
 /// What a worker needs to know of a job, once.
@@ -167,6 +183,8 @@ pub struct Definition {
     pub input: DataType,
     /// The type of the fields that the function returns, a struct.
     pub fields: DataType,
+    /// Which of the fields are structs that stand for vectors of Spark ML.
+    pub vectors: Vec<usize>,
 }
 
 /// Names a definition within one pool.
@@ -207,18 +225,57 @@ pub enum ToWorker {
         recycle: Vec<SegmentId>,
         /// Groups that are not to be tried again, and why: they killed a worker or took too long.
         condemned: Vec<(u64, String)>,
+        /// What is observed meanwhile.
+        watch: Watch,
     },
     /// End in order.
     Shutdown,
 }
 
+/// What is observed while a batch runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The task, for what the function prints and logs.
+    pub task: String,
+    /// The lowest level of Python's `logging` that somebody reads.
+    pub log_level: u8,
+    /// Whether each call is timed for a trace.
+    pub trace: bool,
+}
+
+/// One call of the function, for a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The group's row in the batch.
+    pub group: u64,
+    /// When it began, in nanoseconds of the monotonic clock.
+    pub started: u64,
+    /// How long the function ran.
+    pub function_nanos: u64,
+    /// How long its result was written after that.
+    pub write_nanos: u64,
+}
+
+/// Calls of a batch that a trace shows; those after them are not timed one by one.
+pub const MAX_TRACED_CALLS: usize = 2_000;
+
 /// How long a batch took, and what was copied for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchStats {
+    /// When it began, in nanoseconds of the monotonic clock.
+    pub started: u64,
     /// Nanoseconds in the worker.
     pub worker_nanos: u64,
     /// Of these, in the function.
     pub function_nanos: u64,
+    /// Of these, in writing results.
+    pub write_nanos: u64,
+    /// Calls by duration.
+    pub durations: Durations,
+    /// The group that took longest, and its nanoseconds.
+    pub slowest: Option<(u64, u64)>,
+    /// The first calls, where a trace was asked for.
+    pub calls: Vec<Call>,
     /// Bytes of arguments that could not be shown without a copy, and of results.
     pub copied: u64,
     /// Bytes moved because a result's buffer had to grow.
@@ -250,7 +307,7 @@ pub enum FromWorker {
         /// Segments of the batch that someone still views: they must not be written to again.
         retained: Vec<SegmentId>,
         /// What it took.
-        stats: BatchStats,
+        stats: Box<BatchStats>,
     },
     /// A batch failed; the worker lives.
     Failed {

@@ -7,14 +7,12 @@ is a ``TableToTableFunction`` of the JVM, wrapped as a :class:`hail.ir.JavaTable
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cloudpickle
-import numpy as np
 import orjson
 from hail.expr.expressions import Expression
 from hail.expr.types import hail_type
@@ -22,10 +20,11 @@ from hail.typecheck import anyfunc, anytype, dictof, enumeration, nullable, nume
 from hail.utils.java import Env
 
 import hail as hl
-from beringia import _function, _signature
+from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
 from beringia.hail import _values, fallback, grouping, layout, setup
-from beringia.spark import interpreter
+from beringia.spark import frames, interpreter
+from beringia.spark import setup as spark_setup
 from hail import ir
 
 cloudpickle.register_pickle_by_value(_values)
@@ -176,7 +175,7 @@ def numpy_map(
     source = grouping.source_of(_expressions(key_expr, args))
     keys = grouping.keys_of(key_expr, source)
     constants = dict(consts or {})
-    arguments = _arguments(f, args, constants, missing, functools.partial(grouping.accept, source, keys))
+    arguments = _signature.bind(f, args, missing, functools.partial(grouping.accept, source, keys), constants)
     fields, many = _fields(returns, on_error)
     for name in keys:
         if name in [field.name for field in fields] or (on_error == "column" and name == "error"):
@@ -184,18 +183,7 @@ def numpy_map(
     grouped = grouping.group(source, keys, [a.column for a in arguments], grouping.ordering(source, order_by))
     obstacle = setup.obstacle(hl.version())
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else grouped)
-    spec.update(
-        {
-            key: value
-            for key, value in {
-                "nanAsNull": nan_as_null,
-                "writable": writable,
-                "onError": None if on_error == "raise" else on_error,
-                "timeout": timeout,
-            }.items()
-            if value
-        }
-    )
+    spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     leaves = [leaf for field in fields for leaf in field.leaves]
     if on_error == "column":
         leaves.append(("error", hl.tstr))
@@ -241,30 +229,6 @@ def _expressions(key_expr: Any, args: Any) -> list[Any]:
     return [part for part in parts if isinstance(part, Expression)]
 
 
-def _arguments(
-    f: Callable[..., Any],
-    args: Any,
-    consts: Mapping[str, Any],
-    missing: str | Mapping[str, str],
-    accept: Callable[[str, Any], grouping.Input],
-) -> list[_signature.Argument[grouping.Input]]:
-    both = [name for name in consts if isinstance(args, Mapping) and name in args]
-    if both:
-        raise ArgumentError(f"{', '.join(map(repr, both))} is in args and in consts: leave it in one of them")
-    if consts:
-        parameters = _signature._parameters(f)
-        if parameters is not None and not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            unknown = [name for name in consts if name not in {p.name for p in parameters}]
-            if unknown:
-                raise ArgumentError(
-                    f"consts names {', '.join(map(repr, unknown))}, but {_function.name_of(f)} has "
-                    f"{', '.join(repr(p.name) for p in parameters)}"
-                )
-        # A constant is a default for the rules of names.
-        f = functools.partial(f, **consts)
-    return _signature.bind(f, args, missing, accept)
-
-
 def _fields(returns: Any, on_error: str) -> tuple[list[layout.Field], bool]:
     many = isinstance(returns, hl.tarray) and isinstance(returns.element_type, hl.tstruct)
     struct = returns.element_type if many else returns
@@ -285,22 +249,22 @@ def _job(
     fields: Sequence[layout.Field],
     many: bool,
     through_spark: grouping.Grouped | None,
-) -> tuple[bytes, dict[str, Any]]:
+) -> tuple[bytes | bytearray, dict[str, Any]]:
     """Return the function as it travels, and the front's part of the job's spec (see docs/jvm-boundary.md).
 
     `through_spark` is the grouped table where it goes the way of :mod:`beringia.hail.fallback`.
     """
     name = _function.name_of(f)
-    arrays = {key: value for key, value in consts.items() if _is_shareable(value)}
-    others = {key: value for key, value in consts.items() if key not in arrays}
-    called = functools.partial(f, **others) if others else f
+    called: Callable[..., Any] = f
     # In the order in which the job's columns are: scalars of the key, then values.
     inputs = [a.column for a in arguments]
     ordered = [p for i in inputs if i.key is not None for p in i.places]
     ordered += [p for i in inputs if i.key is None and not i.is_global for p in i.places]
     column = {place: index + 1 for index, place in enumerate(ordered)}  # after the group's number
     taken_apart = any(field.node != ("leaf",) for field in fields)
-    direct = not taken_apart and all(a.column.node[0] == "leaf" and not a.column.is_global for a in arguments)
+    direct = not (taken_apart or through_spark) and all(
+        a.column.node[0] == "leaf" and not a.column.is_global for a in arguments
+    )
     passed = []
     if direct:
         passed = [(a, a.keyword, a.column.places[0], a.column.leaves[0]) for a in arguments]
@@ -323,17 +287,17 @@ def _job(
             origin = "globals" if item.is_global else "group"
             described.append((argument.name, argument.keyword, origin, node, argument.missing))
         returned = [(x.name, x.node, len(x.leaves)) for x in fields] if taken_apart else None
-        called = _values.Wrapper(called, described, globals_types, returned, many)
+        boxed = [argument.column.key is None for argument, *_ in passed] if through_spark else ()
+        called = _values.Wrapper(called, described, globals_types, returned, many, boxed)
         if through_spark is not None and globals_types:
             found = hl.eval(hl.tuple([through_spark.table[name] for name in through_spark.global_columns]))
             pairs = zip(globals_types, found, strict=True)
             called.learn(None, [_values.from_python(wire_type, value) for wire_type, value in pairs])
-    if through_spark is not None:
-        called = _values.First(called, {a.name for a, keyword, _, _ in passed if keyword})
-    payload = _function.dump(called)
+    payload = _consts.pack(called, consts)
     context = hl.spark_context()
     python = _interpreter()
     spec: dict[str, Any] = {
+        **payload.spec,
         "name": name,
         "function": "pickle",
         "arguments": [
@@ -350,36 +314,7 @@ def _job(
         "pythonVersion": interpreter.version(),
         "paths": interpreter.paths(context, python),
     }
-    return _with_constants(payload, spec, arrays)
-
-
-def _is_shareable(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind in "biufcmM" and type(value) is np.ndarray
-
-
-def _with_constants(payload: bytes, spec: dict[str, Any], arrays: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """Append the block of constants to the function's bytes."""
-    if not arrays:
-        return payload, spec
-    block = bytearray()
-    described = []
-    for name, value in arrays.items():
-        block.extend(bytes(-len(block) % 64))
-        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
-        described.append(
-            {
-                "name": name,
-                "dtype": value.dtype.newbyteorder("<").str,
-                "shape": list(value.shape),
-                "fortran": bool(fortran),
-                "offset": len(block),
-            }
-        )
-        little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-        block.extend(little.tobytes(order="F" if fortran else "C"))
-    spec["functionBytes"] = len(payload)
-    spec["constants"] = {"id": hashlib.sha256(block).hexdigest()[:32], "arrays": described}
-    return payload + bytes(-len(payload) % 64) + bytes(block), spec
+    return payload.data, spec
 
 
 def _interpreter() -> str:
@@ -394,14 +329,15 @@ class NumpyMapTable(ir.JavaTable):
         self._again = again
 
     @classmethod
-    def of(cls, child: Any, plan: Mapping[str, Any], function: bytes) -> NumpyMapTable:
+    def of(cls, child: Any, plan: Mapping[str, Any], function: bytes | bytearray) -> NumpyMapTable:
         """Make the node over the table IR `child`."""
         backend = hl.current_backend()
         rendered = backend._render_ir(child)
+        data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMapTable:
             text = json.dumps({**plan, "rowNumber": row_number})
-            answer = setup.front().numpyMap(backend._jbackend, rendered, text, bytearray(function))
+            answer = setup.front().numpyMap(backend._jbackend, rendered, text, data)
             number, _, table_type = answer.partition(" ")
             # The child is kept: what it refers to in the JVM must live as long as this.
             made = cls(hl.ttable._from_json(orjson.loads(table_type)), int(number), make)

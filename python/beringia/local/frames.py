@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from beringia import _function, _signature
+from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
+from beringia.local import logs, tables
 from beringia.local import pool as pools
-from beringia.local import tables
 from beringia.local.progress import bar
 
-_ON_ERROR = ("raise", "null", "column")
+_MANY = "returns must be a list of struct, pa.list_(pa.struct(…))"
 
 
 def numpy_map(
@@ -25,14 +25,15 @@ def numpy_map(
     *,
     by: str | Sequence[str] | None = None,
     args: Mapping[str, str] | Sequence[str] | None = None,
-    order_by: str | tuple[str, str] | Sequence[str | tuple[str, str]] | None = None,
+    consts: Mapping[str, Any] | None = None,
+    order_by: str | tuple[str, ...] | Sequence[str | tuple[str, ...]] | None = None,
     per: str | None = None,
     keep: str | Sequence[str] = (),
     missing: str | Mapping[str, str] = "nan",
     nan_as_null: bool = False,
     on_error: str = "raise",
     writable: bool = False,
-    batch_bytes: int | None = None,
+    batch_bytes: int | str | None = None,
     timeout: float | None = None,
     workers: int | None = None,
     progress: bool | None = None,
@@ -45,7 +46,7 @@ def numpy_map(
     f : callable
         Called once per group. A required parameter takes the column of its name, as a read-only array of shape
         ``(n,)`` for the group's ``n`` rows (``(n, p)`` for lists of one length ``p``); a column of `by` comes as
-        a scalar, None where null. A parameter with a default keeps it unless `args` names it.
+        a scalar, None where null. A parameter with a default keeps it unless `args` or `consts` names it.
     data : object or dict
         Anything with ``__arrow_c_stream__`` (pyarrow, polars, pandas, DuckDB), or ndarrays by name.
     returns : pyarrow.Schema or pyarrow.DataType
@@ -55,9 +56,13 @@ def numpy_map(
         their keys, null first; keys are equal as Arrow's rows are: NaN equals NaN, -0.0 is not 0.0.
     args : dict or list, optional
         Columns by parameter; or by position, for a function without named parameters.
+    consts : dict, optional
+        Values that every call gets, by parameter. Arrays are read-only and shared by all workers; anything else
+        travels with the function.
     order_by : str, tuple or list of them, optional
         The order of the rows within a group: names, or ``(name, "ascending" | "descending")``; nulls come
-        first when ascending, else last. Otherwise rows stay in their order.
+        first when ascending, else last, unless ``"nulls first"`` or ``"nulls last"`` follows. Otherwise rows stay
+        in their order.
     per : {"row", "batch", "partition"}, optional
         Without `by`: what one call gets. ``"partition"``, the default, is the whole table.
     keep : str or list of str, optional
@@ -70,8 +75,8 @@ def numpy_map(
         What becomes of a group that fails: an error, a row of nulls, or that with a string column ``error``.
     writable : bool, default False
         Arguments may be written to; the data do not change.
-    batch_bytes : int, optional
-        Bytes handed to a worker at once.
+    batch_bytes : int or str, optional
+        Bytes handed to a worker at once, such as ``"16m"``.
     timeout : float, optional
         Seconds that one call may take.
     workers : int, optional
@@ -79,7 +84,7 @@ def numpy_map(
     progress : bool, optional
         Whether to show a bar; by default if the work takes long and the output is a terminal.
     pool : Pool, optional
-        The workers to use, instead of those that all calls share.
+        The workers to use, instead of those that all calls share; it has its own `workers`.
 
     Returns
     -------
@@ -98,20 +103,20 @@ def numpy_map(
     >>> table = numpy_map(np.ptp, {"g": g, "x": x}, pa.schema({"range": pa.float64()}), by="g", args=["x"])
     ... # doctest: +SKIP
     """
+    if pool is not None and workers is not None:
+        raise ArgumentError("a pool has its workers: pass workers or pool, not both")
     table = tables.table_of(data)
     fields, many = tables.fields_of(returns)
     keys, kept = _names("by", by), _names("keep", keep)
-    arguments = _signature.bind(f, args, missing, _column_name)
-    unit = _unit(keys, per, many)
-    if on_error not in _ON_ERROR:
-        raise ArgumentError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {on_error!r}")
-    if kept and unit != "row" and not many:
-        raise ArgumentError("keep carries every row of a group through: returns must be a list of struct")
+    constants = _consts.checked(consts)
+    arguments = _signature.bind(f, args, missing, _column_name, constants)
+    options = _options.spec(nan_as_null, on_error, writable, timeout)
+    size = _options.batch_bytes(batch_bytes)
+    unit = _unit(keys, per)
+    orders = [_order(item) for item in _items(order_by)]
+    _require_sense(unit, many, bool(kept), bool(orders))
     if on_error == "column":
         fields = [*fields, pa.field("error", pa.string())]
-    orders = [_order(item) for item in _items(order_by)]
-    if orders and unit != "group":
-        raise ArgumentError("order_by is the order within a group: without groups there is none")
 
     # The input of the engine: each column once, the keys first.
     use = {name: f"by: key '{name}'" for name in keys}
@@ -119,10 +124,14 @@ def numpy_map(
         use.setdefault(argument.column, f"parameter '{argument.name}'")
     use.update({name: f"keep: '{name}'" for name in kept if name not in use})
     use.update({name: f"order_by: '{name}'" for name, _, _ in orders if name not in use})
-    columns = {name: tables.column_of(table, name, what) for name, what in use.items()}
+    columns = {
+        name: tables.key_of(table, name) if name in keys else tables.column_of(table, name, what)
+        for name, what in use.items()
+    }
     position = {name: number for number, name in enumerate(columns)}
     shown = list(dict.fromkeys([a.column for a in arguments if a.column not in keys] + kept))
     child = {name: number for number, name in enumerate([*keys, *(name for name in shown if name not in keys)])}
+    payload = _consts.pack(f, constants)
     spec = {
         "name": _function.name_of(f),
         "function": "pickle",
@@ -139,37 +148,36 @@ def numpy_map(
         "keys": len(keys),
         "keep": [child[name] for name in kept],
         "rows": "many" if many else "one",
-        "nanAsNull": nan_as_null,
-        "onError": on_error,
-        "writable": writable,
         "interpreter": sys.executable,
         "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
         "paths": [path for path in sys.path if path],
         "task": {"id": 0, "cpus": 1},
+        **payload.spec,
+        **options,
     }
-    if timeout is not None:
-        spec["timeout"] = float(timeout)
     final = pa.schema(
-        [pa.field(name, columns[name].type) for name in [*keys, *kept]] + [pa.field(f.name, f.type) for f in fields]
+        [table.schema.field(name).with_metadata(None).with_nullable(True) for name in [*keys, *kept]]
+        + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
     engine = pa.schema([field.with_type(tables.plain(field.type)) for field in final])
-    workers_of = pool or pools.default(workers)
+    engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
-        stream = workers_of.native.run(
+        stream = engine_of.run(
             json.dumps(spec),
-            _function.dump(f),
+            bytes(payload.data),
             pa.table(columns) if columns else table.select([]),
             engine,
             keys=[position[name] for name in keys],
             columns=[position[name] for name in shown if name not in keys],
             unit=unit,
             order_by=[(position[name], descending, first) for name, descending, first in orders],
-            batch_bytes=batch_bytes,
+            batch_bytes=size,
             progress=show,
+            log_level=logs.level(),
         )
     result = pa.RecordBatchReader.from_stream(stream).read_all()
-    return result if result.schema == final else result.cast(final)
+    return tables.restored(result, final)
 
 
 def _names(option: str, value: str | Sequence[str] | None) -> list[str]:
@@ -198,35 +206,54 @@ def _column_name(parameter: str, value: Any) -> str:
     )
 
 
-def _unit(keys: Sequence[str], per: str | None, many: bool) -> str:
-    if keys:
-        if per is not None:
-            raise ArgumentError("per says what one call gets without groups; by makes groups")
-        return "group"
-    if per in (None, "partition"):
-        return "group"
-    if per == "row":
-        return "row"
-    if per == "batch":
-        if not many:
-            raise ArgumentError("per='batch' takes any number of rows: returns must be a list of struct")
-        return "batch"
-    raise ArgumentError(f"per must be row, batch or partition, got {per!r}")
+def _unit(keys: Sequence[str], per: str | None) -> str:
+    """Return what one call gets, as the engine calls it."""
+    if keys and per is not None:
+        raise ArgumentError(f"per={per!r} is for data without by: with groups a call gets a group")
+    _options.check_per(per)
+    return "group" if per in (None, "partition") else per
+
+
+def _require_sense(unit: str, many: bool, kept: bool, ordered: bool) -> None:
+    """Refuse what does not go together, whatever the columns."""
+    if unit == "batch" and not many:
+        raise ArgumentError(
+            "per='batch' gives a call any rows, and how many such batches there are means nothing: " + _MANY
+        )
+    if ordered and unit != "group":
+        raise ArgumentError(f"order_by is the order within a group: it says nothing of a {unit}")
+    if kept and unit != "row" and not many:
+        raise ArgumentError(
+            f"keep carries every row of a {unit} through, and the function returns one for each: {_MANY}"
+        )
+    if kept and unit == "row" and many:
+        raise ArgumentError("keep goes with one result row for each row: returns must be a schema or a struct")
+
+
+_DIRECTIONS = ("ascending", "descending")
+_NULLS = ("nulls first", "nulls last")
 
 
 def _items(order_by: Any) -> list[Any]:
     if order_by is None:
         return []
-    if isinstance(order_by, str) or (
-        isinstance(order_by, tuple) and len(order_by) == 2 and order_by[1] in ("ascending", "descending")
-    ):
+    if isinstance(order_by, str) or (isinstance(order_by, tuple) and len(order_by) > 1 and order_by[1] in _DIRECTIONS):
         return [order_by]
     return list(order_by)
 
 
 def _order(item: Any) -> tuple[str, bool, bool]:
     """Return name, whether it descends, whether nulls come first."""
-    name, direction = (item, "ascending") if isinstance(item, str) else item
-    if direction not in ("ascending", "descending"):
-        raise ArgumentError(f"order_by takes ascending or descending, got {direction!r}")
-    return name, direction == "descending", direction == "ascending"
+    name, direction, nulls = (*((item,) if isinstance(item, str) else tuple(item)), None, None)[:3]
+    direction = direction or "ascending"
+    nulls = nulls or ("nulls first" if direction == "ascending" else "nulls last")
+    if not isinstance(name, str) or direction not in _DIRECTIONS or nulls not in _NULLS:
+        raise ArgumentError(
+            f"order_by takes names, or tuples of a name, one of {_listed(_DIRECTIONS)}, and one of {_listed(_NULLS)}, "
+            f"got {item!r}"
+        )
+    return name, direction == "descending", nulls == "nulls first"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))

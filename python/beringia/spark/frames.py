@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import ParseException
 from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
@@ -19,8 +19,6 @@ from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_s
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
 from beringia.spark import interpreter, setup
-
-PER = ("row", "batch", "partition")
 
 _PY4J_BYTES = 1 << 20  # more than that goes to the JVM through a file: py4j would make text of it
 
@@ -115,9 +113,11 @@ def numpy_map(
     session = _session(data)
     front = setup.front(session)
     schema = _schema(returns)
-    constants = _constants(consts)
+    constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column, constants)
-    each = _per(data, per)
+    if isinstance(data, DataFrame):
+        _options.check_per(per)
+    size = _options.batch_bytes(batch_bytes)
     many = isinstance(schema, ArrayType)
     kept = [_column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
@@ -126,40 +126,18 @@ def numpy_map(
         **payload.spec,
         **_options.spec(nan_as_null, on_error, writable, timeout),
     }
-    try:
-        frame = front.map(
-            data._jgd if isinstance(data, GroupedData) else data._jdf,
-            _function_bytes(front, payload.data),
-            json.dumps(spec),
-            _java_list(session, [argument.column for argument in arguments]),
-            _java_list(session, kept),
-            _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
-            schema.json(),
-            each,
-            None if batch_bytes is None else str(batch_bytes),
-        )
-    except AnalysisException as error:
-        raise _unresolved(f, data, error) from error
+    frame = front.map(
+        data._jgd if isinstance(data, GroupedData) else data._jdf,
+        _function_bytes(front, payload.data),
+        json.dumps(spec),
+        _java_list(session, [argument.column for argument in arguments]),
+        _java_list(session, kept),
+        _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
+        schema.json(),
+        None if per is None else str(per),
+        None if size is None else str(size),
+    )
     return DataFrame(frame, session)
-
-
-def _constants(consts: Any) -> dict[str, Any]:
-    if consts is None:
-        return {}
-    if not isinstance(consts, Mapping) or not all(isinstance(name, str) for name in consts):
-        raise ArgumentError(f"consts must be a dict of values by parameter, got {type(consts).__name__}")
-    return dict(consts)
-
-
-def _per(data: Any, per: Any) -> str:
-    """Return what one call gets, as the JVM calls it."""
-    if isinstance(data, GroupedData):
-        if per is not None:
-            raise ArgumentError(f"per={per!r} is for a DataFrame without groupBy: with groups a call gets a group")
-        return "group"
-    if per is not None and per not in PER:
-        raise ArgumentError(f"per is one of {', '.join(map(repr, PER))}, got {per!r}")
-    return per or "row"
 
 
 def _function_bytes(front: Any, data: bytes | bytearray) -> Any:
@@ -204,19 +182,6 @@ def _schema(returns: Any) -> StructType | ArrayType:
     if not fields.fields:
         raise ArgumentError("returns has no field")
     return cast("StructType | ArrayType", schema)
-
-
-def _unresolved(f: Callable[..., Any], data: GroupedData | DataFrame, error: AnalysisException) -> ArgumentError:
-    """Say what Spark could not resolve, and what there is."""
-    frame = data._df if isinstance(data, GroupedData) else data
-    reason = str(getattr(error, "desc", None) or error).partition(";\n")[0]
-    name = _function.name_of(f)
-    return ArgumentError(
-        f"a column that {name} is to get cannot be found or computed: {reason}\n"
-        f"The columns are {', '.join(frame.columns)}. A required parameter takes the column of its name, "
-        "unless args names another.",
-        function=name,
-    )
 
 
 def _spec(

@@ -167,6 +167,7 @@ fn a_failure_names_the_group_and_ends_the_job() {
     assert_eq!(job.next(WAIT).unwrap_err(), error);
     assert_eq!(job.submit(&batch(&[]).to_data()).unwrap_err(), error);
     assert_eq!(job.allocate(1).err(), Some(error));
+    assert_eq!(job.runtime.pool().size(), 1, "the worker answered and is kept");
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     let leases = arena.into_leases();
                     let (segments, fresh) = outgoing.announce(leases.iter().map(|lease| lease.segment()));
                     let fds: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
-                    let stats = BatchStats { copied, ..BatchStats::default() };
+                    let stats = Box::new(BatchStats { copied, ..BatchStats::default() });
                     let done = FromWorker::Done { ticket, segments, result, retained, stats };
                     channel.send(&done, &fds).unwrap();
                     lent.extend(leases);

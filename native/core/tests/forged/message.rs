@@ -67,7 +67,7 @@ pub fn honest(seed: &[u8]) -> Vec<u8> {
             },
             result: ArrayDescriptor { len: 4, children: vec![child.clone(), child], ..Default::default() },
             retained: Vec::new(),
-            stats: BatchStats::default(),
+            stats: Box::new(BatchStats::default()),
         },
     };
     postcard::to_stdvec(&message).unwrap()

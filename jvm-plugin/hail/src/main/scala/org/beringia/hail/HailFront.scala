@@ -7,6 +7,7 @@ import java.lang.reflect.{InvocationTargetException, Method}
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
+import org.beringia.spark.FunctionBytes
 import org.beringia.{BeringiaException, ErrorCode}
 import org.json4s.jackson.JsonMethods
 
@@ -21,11 +22,11 @@ object HailFront {
    * @param function the pickled function, then its constants
    * @return the number of the result's IR, a space, and its type as JSON
    */
-  def numpyMap(driver: Py4JQueryDriver, child: String, plan: String, function: Array[Byte]): String = {
+  def numpyMap(driver: Py4JQueryDriver, child: String, plan: String, function: FunctionBytes): String = {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
       val node: TableIR =
-        TableToTableApply(IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function))
+        TableToTableApply(IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function.bytes))
       val id = addJavaIR(driver, ctx, node)
       s"$id ${JsonMethods.compact(node.typ.toJSON)}"
     }

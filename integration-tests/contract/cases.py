@@ -1,0 +1,14 @@
+"""All cases. Their functions travel by value: no worker has to import this package."""
+
+from __future__ import annotations
+
+import cloudpickle
+
+from contract import arguments, errors, grouping, options, results
+
+_THEMES = (arguments, results, options, grouping, errors)
+
+for _theme in _THEMES:
+    cloudpickle.register_pickle_by_value(_theme)
+
+CASES = [case for theme in _THEMES for case in theme.CASES]

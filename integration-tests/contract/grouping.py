@@ -1,0 +1,45 @@
+"""Which rows make a group, and that no row is no call."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from contract.case import Case
+
+NUMBER = pa.schema({"n": pa.int32()})
+
+
+def count(x):
+    return x.size
+
+
+def table(rows, **keys):
+    return pa.table({**keys, "x": pa.array(range(rows), pa.int32())})
+
+
+STRINGS = ["é", "e\u0301", "E", "é", "", None, "e\0", "e"]
+
+CASES = [
+    Case(
+        "several keys, nulls among them",
+        count,
+        table(6, a=pa.array([1, 1, 1, None, None, 2]), b=pa.array(["p", "q", "p", None, None, None])),
+        NUMBER,
+        [(1, "p", 2), (1, "q", 1), (None, None, 2), (2, None, 1)],
+        by=("a", "b"),
+    ),
+    Case(
+        "NaN is one key",
+        count,
+        table(3, k=pa.array([float("nan"), -float("nan"), 1.0])),
+        NUMBER,
+        [(float("nan"), 2), (1.0, 1)],
+    ),
+    Case("strings are compared by their bytes", count, table(8, k=pa.array(STRINGS)), NUMBER, [("é", 2), ("e\u0301", 1), ("E", 1), ("", 1), (None, 1), ("e\0", 1), ("e", 1)]),
+    Case("no keys: all rows are one group", count, table(5, k=pa.array([1, 2, 3, 4, 5])), NUMBER, [(5,)], by=()),
+    Case("no rows, no call", lambda x: 1 // 0, table(0, k=pa.array([], pa.int64())), NUMBER, []),
+    Case("no rows, no call, without keys too", lambda x: 1 // 0, table(0, k=pa.array([], pa.int64())), NUMBER, [], by=()),
+    *(Case(f"no rows, no call, per {per}", lambda x: 1 // 0, table(0, k=pa.array([], pa.int64())), pa.list_(pa.struct(NUMBER)), [], by=None, options={"per": per}) for per in ("row", "batch", "partition")),
+    Case("groups of one row", count, table(50, k=pa.array(range(50), pa.int32())), NUMBER, [(i, 1) for i in range(50)]),
+    Case("one group of many rows", count, table(100_000, k=pa.array([7] * 100_000, pa.int32())), NUMBER, [(7, 100_000)]),
+]  # fmt: skip

@@ -1,0 +1,54 @@
+"""Every case of the contract on every front that runs in this process."""
+
+from __future__ import annotations
+
+import pytest
+
+import beringia
+from contract.case import check
+from contract.cases import CASES
+from contract.front_local import Local
+from contract.front_pyspark import PySpark
+from contract.front_scala import Scala
+
+SPARK = {"pyspark": PySpark, "scala": Scala}
+
+
+@pytest.fixture(scope="module")
+def small_jobs(spark):
+    """The session of all tests, set for jobs of a few rows."""
+    before = {name: spark.conf.get(name) for name in PySpark.settings}
+    for name, value in PySpark.settings.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+@pytest.fixture(scope="module")
+def fronts(request):
+    """Each front, made when its first case runs."""
+    made = {}
+
+    def front(name):
+        if name not in made:
+            if name == "local":
+                pool = beringia.Pool(workers=2)
+                request.addfinalizer(pool.close)
+                made[name] = Local(pool)
+            else:
+                made[name] = SPARK[name](request.getfixturevalue("small_jobs"))
+        return made[name]
+
+    return front
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("front", ["local", *SPARK])
+def test_the_contract(fronts, front, case):
+    check(fronts(front), case)
+
+
+def test_names_are_unique():
+    names = [case.name for case in CASES]
+    assert sorted(set(names)) == sorted(names)
