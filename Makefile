@@ -40,7 +40,7 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check docs miri demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
+.PHONY: help build test check docs miri fuzz valgrind demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -73,6 +73,18 @@ miri: $(STAMPS)/python ## The core's unsafe code under Miri, on memory of the he
 	$(call say,Miri: some minutes)
 	$(MIRI) --lib -- segment::arena segment::cache segment::conformance::a_ segment::conformance::ranges placement
 	$(MIRI) --test forged -- forged_replies
+
+# cargo install cargo-fuzz, once.
+FUZZ = cd native/core && cargo +nightly fuzz run --fuzz-dir fuzz --target-dir $(CURDIR)/build/fuzz
+SECONDS ?= 600
+fuzz: ## Forged messages and replies led by coverage, under AddressSanitizer: make fuzz SECONDS=3600. Needs cargo-fuzz.
+	$(call say,Fuzzing: twice $(SECONDS) seconds)
+	$(FUZZ) message -- -max_total_time=$(SECONDS)
+	$(FUZZ) reply -- -max_total_time=$(SECONDS)
+
+valgrind: $(STAMPS)/package ## A worker's extension under valgrind's memcheck. Needs valgrind.
+	$(call say,valgrind: some minutes)
+	$(RUN) scripts/valgrind.py
 
 check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)
