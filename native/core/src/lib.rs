@@ -15,6 +15,7 @@ pub mod job;
 pub mod log;
 pub mod placement;
 pub mod pool;
+mod preflight;
 pub mod protocol;
 pub mod runtime;
 #[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]

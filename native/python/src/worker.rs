@@ -274,7 +274,8 @@ impl Worker {
                 let done = FromWorker::Done { ticket, segments, result, retained, stats: Box::new(stats) };
                 self.channel.send(&done, &descriptors)
             }
-            Err((group, Failure { code, summary, traceback })) => {
+            Err((group, failure)) => {
+                let Failure { code, summary, traceback } = failure.cut();
                 let failed = FromWorker::Failed { ticket, group, code, summary, traceback, retained };
                 self.channel.send(&failed, &[])
             }

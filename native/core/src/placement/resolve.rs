@@ -109,6 +109,12 @@ where
         };
         let mut buffers = Vec::with_capacity(2);
         for (index, reference) in descriptor.buffers.iter().enumerate() {
+            if index == 0 && reference.len % item_width(data_type) != 0 {
+                return Err(Error::protocol(format!(
+                    "a buffer of {} bytes for an array of type {data_type}",
+                    reference.len
+                )));
+            }
             buffers.push(match content(data_type, index) {
                 Content::Plain => self.view(reference)?,
                 Content::Structure => self.checked(reference)?,
@@ -183,6 +189,15 @@ fn content(data_type: &DataType, index: usize) -> Content {
             _,
         ) => Content::Structure,
         _ => Content::Plain,
+    }
+}
+
+/// Bytes of an item of the first buffer: Arrow takes it apart into whole ones.
+fn item_width(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::Utf8 | DataType::Binary | DataType::List(_) | DataType::Map(..) => 4,
+        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) => 8,
+        other => other.primitive_width().unwrap_or(1) as u64,
     }
 }
 

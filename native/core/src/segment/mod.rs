@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorCode, Result};
 
 pub use arena::{Arena, SharedBuffer};
+pub(crate) use available::memory_left;
 pub use cache::{Cache, Lease};
 pub use control::{Control, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};

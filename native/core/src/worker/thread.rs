@@ -32,6 +32,8 @@ pub(crate) enum Act {
     Fail(u64, ErrorCode, &'static str),
     /// Ends without a word, in this group.
     Die(u64),
+    /// Sends this, whatever it is.
+    Say(FromWorker),
     /// Sends these fields of a reply, whatever they are.
     Forge(Box<dyn FnOnce(&mut crate::protocol::ArrayDescriptor) + Send>, ArrayData),
 }
@@ -130,6 +132,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     Act::Reply(array) => done(array, Vec::new(), Box::new(|_| ())),
                     Act::Keep(array) => done(array, names, Box::new(|_| ())),
                     Act::Forge(forge, array) => done(array, Vec::new(), forge),
+                    Act::Say(message) => channel.send(&message, &[]).unwrap(),
                     Act::Die(group) => {
                         page.as_ref().unwrap().enter(ticket, group, 0);
                         return;
