@@ -1,4 +1,7 @@
-"""Every Python block of the documentation runs: those of a page one after the other, in one process."""
+"""Every block of code in the documentation runs.
+
+Python's here: those of a page one after the other, in one process. Those of Scala and Java under ``gradle test``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ TRACKED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=T
 PAGES = sorted({*TRACKED.split(), "README.md", "docs/spark.md"})
 
 
-def blocks(page):
-    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+def blocks(page, language="python"):
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def test_there_are_blocks_to_run():
@@ -25,6 +30,20 @@ def test_there_are_blocks_to_run():
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 def test_the_blocks_of_a_page_run(run, page):
     run("\n".join(blocks(page)))
+
+
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [("scala", "scala/org/beringia/guide/ScalaGuideTest.scala"), ("java", "java/org/beringia/guide/JavaProgram.java")],
+)
+def test_blocks_of_other_languages_are_what_gradle_runs(language, program):
+    def lines(text):
+        return "\n".join(line.strip() for line in text.splitlines())
+
+    tested = lines((ROOT / "jvm-plugin/spark/src/test" / program).read_text(encoding="utf-8"))
+    found = [block for page in PAGES for block in blocks(page, language)]
+    assert found
+    assert [block for block in found if lines(block).strip() not in tested] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -35,6 +35,7 @@ class PySpark:
     """``beringia.spark.numpy_map`` on DataFrames of a session."""
 
     name = "pyspark"
+    settings = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}  # noqa: RUF012 (small data)
 
     def __init__(self, session: SparkSession) -> None:
         self.session = session
@@ -55,16 +56,20 @@ class PySpark:
 
     def run(self, case: Case) -> list[tuple[Any, ...]]:
         """Return the rows that a case gives, or raise what it raises."""
-        frame = self._frame(case.data)
+        frame = self.frame(case.data)
         data = frame.coalesce(1) if case.by is None else frame.groupBy(*case.by)
         options = dict(case.options)
         if "order_by" in options:
-            options["order_by"] = [_order(item) for item in options["order_by"]]
-        result = numpy_map(case.f, data, _returns(case), **options)
+            options["order_by"] = [order(item) for item in options["order_by"]]
+        return self.rows(numpy_map(case.f, data, returns(case), **options))
+
+    def rows(self, result: DataFrame) -> list[tuple[Any, ...]]:
+        """Return the rows of a result as a case has them."""
         types = [field.dataType for field in result.schema]
         return [tuple(map(_plain, row, types)) for row in result.collect()]
 
-    def _frame(self, table: pa.Table) -> DataFrame:
+    def frame(self, table: pa.Table) -> DataFrame:
+        """Return the DataFrame of a table."""
         # The table is kept with its frame: its id stays its own.
         if id(table) not in self._frames:
             schema = _struct(table.schema)
@@ -96,12 +101,14 @@ def _struct(members: Any) -> T.StructType:
     return T.StructType([T.StructField(each.name, spark_type(each.type)) for each in members])
 
 
-def _returns(case: Case) -> T.DataType:
+def returns(case: Case) -> T.DataType:
+    """Return what a case returns, as a type."""
     members, many = fields(case.returns)
     return T.ArrayType(_struct(members)) if many else _struct(members)
 
 
-def _order(item: Any) -> Any:
+def order(item: Any) -> Any:
+    """Return the column of an item of ``order_by``."""
     name, direction, *nulls = (item, "ascending") if isinstance(item, str) else item
     first = (nulls[0] if nulls else None) == "nulls first" if nulls else direction == "ascending"
     column = F.col(name)

@@ -9,6 +9,20 @@ from contract.case import check
 from contract.cases import CASES
 from contract.front_local import Local
 from contract.front_pyspark import PySpark
+from contract.front_scala import Scala
+
+SPARK = {"pyspark": PySpark, "scala": Scala}
+
+
+@pytest.fixture(scope="module")
+def small_jobs(spark):
+    """The session of all tests, set for jobs of a few rows."""
+    before = {name: spark.conf.get(name) for name in PySpark.settings}
+    for name, value in PySpark.settings.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name, value in before.items():
+        spark.conf.set(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +37,14 @@ def fronts(request):
                 request.addfinalizer(pool.close)
                 made[name] = Local(pool)
             else:
-                made[name] = PySpark(request.getfixturevalue("spark"))
+                made[name] = SPARK[name](request.getfixturevalue("small_jobs"))
         return made[name]
 
     return front
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("front", ["local", "pyspark"])
+@pytest.mark.parametrize("front", ["local", *SPARK])
 def test_the_contract(fronts, front, case):
     check(fronts(front), case)
 

@@ -6,6 +6,7 @@ could import, such as those of a notebook or script), its name (``module:qualnam
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import linecache
@@ -47,8 +48,8 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
     Parameters
     ----------
     kind : str
-        ``"pickle"``; ``"source:name"`` for a function that a text of Python defines; or
-        ``"module:qualname"`` of an importable function.
+        ``"pickle"``; ``"source:name"`` for a function that a text of Python defines (without a name, the last
+        one); or ``"module:qualname"`` of an importable function.
     payload : bytes
         The pickle, or the source in UTF-8; empty when the function is named.
 
@@ -62,7 +63,7 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
         import cloudpickle
 
         loaded: Any = cloudpickle.loads(payload)
-    elif kind.startswith("source:") and payload:
+    elif kind.startswith("source:"):
         loaded = _define(kind.partition(":")[2], payload.decode())
     else:
         module, _, qualname = kind.partition(":")
@@ -75,7 +76,12 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
 
 
 def _define(name: str, source: str) -> Any:
-    """Run `source` as a module of its own and return what it calls `name`."""
+    """Run `source` as a module of its own and return what it calls `name`, or the last function that it defines."""
+    if not name:
+        functions = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+        if not functions:
+            raise NameError("the source defines no function")
+        name = functions[-1]
     file = f"<source of {name}>"
     # Where tracebacks find the lines of what is in no file.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)

@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 import threading
+import traceback
 
 import numpy as np
 import pytest
@@ -90,3 +91,39 @@ class Model:
 )
 def test_names_for_messages(function, name):
     assert _function.name_of(function) == name
+
+
+SOURCE = b"""
+def half(x):
+    return x / 2
+
+def halves(x):
+    return [half(each) for each in x]  # in no file
+"""
+
+
+def test_a_source_gives_the_function_it_names_or_its_last():
+    assert _function.load("source:half", SOURCE)(4) == 2
+    assert _function.load("source:", SOURCE)([4]) == [2]
+    assert _function.name_of(_function.load("source:", SOURCE)) == "halves"
+
+
+def test_tracebacks_show_the_lines_of_a_source():
+    with pytest.raises(TypeError) as caught:
+        _function.load("source:halves", SOURCE)(1)
+    assert "# in no file" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "error"),
+    [
+        ("source:third", SOURCE, NameError),
+        ("source:", b"x = 1", NameError),
+        ("source:", b"", NameError),
+        ("source:", b"def f(:", SyntaxError),
+        ("source:x", b"x = 1", TypeError),
+    ],
+)
+def test_a_source_without_the_function_is_refused(kind, source, error):
+    with pytest.raises(error):
+        _function.load(kind, source)

@@ -33,8 +33,10 @@ impl Function {
         let by_name = definition.arguments.iter().filter(|argument| argument.keyword);
         let mut names: Vec<&str> = by_name.map(|argument| argument.name.as_str()).collect();
         let positional = definition.arguments.len() - names.len();
-        let constants = constants(py, definition, block)?;
+        let mut constants = arrays(py, definition, block)?;
+        constants.extend(values(py, definition)?);
         names.extend(definition.constants.arrays.iter().map(|constant| constant.name.as_str()));
+        names.extend(definition.constants.values.iter().map(|(name, _)| name.as_str()));
         let keywords = if names.is_empty() { None } else { Some(PyTuple::new(py, names)?.unbind()) };
         Ok(Function { callable: callable.unbind(), keywords, positional, constants })
     }
@@ -63,8 +65,15 @@ impl Function {
     }
 }
 
+/// The constants that are no arrays.
+fn values(py: Python<'_>, definition: &Definition) -> Result<Vec<Py<PyAny>>> {
+    let loads = py.import("json")?.getattr("loads")?;
+    let value = |(_, json): &(String, String)| Ok(loads.call1((json,))?.unbind());
+    definition.constants.values.iter().map(value).collect()
+}
+
 /// Read-only views on the block of constants.
-fn constants(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) -> Result<Vec<Py<PyAny>>> {
+fn arrays(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) -> Result<Vec<Py<PyAny>>> {
     let Some(segment) = block else { return Ok(Vec::new()) };
     let size = definition.constants.block.map_or(0, |block| block.len) as usize;
     let bytes = segment.buffer(Arc::clone(&segment), 0, size)?;

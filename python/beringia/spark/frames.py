@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import ParseException
 from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
@@ -115,7 +115,8 @@ def numpy_map(
     schema = _schema(returns)
     constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column, constants)
-    each = _per(data, per)
+    if isinstance(data, DataFrame):
+        _options.check_per(per)
     size = _options.batch_bytes(batch_bytes)
     many = isinstance(schema, ArrayType)
     kept = [_column("keep", item) for item in _items(keep)]
@@ -125,31 +126,18 @@ def numpy_map(
         **payload.spec,
         **_options.spec(nan_as_null, on_error, writable, timeout),
     }
-    try:
-        frame = front.map(
-            data._jgd if isinstance(data, GroupedData) else data._jdf,
-            _function_bytes(front, payload.data),
-            json.dumps(spec),
-            _java_list(session, [argument.column for argument in arguments]),
-            _java_list(session, kept),
-            _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
-            schema.json(),
-            each,
-            None if size is None else str(size),
-        )
-    except AnalysisException as error:
-        raise _unresolved(f, data, error) from error
+    frame = front.map(
+        data._jgd if isinstance(data, GroupedData) else data._jdf,
+        _function_bytes(front, payload.data),
+        json.dumps(spec),
+        _java_list(session, [argument.column for argument in arguments]),
+        _java_list(session, kept),
+        _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
+        schema.json(),
+        None if per is None else str(per),
+        None if size is None else str(size),
+    )
     return DataFrame(frame, session)
-
-
-def _per(data: Any, per: Any) -> str:
-    """Return what one call gets, as the JVM calls it."""
-    if isinstance(data, GroupedData):
-        if per is not None:
-            raise ArgumentError(f"per={per!r} is for a DataFrame without groupBy: with groups a call gets a group")
-        return "group"
-    _options.check_per(per)
-    return per or "row"
 
 
 def _function_bytes(front: Any, data: bytes | bytearray) -> Any:
@@ -194,19 +182,6 @@ def _schema(returns: Any) -> StructType | ArrayType:
     if not fields.fields:
         raise ArgumentError("returns has no field")
     return cast("StructType | ArrayType", schema)
-
-
-def _unresolved(f: Callable[..., Any], data: GroupedData | DataFrame, error: AnalysisException) -> ArgumentError:
-    """Say what Spark could not resolve, and what there is."""
-    frame = data._df if isinstance(data, GroupedData) else data
-    reason = str(getattr(error, "desc", None) or error).partition(";\n")[0]
-    name = _function.name_of(f)
-    return ArgumentError(
-        f"a column that {name} is to get cannot be found or computed: {reason}\n"
-        f"The columns are {', '.join(frame.columns)}. A required parameter takes the column of its name, "
-        "unless args names another.",
-        function=name,
-    )
 
 
 def _spec(

@@ -1,5 +1,7 @@
 //! What a front says about a job, in JSON (`docs/jvm-boundary.md`).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use arrow_schema::{DataType, Fields};
@@ -28,6 +30,9 @@ pub struct JobSpec {
     pub keep: Vec<usize>,
     /// Result rows per group.
     pub rows: Rows,
+    /// Which of the fields that the function returns are vectors of Spark ML.
+    #[serde(default)]
+    pub vectors: Vec<usize>,
     /// NaN in a result becomes null.
     #[serde(default)]
     pub nan_as_null: bool,
@@ -41,6 +46,9 @@ pub struct JobSpec {
     pub timeout: Option<f64>,
     /// Arrays that every call gets.
     pub constants: Option<ConstantsSpec>,
+    /// Other values that every call gets, by parameter, in JSON.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
     /// The Python to run.
     pub interpreter: String,
     /// The minor version it must have.
@@ -70,6 +78,22 @@ pub struct Task {
     /// Cores that the task may use.
     #[serde(default = "one")]
     pub cpus: usize,
+    /// The engine's number of its stage, where there are stages.
+    pub stage: Option<u64>,
+    /// The partition that it works on.
+    pub partition: Option<u64>,
+}
+
+/// For logs; empty where the engine has no tasks of its own.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.stage, self.partition) {
+            (Some(stage), Some(partition)) => {
+                write!(f, "stage {stage}, partition {partition}, task {}", self.id)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn one() -> usize {
@@ -146,6 +170,7 @@ impl JobSpec {
             constants,
             paths: self.paths,
             fields: DataType::Struct(fields),
+            vectors: self.vectors,
             input,
         })
     }

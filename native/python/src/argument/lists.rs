@@ -10,7 +10,7 @@ use arrow_array::{Array, OffsetSizeTrait};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
-use beringia_core::protocol::Missing;
+use beringia_core::protocol::{Missing, Udt};
 use pyo3::prelude::*;
 
 use super::{Elements, Showing, elements, missing_in, missing_object, object_array, tensor_shape};
@@ -40,18 +40,22 @@ struct List {
     nulls: Option<NullBuffer>,
 }
 
-/// Lists of any length.
-pub(super) fn list(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elements>> {
-    fn of<O: OffsetSizeTrait>(py: Python<'_>, array: &dyn Array) -> Result<Box<dyn Elements>> {
+/// Lists of any length; `udt` is what their items stand for.
+pub(super) fn list(py: Python<'_>, data: &ArrayData, udt: Option<Udt>) -> Result<Box<dyn Elements>> {
+    fn of<O: OffsetSizeTrait>(
+        py: Python<'_>,
+        array: &dyn Array,
+        udt: Option<Udt>,
+    ) -> Result<Box<dyn Elements>> {
         let list = array.as_list::<O>();
         let offsets = list.value_offsets().iter().map(|offset| offset.as_usize()).collect();
-        let child = elements(py, item_field(array.data_type()), &list.values().to_data())?;
+        let child = elements(py, item_field(array.data_type()), &list.values().to_data(), udt)?;
         Ok(Box::new(List { child, bounds: Bounds::Offsets(offsets), nulls: list.nulls().cloned() }))
     }
     let array = arrow_array::make_array(data.clone());
     match data.data_type() {
-        DataType::LargeList(_) => of::<i64>(py, &array),
-        _ => of::<i32>(py, &array),
+        DataType::LargeList(_) => of::<i64>(py, &array, udt),
+        _ => of::<i32>(py, &array, udt),
     }
 }
 
@@ -60,7 +64,7 @@ pub(super) fn fixed_size_list(py: Python<'_>, field: &Field, data: &ArrayData) -
     let array = arrow_array::make_array(data.clone());
     let list = array.as_fixed_size_list();
     let len = usize::try_from(list.value_length()).unwrap_or(0);
-    let child = elements(py, item_field(array.data_type()), &list.values().to_data())?;
+    let child = elements(py, item_field(array.data_type()), &list.values().to_data(), None)?;
     let list = List { child, bounds: Bounds::Fixed(len, 0), nulls: list.nulls().cloned() };
     Ok(match tensor_shape(field)? {
         Some(shape) => Box::new(Tensor { list, shape }),

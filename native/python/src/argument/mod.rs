@@ -4,14 +4,16 @@
 //! are become views; what must be converted (bits, dates, strings, missing values) is copied, and counted.
 
 mod lists;
+mod sparse;
 mod structs;
+mod udt;
 mod values;
 
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
 use beringia_core::ErrorCode;
-use beringia_core::protocol::Missing;
+use beringia_core::protocol::{Missing, Udt};
 use pyo3::prelude::*;
 
 use crate::array::{self, Dtype};
@@ -94,18 +96,27 @@ pub trait Elements {
     }
 }
 
-/// The values of the array of a field, by its type.
+/// The values of the array of a field, by its type, and by what its structs, or those in its lists, stand for.
 ///
 /// # Errors
 /// [`ErrorCode::Argument`] for a type that has no NumPy form.
-pub fn elements(py: Python<'_>, field: &Field, data: &ArrayData) -> Result<Box<dyn Elements>> {
+pub fn elements(
+    py: Python<'_>,
+    field: &Field,
+    data: &ArrayData,
+    udt: Option<Udt>,
+) -> Result<Box<dyn Elements>> {
     if let Some(values) = values::values(py, data)? {
         return Ok(values);
     }
     match data.data_type() {
-        DataType::LargeList(_) | DataType::List(_) => lists::list(py, data),
+        DataType::LargeList(_) | DataType::List(_) => lists::list(py, data, udt),
         DataType::FixedSizeList(..) => lists::fixed_size_list(py, field, data),
-        DataType::Struct(_) => structs::struct_of(py, data),
+        DataType::Struct(_) => match udt {
+            Some(Udt::Vector) => udt::vectors(py, data),
+            Some(Udt::Matrix) => udt::matrices(py, data),
+            None => structs::struct_of(py, data),
+        },
         other => Err(Failure::new(ErrorCode::Argument, format!("type {other} has no NumPy form"))),
     }
 }
@@ -192,6 +203,19 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::LargeList(field) | DataType::List(field) => {
             format!("array<{}>", type_name(field.data_type()))
         }
-        other => other.to_string(),
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            format!("decimal({precision},{scale})")
+        }
+        DataType::Duration(_) => "duration".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
+        DataType::FixedSizeList(field, len) => format!("array<{}> of {len}", type_name(field.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name(), type_name(field.data_type())))
+                .collect();
+            format!("struct<{}>", fields.join(", "))
+        }
+        other => other.to_string().to_lowercase(),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn struct_of(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elem
         let nulls = NullBuffer::union(array.nulls(), column.nulls());
         let column = column.to_data().into_builder().nulls(nulls).build();
         let column = column.map_err(beringia_core::Error::from)?;
-        Ok((PyString::intern(py, field.name()).unbind(), elements(py, field, &column)?))
+        Ok((PyString::intern(py, field.name()).unbind(), elements(py, field, &column, None)?))
     };
     let fields = array.fields().iter().zip(array.columns()).map(field).collect::<Result<_>>()?;
     Ok(Box::new(Struct { fields, nulls: array.nulls().cloned() }))

@@ -5,13 +5,14 @@ use arrow_array::{Array, ArrayRef, types};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
+use beringia_core::ErrorCode;
 use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::{Elements, Showing, missing_in, missing_object, object_array};
 use crate::array::{self, Dtype};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// The values of an array of a plain type; `None` for any other.
 pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn Elements>>> {
@@ -25,10 +26,13 @@ pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn 
     Ok(Some(match data.data_type() {
         DataType::Boolean => Box::new(Converted { dtype: Dtype::new(py, "?")?, kind: Kind::Integer, array }),
         DataType::Date32 => Box::new(Converted { dtype: Dtype::new(py, "M8[D]")?, kind: Kind::Time, array }),
+        DataType::Time32(unit) => {
+            Box::new(Converted { dtype: Dtype::new(py, time(*unit, false))?, kind: Kind::Time, array })
+        }
         DataType::LargeUtf8 | DataType::Utf8 | DataType::LargeBinary | DataType::Binary => {
             Box::new(Objects { array, decimal: None })
         }
-        DataType::Decimal128(..) => {
+        DataType::Decimal128(..) | DataType::Decimal256(..) => {
             let decimal = py.import("decimal")?.getattr("Decimal")?.unbind();
             Box::new(Objects { array, decimal: Some(decimal) })
         }
@@ -61,7 +65,8 @@ fn fixed(data_type: &DataType) -> Option<(&'static str, Kind)> {
         DataType::Float32 => ("f4", Kind::Float),
         DataType::Float64 => ("f8", Kind::Float),
         DataType::Timestamp(unit, _) => (time(*unit, true), Kind::Time),
-        DataType::Duration(unit) => (time(*unit, false), Kind::Time),
+        // A time of day is the time since midnight.
+        DataType::Duration(unit) | DataType::Time64(unit) => (time(*unit, false), Kind::Time),
         _ => return None,
     })
 }
@@ -139,11 +144,7 @@ impl Fixed {
         let nulls = missing_in(self.nulls.as_ref(), start, len);
         let bytes = &self.data(start)[..len * self.dtype.width];
         let values = match &nulls {
-            None => {
-                // SAFETY: `bytes` has just been cut from the buffer, as long as the shape; Arrow checked its
-                // alignment; the batch's segments, and with them the buffer, live as long as `base`.
-                unsafe { array::view(&showing.base, &self.dtype, shape, bytes.as_ptr(), showing.writable)? }
-            }
+            None => view(showing, &self.dtype, shape, bytes)?,
             Some(nulls) => {
                 admit(showing, self.kind)?;
                 showing.count(bytes.len());
@@ -165,6 +166,25 @@ impl Fixed {
             Ok(values)
         }
     }
+}
+
+/// A view on values of the batch, as many bytes of them as the shape has.
+pub(super) fn view<'py>(
+    showing: &Showing<'py>,
+    dtype: &Dtype,
+    shape: &[usize],
+    bytes: &[u8],
+) -> Result<Bound<'py, PyAny>> {
+    let len = shape.iter().product::<usize>() * dtype.width;
+    if len != bytes.len() {
+        return Err(Failure::new(
+            ErrorCode::Internal,
+            format!("{} bytes for an array of shape {shape:?}", bytes.len()),
+        ));
+    }
+    // SAFETY: `bytes` is a part of one of the batch's buffers, as long as the shape; Arrow checked its alignment;
+    // the batch's segments, and with them the buffer, live as long as `base`.
+    Ok(unsafe { array::view(&showing.base, dtype, shape, bytes.as_ptr(), showing.writable)? })
 }
 
 impl Elements for Fixed {
@@ -211,7 +231,7 @@ impl Elements for Fixed {
     }
 }
 
-/// Values that NumPy holds in another width than Arrow: bits as bytes, days as 64-bit numbers.
+/// Values that NumPy holds in another width than Arrow: bits as bytes, days and times of day as 64-bit numbers.
 struct Converted {
     dtype: Dtype,
     kind: Kind,
@@ -222,9 +242,17 @@ impl Converted {
     fn write(&self, index: usize, item: &mut [u8]) {
         match self.array.data_type() {
             DataType::Boolean => item[0] = u8::from(self.array.as_boolean().value(index)),
-            _ => {
-                let days = self.array.as_primitive::<types::Date32Type>().value(index);
-                item.copy_from_slice(&i64::from(days).to_le_bytes());
+            data_type => {
+                let count = match data_type {
+                    DataType::Time32(TimeUnit::Second) => {
+                        self.array.as_primitive::<types::Time32SecondType>().value(index)
+                    }
+                    DataType::Time32(_) => {
+                        self.array.as_primitive::<types::Time32MillisecondType>().value(index)
+                    }
+                    _ => self.array.as_primitive::<types::Date32Type>().value(index),
+                };
+                item.copy_from_slice(&i64::from(count).to_le_bytes());
             }
         }
     }
@@ -288,7 +316,12 @@ impl Objects {
     fn value<'py>(&self, py: Python<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
         let array = &self.array;
         if let Some(decimal) = &self.decimal {
-            let text = array.as_primitive::<types::Decimal128Type>().value_as_string(index);
+            let text = match array.data_type() {
+                DataType::Decimal256(..) => {
+                    array.as_primitive::<types::Decimal256Type>().value_as_string(index)
+                }
+                _ => array.as_primitive::<types::Decimal128Type>().value_as_string(index),
+            };
             return Ok(decimal.bind(py).call1((text,))?);
         }
         Ok(match array.data_type() {

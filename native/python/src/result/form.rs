@@ -1,6 +1,8 @@
 //! The forms that have fields: tuples, dicts, NamedTuples, dataclasses, structured scalars.
 
-use arrow_schema::Fields;
+use std::sync::Arc;
+
+use arrow_schema::{Field, Fields};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -18,10 +20,14 @@ pub struct Form {
 }
 
 impl Form {
-    pub fn new(py: Python<'_>, fields: &Fields) -> Form {
+    /// The form of `fields`, of which those at `vectors` are vectors.
+    pub fn new(py: Python<'_>, fields: &Fields, vectors: &[usize]) -> Form {
+        let type_of = |(index, field): (usize, &Arc<Field>)| {
+            if vectors.contains(&index) { "vector".to_owned() } else { type_name(field.data_type()) }
+        };
         Form {
             names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),
-            types: fields.iter().map(|field| type_name(field.data_type())).collect(),
+            types: fields.iter().enumerate().map(type_of).collect(),
         }
     }
 

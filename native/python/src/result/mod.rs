@@ -10,5 +10,6 @@ mod nested;
 mod numbers;
 mod rows;
 mod texts;
+mod vectors;
 
 pub use rows::Rows;

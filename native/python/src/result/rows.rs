@@ -11,6 +11,7 @@ use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::column::{Column, Misfit, append_or_null, column, show};
 use super::form::Form;
+use super::vectors::Vectors;
 use crate::array::as_array;
 use crate::failure::{Failure, Result};
 
@@ -34,10 +35,17 @@ impl Rows {
         };
         let mut columns = fields
             .iter()
-            .map(|field| column(py, &mut arena, field, definition.nan_as_null, groups))
+            .enumerate()
+            .map(|(index, field)| match field.data_type() {
+                DataType::Struct(parts) if definition.vectors.contains(&index) => {
+                    Ok(Box::new(Vectors::new(py, &mut arena, parts, groups)?) as Box<dyn Column>)
+                }
+                _ => column(py, &mut arena, field, definition.nan_as_null, groups),
+            })
             .collect::<Result<Vec<_>>>()?;
         let errors = if definition.on_error == OnError::Column { columns.pop() } else { None };
-        let form = Form::new(py, &fields.iter().take(columns.len()).cloned().collect());
+        let fields = fields.iter().take(columns.len()).cloned().collect();
+        let form = Form::new(py, &fields, &definition.vectors);
         let groups = match definition.rows {
             protocol::Rows::One => None,
             protocol::Rows::Many => Some(arena.buffer(groups * 4)?),

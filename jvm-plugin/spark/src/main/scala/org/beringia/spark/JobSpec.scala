@@ -4,7 +4,8 @@ package org.beringia.spark
 import scala.collection.JavaConverters._
 
 import com.fasterxml.jackson.core.JsonProcessingException
-import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.core.json.JsonWriteFeature
+import com.fasterxml.jackson.databind.json.JsonMapper
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.types.DataType
@@ -12,7 +13,8 @@ import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.spark.columns.ArrowTypes
 
 object JobSpec {
-  private val mapper = new ObjectMapper
+  // NaN is a number in Python's JSON.
+  private val mapper = JsonMapper.builder().disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS).build()
 
   def parse(json: String): ObjectNode =
     try
@@ -39,26 +41,27 @@ object JobSpec {
   def reportsErrors(spec: ObjectNode): Boolean = spec.path("onError").asText("raise") == "column"
 
   /**
-   * `spec` with the number of key columns, every argument's column of the input and its type, and the columns
-   * of the input that are kept.
+   * `spec` with the number of key columns, every argument's column of the input and its type, the columns
+   * of the input that are kept, and which fields of the result are vectors.
    */
   def bound(
       spec: ObjectNode,
       keys: Int,
       columns: Seq[(Int, DataType)],
       kept: Seq[Int],
+      vectors: Seq[Int],
       many: Boolean
   ): String = {
     val result = spec.deepCopy()
     result.put("keys", keys)
     result.put("rows", rows(many))
     arguments(result).zip(columns).foreach { case (argument, (column, dataType)) =>
-      argument.put("column", column).put("type", dataType.catalogString)
+      argument.put("column", column).put("type", ArrowTypes.typeName(dataType))
       ArrowTypes.udt(dataType).foreach(argument.put("udt", _))
     }
-    if (kept.nonEmpty) {
-      val list = result.putArray("keep")
-      kept.foreach(column => list.add(column))
+    Seq("keep" -> kept, "vectors" -> vectors).filter(_._2.nonEmpty).foreach { case (name, indices) =>
+      val list = result.putArray(name)
+      indices.foreach(index => list.add(index))
     }
     mapper.writeValueAsString(result)
   }
@@ -76,7 +79,10 @@ object JobSpec {
   }
 
   /** A JSON object of settings. */
-  def settings(values: Map[String, String]): String = mapper.writeValueAsString(values.asJava)
+  def settings(values: Map[String, String]): String = json(values.asJava)
+
+  /** The JSON of Java's strings, numbers, lists and maps. */
+  def json(value: Any): String = mapper.writeValueAsString(value)
 
   private def arguments(spec: ObjectNode): Seq[ObjectNode] = spec.path("arguments") match {
     case list: ArrayNode => list.elements.asScala.collect { case argument: ObjectNode => argument }.toSeq

@@ -1,42 +1,68 @@
 // What the fronts of Python and Scala have in common: from a call on groups or rows to its lazy DataFrame.
 package org.beringia.spark
 
-import org.apache.spark.sql.{DataFrame, RelationalGroupedDataset}
+import org.apache.spark.sql.{AnalysisException, DataFrame, RelationalGroupedDataset}
 import org.apache.spark.sql.beringia.SparkInternals
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.parser.ParseException
 import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 
 object MapFront {
 
-  /** Of each group of `data.groupBy(...)`. */
-  def groups(data: RelationalGroupedDataset, call: MapCall): DataFrame = {
+  /** Of each group of `data.groupBy(...)`. `per` is what the user asks for, if anything. */
+  def groups(data: RelationalGroupedDataset, per: Option[String], call: MapCall): DataFrame = {
     if (!SparkInternals.isGroupBy(data)) {
       throw refusal("numpy_map takes groupBy(...), not rollup, cube, grouping sets or pivot")
     }
-    if (call.per != Per.Group) {
-      throw refusal(s"per='${call.per}' is for a DataFrame without groupBy: with groups a call gets a group")
+    keyed(SparkInternals.data(data), SparkInternals.groupingExpressions(data), per, call)
+  }
+
+  /** Of the rows of `data` with equal keys. */
+  def keyed(data: DataFrame, keys: Seq[Expression], per: Option[String], call: MapCall): DataFrame = {
+    per.foreach { name =>
+      throw refusal(s"per='$name' is for a DataFrame without groupBy: with groups a call gets a group")
     }
-    new NumpyMapBuilder(SparkInternals.data(data), SparkInternals.groupingExpressions(data), call).build()
+    build(data, keys, Per.Group, call)
   }
 
   /** Of each row, batch or partition of `data`. */
-  def rows(data: DataFrame, call: MapCall): DataFrame = {
-    if (call.per == Per.Group) {
-      throw refusal("without groupBy there are no groups: per is one of 'row', 'batch' and 'partition'")
+  def rows(data: DataFrame, per: Option[String], call: MapCall): DataFrame =
+    build(data, Nil, per.fold[Per](Per.Row)(Per.of), call)
+
+  /** The type that a text describes: fields, or a type by itself. */
+  def parse(returns: String): DataType =
+    try DataType.fromDDL(returns)
+    catch {
+      case e: ParseException =>
+        throw refusal(s"returns is no schema that Spark can read: '$returns'", e)
     }
-    new NumpyMapBuilder(data, Nil, call).build()
-  }
 
   /** The fields that a function returns, and whether it returns any number of rows. */
   def fields(returns: DataType): (StructType, Boolean) = returns match {
     case fields: StructType if fields.nonEmpty => (fields, false)
     case ArrayType(fields: StructType, _) if fields.nonEmpty => (fields, true)
-    case other =>
-      throw refusal(
-        s"returns is ${other.catalogString}: it wants a struct of at least one field (one row per group) " +
-          "or an array of such a struct (any number of rows)"
+    case _: StructType | ArrayType(_: StructType, _) => throw refusal("returns has no field")
+    case other => throw refusal(
+        "returns must name its fields: 'name type, …' for one row per group, 'array<struct<name: type, …>>' for " +
+          s"many; got ${other.catalogString}"
       )
   }
 
-  private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
+  private def build(data: DataFrame, grouping: Seq[Expression], per: Per, call: MapCall): DataFrame =
+    try new NumpyMapBuilder(data, grouping, per, call).build()
+    catch {
+      case e: AnalysisException =>
+        // Spark's message, and a plan behind it.
+        val reason = e.getSimpleMessage.split(";\n").head
+        throw refusal(
+          s"a column that ${JobSpec.name(call.spec)} is to get cannot be found or computed: $reason\n" +
+            s"The columns are ${SparkInternals.plan(data).output.map(_.name).mkString(", ")}. A required parameter " +
+            "takes the column of its name, unless args names another.",
+          e
+        )
+    }
+
+  private def refusal(message: String, cause: Throwable = null) =
+    new BeringiaException(ErrorCode.ARGUMENT, message, cause)
 }

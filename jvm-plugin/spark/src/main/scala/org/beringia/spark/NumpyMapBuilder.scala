@@ -2,6 +2,7 @@
 // others, refuses what cannot work, and puts the node between its two projections. Nothing runs.
 package org.beringia.spark
 
+import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAttribute}
@@ -16,7 +17,7 @@ import org.beringia.spark.columns.ArrowTypes
  * What the user asks for, beside the data.
  *
  * @param function the function's bytes, and its constants'
- * @param spec the job's spec, as the front writes it
+ * @param spec the job's spec, as the front writes it (docs/jvm-boundary.md)
  * @param args a column for each of the spec's arguments
  * @param keep columns that the output carries through
  * @param orderBy order of the rows within a group
@@ -26,25 +27,23 @@ import org.beringia.spark.columns.ArrowTypes
  */
 final case class MapCall(
     function: Array[Byte],
-    spec: String,
+    spec: ObjectNode,
     args: Seq[Column],
     keep: Seq[Column],
     orderBy: Seq[Column],
     returns: StructType,
     many: Boolean,
-    per: Per,
     batchBytes: Option[Long]
 )
 
-/** @param grouping the grouping expressions: with none, all rows are one group, or as `call.per` says */
-final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: MapCall) {
+/** @param grouping the grouping expressions: with none, all rows are one group, or as `per` says */
+final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per, call: MapCall) {
   import NumpyMapBuilder._
 
   private val session: SparkSession = data.sparkSession
   private val same = session.sessionState.conf.resolver
-  private val spec = JobSpec.parse(call.spec)
   private val returns =
-    if (JobSpec.reportsErrors(spec)) call.returns.add(ErrorField, StringType) else call.returns
+    if (JobSpec.reportsErrors(call.spec)) call.returns.add(ErrorField, StringType) else call.returns
 
   def build(): DataFrame = {
     NumpyMapStrategy.require(session)
@@ -95,6 +94,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: Ma
     val columns = passed.map { argument =>
       ((keys ++ arguments).indexWhere(_.exprId == argument.exprId), argument.dataType)
     }
+    val vectors = returns.indices.filter(i => ArrowTypes.udt(returns(i).dataType).isDefined)
     val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))
     val fields = kept.zip(keptColumns).map { case (column, named) =>
       AttributeReference(named.name, column.dataType, column.nullable)()
@@ -108,10 +108,10 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: Ma
       fields,
       new NumpyFunction(
         call.function,
-        JobSpec.bound(spec, keys.length, columns, keptIndices, call.many),
-        JobSpec.name(spec)
+        JobSpec.bound(call.spec, keys.length, columns, keptIndices, vectors, call.many),
+        JobSpec.name(call.spec)
       ),
-      call.per,
+      per,
       call.batchBytes,
       Project(inputs.expressions, all.child)
     )
@@ -121,28 +121,28 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: Ma
 
   /** Refuses what does not go together, whatever the columns. */
   private def requireSense(): Unit = {
-    val parameters = JobSpec.parameters(spec)
+    val parameters = JobSpec.parameters(call.spec)
     if (parameters.length != call.args.length) {
       throw refusal(
         s"the spec names ${parameters.length} arguments, and there are ${call.args.length} columns"
       )
     }
-    if (call.per == Per.Batch && !call.many) {
+    if (per == Per.Batch && !call.many) {
       throw refusal(
         "per='batch' gives a call any rows of a partition, and how many such batches there are means nothing: " +
           "returns must be an array of struct, 'array<struct<name: type, …>>'"
       )
     }
-    if (call.orderBy.nonEmpty && (call.per == Per.Row || call.per == Per.Batch)) {
-      throw refusal(s"order_by is the order within a group: it says nothing of a ${call.per}")
+    if (call.orderBy.nonEmpty && (per == Per.Row || per == Per.Batch)) {
+      throw refusal(s"order_by is the order within a group: it says nothing of a ${per}")
     }
-    if (call.keep.nonEmpty && call.per.lists && !call.many) {
+    if (call.keep.nonEmpty && per.lists && !call.many) {
       throw refusal(
-        s"keep carries every row of a ${call.per} through, and the function returns one for each: returns must " +
+        s"keep carries every row of a ${per} through, and the function returns one for each: returns must " +
           "be an array of struct, 'array<struct<name: type, …>>'"
       )
     }
-    if (call.keep.nonEmpty && !call.per.lists && call.many) {
+    if (call.keep.nonEmpty && !per.lists && call.many) {
       throw refusal("keep goes with one result row for each row: returns must be a struct")
     }
   }
@@ -172,7 +172,8 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], call: Ma
   /** The grouping column that an argument calls by its output name. */
   private def keyNamed(arg: Column, keyNames: Seq[String]): Option[Int] =
     SparkInternals.expression(arg) match {
-      case UnresolvedAttribute(Seq(name)) => Some(keyNames.indexWhere(same(_, name))).filter(_ >= 0)
+      case UnresolvedAttribute(parts) =>
+        Some(keyNames.indexWhere(same(_, parts.mkString(".")))).filter(_ >= 0)
       case _ => None
     }
 

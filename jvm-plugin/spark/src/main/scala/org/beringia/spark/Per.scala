@@ -20,11 +20,12 @@ object Per {
 
   case object Partition extends Per("partition", lists = true)
 
+  /** What a user may ask for where there are no groups. */
   def of(name: String): Per =
-    Seq(Group, Row, Batch, Partition).find(_.name == name).getOrElse {
+    Seq(Row, Batch, Partition).find(_.name == name).getOrElse {
       throw new BeringiaException(
         ErrorCode.ARGUMENT,
-        s"per is one of 'row', 'batch' and 'partition', got '$name'"
+        s"per is one of 'row', 'batch', 'partition', got '$name'"
       )
     }
 }

@@ -32,8 +32,8 @@ object PythonFront {
    * @param keep columns that the output carries through
    * @param orderBy order of the rows within a group
    * @param returns JSON of the result's type: a struct (one row per group) or an array of struct (any number)
-   * @param per what a call gets: `group`, `row`, `batch` or `partition`
-   * @param batchBytes such as `16m`, or null for the session's setting
+   * @param per what a call gets, where the user says: `row`, `batch` or `partition`; else null
+   * @param batchBytes in digits, or null for the session's setting
    * @return the grouping columns, the kept ones, then the fields of `returns`
    */
   def map(
@@ -50,18 +50,17 @@ object PythonFront {
     val (fields, many) = result(returns)
     val call = MapCall(
       function.bytes,
-      spec,
+      JobSpec.parse(spec),
       args.asScala.toList,
       keep.asScala.toList,
       orderBy.asScala.toList,
       fields,
       many,
-      Per.of(per),
-      Option(batchBytes).map(Settings.batchBytes)
+      Option(batchBytes).map(_.toLong)
     )
     data match {
-      case groups: RelationalGroupedDataset => MapFront.groups(groups, call)
-      case rows: DataFrame @unchecked => MapFront.rows(rows, call)
+      case groups: RelationalGroupedDataset => MapFront.groups(groups, Option(per), call)
+      case rows: DataFrame @unchecked => MapFront.rows(rows, Option(per), call)
     }
   }
 

@@ -26,24 +26,19 @@ object Settings {
     bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes)
   )
 
-  /** The bytes of a batch that a call asks for. */
-  def batchBytes(text: String): Long = parsed("batch_bytes", text, ErrorCode.ARGUMENT)
-
-  private def bytes(settings: Map[String, String], name: String, default: String): Long =
-    parsed(name, settings.getOrElse(name, default), ErrorCode.CONFIG)
-
-  private def parsed(name: String, text: String, code: ErrorCode): Long = {
+  private def bytes(settings: Map[String, String], name: String, default: String): Long = {
+    val text = settings.getOrElse(name, default)
     val value =
       try JavaUtils.byteStringAsBytes(text)
       catch {
-        case e: IllegalArgumentException => throw wrong(name, text, code, e)
+        case e: IllegalArgumentException => throw wrong(name, text, e)
       }
-    if (value <= 0) throw wrong(name, text, code, null)
+    if (value <= 0) throw wrong(name, text, null)
     value
   }
 
-  private def wrong(name: String, text: String, code: ErrorCode, cause: Throwable) = new BeringiaException(
-    code,
+  private def wrong(name: String, text: String, cause: Throwable) = new BeringiaException(
+    ErrorCode.CONFIG,
     s"$name is '$text': it wants a number of bytes above zero, such as 8m",
     cause
   )

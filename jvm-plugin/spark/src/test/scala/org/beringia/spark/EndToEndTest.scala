@@ -11,9 +11,9 @@ import org.apache.spark.sql.{Column, DataFrame, Row}
 import org.apache.spark.sql.expressions.Window
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
-import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.ErrorCode
 import org.beringia.bridge.NativeLibrary
-import org.beringia.spark.TestSession.{spark, withSetting}
+import org.beringia.spark.TestSession.{failure, spark, withSetting}
 import org.junit.{BeforeClass, Test}
 import org.junit.Assert._
 import org.junit.Assume.assumeTrue
@@ -43,14 +43,6 @@ class EndToEndTest {
 
   private def assertSame(expected: Seq[Row], actual: Seq[Row]): Unit =
     assertEquals(expected.map(_.toString).sorted, actual.map(_.toString).sorted)
-
-  /** Beringia's exception, out of Spark's. */
-  private def failure(action: => Any): BeringiaException = {
-    val thrown = assertThrows(classOf[Exception], () => action: Unit)
-    Iterator.iterate[Throwable](thrown)(_.getCause).takeWhile(_ != null).collectFirst {
-      case e: BeringiaException => e
-    }.getOrElse(throw thrown)
-  }
 
   @Test def aFunctionOfAModuleRunsOnEveryGroup(): Unit = assertSame(expectedSums, sums().collect())
 

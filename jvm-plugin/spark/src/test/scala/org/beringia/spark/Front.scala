@@ -40,7 +40,7 @@ object Front {
       orderBy: Seq[Column] = Nil,
       paths: Seq[String] = Nil,
       keep: Seq[Column] = Nil
-  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, "group")
+  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, null)
 
   def rows(
       data: DataFrame,
@@ -49,7 +49,7 @@ object Front {
       args: Seq[(String, Column)],
       paths: Seq[String] = Nil,
       keep: Seq[Column] = Nil,
-      per: String = "row",
+      per: String = null,
       orderBy: Seq[Column] = Nil
   ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, per)
 

@@ -3,6 +3,8 @@
 package org.beringia.spark
 
 import org.apache.spark.sql.SparkSession
+import org.beringia.BeringiaException
+import org.junit.Assert.assertThrows
 
 object TestSession {
   lazy val spark: SparkSession = SparkSession.builder
@@ -14,6 +16,7 @@ object TestSession {
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.sql.warehouse.dir", "spark-warehouse")
     .config("spark.plugins", classOf[BeringiaPlugin].getName)
+    .config(Interpreter.Setting, System.getProperty("beringia.python", "python3"))
     .getOrCreate()
 
   /** Runs `action` with a setting of the session, and then without. */
@@ -22,5 +25,13 @@ object TestSession {
     spark.conf.set(name, value)
     try action
     finally before.fold(spark.conf.unset(name))(spark.conf.set(name, _))
+  }
+
+  /** Beringia's exception, out of what `action` throws. */
+  def failure(action: => Any): BeringiaException = {
+    val thrown = assertThrows(classOf[Exception], () => action: Unit)
+    Iterator.iterate[Throwable](thrown)(_.getCause).takeWhile(_ != null).collectFirst {
+      case e: BeringiaException => e
+    }.getOrElse(throw thrown)
   }
 }

@@ -68,7 +68,13 @@ object ArrowTypes {
     case ArrayType(element, _) => ArrowField.list(name, field("item", element))
     case StructType(fields) => ArrowField.struct(name, fields.map(f => field(f.name, f.dataType)): _*)
     case SqlType(sqlType) => field(name, sqlType)
-    case _ => throw refusal(s"'$name' has type ${dataType.catalogString}, which has no Arrow form here")
+    case _ => throw refusal(s"'$name' has type ${typeName(dataType)}, which has no Arrow form here")
+  }
+
+  /** The name of a type in messages. */
+  def typeName(dataType: DataType): String = dataType match {
+    case udt: UserDefinedType[_] => udt.typeName
+    case other => other.catalogString
   }
 
   /** What the worker makes of a user-defined type: `vector` or `matrix` for those of Spark ML. */
@@ -92,10 +98,10 @@ object ArrowTypes {
   /** Refuses a grouping column that has no scalar form. */
   def requireKey(name: String, dataType: DataType): Unit = dataType match {
     case _: ArrayType | _: StructType | _: UserDefinedType[_] =>
-      throw refusal(s"grouping column '$name' has type ${dataType.catalogString}: $keyHint")
+      throw refusal(s"grouping column '$name' has type ${typeName(dataType)}: $keyHint")
     case _ => if (layout(dataType).isEmpty) {
         throw refusal(
-          s"grouping column '$name' has type ${dataType.catalogString}: $keyHint${castHint(dataType)}"
+          s"grouping column '$name' has type ${typeName(dataType)}: $keyHint${castHint(dataType)}"
         )
       }
   }
@@ -104,21 +110,22 @@ object ArrowTypes {
   def requireArgument(name: String, dataType: DataType): Unit =
     if (layout(dataType).isEmpty || (hasUdt(dataType) && udt(dataType).isEmpty)) {
       throw refusal(
-        s"argument column '$name' has type ${dataType.catalogString}: $valueHint, and Spark ML's vectors and " +
+        s"argument column '$name' has type ${typeName(dataType)}: $valueHint, and Spark ML's vectors and " +
           s"matrices${castHint(dataType)}"
       )
     }
 
   /** Refuses a column that cannot be carried through. */
   def requireKept(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
-    throw refusal(s"kept column '$name' has type ${dataType.catalogString}: $valueHint${castHint(dataType)}")
+    throw refusal(s"kept column '$name' has type ${typeName(dataType)}: $valueHint${castHint(dataType)}")
   }
 
   /** Refuses a field of `returns` that cannot be read back. */
   def requireResult(name: String, dataType: DataType): Unit =
-    if (layout(dataType).isEmpty || hasUdt(dataType)) {
+    if (layout(dataType).isEmpty || (hasUdt(dataType) && !udt(dataType).contains("vector"))) {
       throw refusal(
-        s"field '$name' of returns has type ${dataType.catalogString}: $valueHint${castHint(dataType)}"
+        s"field '$name' of returns has type ${typeName(dataType)}: $valueHint, and Spark ML's vectors" +
+          castHint(dataType)
       )
     }
 

@@ -4,8 +4,9 @@ package org.apache.spark.sql.beringia
 
 import scala.util.Try
 
-import org.apache.spark.sql.{Column, DataFrame, Dataset, RelationalGroupedDataset, SparkSession, Strategy}
-import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql._
+import org.apache.spark.sql.catalyst.encoders.{encoderFor, ExpressionEncoder}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.util.ShutdownHookManager
@@ -37,6 +38,23 @@ object SparkInternals {
       field.setAccessible(true)
       field.get(grouped) == RelationalGroupedDataset.GroupByType
     }
+  }
+
+  /** The columns of the values of `groupByKey`. */
+  def valueColumns(grouped: KeyValueGroupedDataset[_, _]): Seq[Attribute] = hidden(grouped, "dataAttributes")
+
+  /** The columns of the keys of `groupByKey`. */
+  def keyColumns(grouped: KeyValueGroupedDataset[_, _]): Seq[Attribute] =
+    hidden(grouped, "groupingAttributes")
+
+  def keyEncoder[K](grouped: KeyValueGroupedDataset[K, _]): ExpressionEncoder[K] = hidden(grouped, "kExprEnc")
+
+  def expressionEncoder[T](encoder: Encoder[T]): ExpressionEncoder[T] = encoderFor(encoder)
+
+  private def hidden[T](grouped: KeyValueGroupedDataset[_, _], name: String): T = {
+    val field = classOf[KeyValueGroupedDataset[_, _]].getDeclaredField(name)
+    field.setAccessible(true)
+    field.get(grouped).asInstanceOf[T]
   }
 
   /** The same type with nulls allowed at every depth. */
