@@ -74,7 +74,7 @@ impl Pool {
     fn new(py: Python<'_>, settings: BTreeMap<String, String>, workers: usize) -> PyResult<Pool> {
         log::install();
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error, None))?;
+        let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error))?;
         Ok(Pool { runtime, workers: workers.max(1), process: std::process::id() })
     }
 
