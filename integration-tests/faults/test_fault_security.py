@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ LISTENING = {"tcp": "0A", "tcp6": "0A"}
 
 def sockets(pid):
     """The inodes of the sockets that a process has open."""
-    links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:")}
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            link = str(entry.readlink())
+            found |= {link.removeprefix("socket:[").removesuffix("]")} if link.startswith("socket:") else set()
+    return found
 
 
 def listening(pid):
