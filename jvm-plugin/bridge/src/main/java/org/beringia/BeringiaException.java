@@ -21,16 +21,12 @@ public final class BeringiaException extends RuntimeException {
         this.function = function;
     }
 
-    public BeringiaException(int code, String message, String group, String traceback) {
-        this(code, message, group, traceback, null);
-    }
-
     public BeringiaException(ErrorCode code, String message) {
-        this(code.number(), message, null, null);
+        this(code.number(), message, null, null, null);
     }
 
     public BeringiaException(ErrorCode code, String message, Throwable cause) {
-        this(code.number(), message, null, null);
+        this(code.number(), message, null, null, null);
         initCause(cause);
     }
 
