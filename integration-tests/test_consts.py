@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beringia.errors import ArgumentError, GroupError
 from beringia.spark import numpy_map
 
 
@@ -68,48 +67,6 @@ def test_anything_else_travels_with_the_function(df):
 
     rows = numpy_map(see, df.groupBy("g"), "y double, n int, t string, d string", consts=consts).collect()
     assert {tuple(row)[1:] for row in rows} == {(12.0, 1, "b", ">i4")}
-
-
-def test_a_constant_before_a_column_in_the_signature(df, collected):
-    def line(weights, x, power=1, *, shift):
-        return float((weights * x**power).sum() + shift)
-
-    result = numpy_map(line, df.groupBy("g"), "y double", consts={"weights": np.arange(4.0), "shift": 1, "power": 2})
-    assert collected(result) == [(g, 37.0) for g in range(3)]
-
-
-def test_a_function_without_a_signature_takes_constants_by_name(df, collected):
-    result = numpy_map(np.power, df, "y double", args=["x", "x"], consts={"dtype": np.float64})
-    assert collected(result).count((27.0,)) == 3
-
-
-def test_a_constant_has_the_name_of_a_column(df, collected):
-    result = numpy_map(lambda x, g: x.sum() + g, df.groupBy("g"), "y double", consts={"g": 100})
-    assert collected(result) == [(g, 106.0) for g in range(3)]
-
-
-@pytest.mark.parametrize(
-    ("args", "consts", "message"),
-    [
-        ({"x": "x"}, {"x": 1}, "'x' is in args and in consts"),
-        (None, {"nothing": 1}, "consts names 'nothing'"),
-        (None, [1], "consts must be a dict"),
-        ({"x": 2.0}, None, r"consts=\{'x'|consts=\{'name'"),
-        (None, {"y": (i for i in ())}, "cannot be sent"),
-    ],
-)
-def test_what_does_not_fit_is_refused(df, args, consts, message):
-    with pytest.raises(ArgumentError, match=message):
-        numpy_map(lambda x, y=1: 1.0, df.groupBy("g"), "y double", args=args, consts=consts)
-
-
-def test_writing_to_a_constant_is_an_error(df):
-    def write(x, table):
-        table[0] = 1
-
-    for writable in (False, True):
-        with pytest.raises(GroupError, match="read-only"):
-            numpy_map(write, df.groupBy("g"), "y int", consts={"table": np.zeros(3)}, writable=writable).collect()
 
 
 def test_a_large_array_is_one_copy_for_all_workers(spark):

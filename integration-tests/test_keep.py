@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from beringia.errors import ArgumentError, ResultError
+from beringia.errors import ArgumentError
 from beringia.spark import numpy_map
 
 RANKS = "array<struct<rank: int>>"
@@ -36,12 +36,6 @@ def test_every_row_of_a_group_is_carried_through(df):
     assert sorted(map(repr, result.collect())) == sorted(map(repr, expected.collect()))
 
 
-def test_small_batches_give_the_same(df, collected):
-    result = numpy_map(rank, df.groupBy("g"), RANKS, keep=["name", "i"], batch_bytes=64)
-    other = numpy_map(rank, df.groupBy("g"), RANKS, keep=["name", "i"])
-    assert collected(result) == collected(other)
-
-
 def test_an_argument_and_an_expression_may_be_kept(df, collected):
     result = numpy_map(
         rank, df.where("g = 0").groupBy("g"), RANKS, keep=["x", (F.col("i") * 2).alias("twice"), F.col("g").alias("h")]
@@ -52,35 +46,6 @@ def test_an_argument_and_an_expression_may_be_kept(df, collected):
 
 def test_a_single_column_needs_no_list(df):
     assert numpy_map(rank, df.groupBy("g"), RANKS, keep="name").columns == ["g", "name", "rank"]
-
-
-def test_in_a_row_one_result_goes_with_it(df, collected):
-    result = numpy_map(lambda x: 2 * x, df, "y double", keep=["name", "pair"])
-    expected = df.selectExpr("name", "pair", "2 * x as y")
-    assert collected(result) == collected(expected)
-
-
-@pytest.mark.parametrize("per", ["batch", "partition"])
-def test_in_batches_and_partitions(df, collected, per):
-    result = numpy_map(lambda x: x + 1, df, "array<struct<y: double>>", per=per, keep="name")
-    assert collected(result) == collected(df.selectExpr("name", "x + 1 as y"))
-
-
-def test_another_number_of_rows_is_an_error(df):
-    with pytest.raises(ResultError, match="returned 2 rows for a group of 4; keep needs one for each"):
-        numpy_map(lambda x: x[:2], df.groupBy("g"), "array<struct<y: double>>", keep="name").collect()
-
-
-def test_a_failed_group_keeps_its_rows(df, collected):
-    def fails(g, x):
-        if g == 1:
-            raise ValueError("no luck")
-        return x
-
-    result = numpy_map(fails, df.groupBy("g"), "array<struct<y: double>>", keep="name", on_error="column")
-    rows = [row for row in result.collect() if row.g == 1]
-    assert sorted(row.name for row in rows) == ["r1", "r10", "r4", "r7"]
-    assert all(row.y is None and "no luck" in row.error for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +63,3 @@ def test_a_failed_group_keeps_its_rows(df, collected):
 def test_what_cannot_be_kept_is_refused(df, keep, returns, message):
     with pytest.raises(ArgumentError, match=message):
         numpy_map(rank, df.groupBy("g"), returns, keep=keep() if callable(keep) else keep)
-
-
-def test_many_rows_of_one_row_keep_nothing(df):
-    with pytest.raises(ArgumentError, match="returns must be a struct"):
-        numpy_map(lambda x: [x, x], df, "array<struct<y: double>>", keep="name")

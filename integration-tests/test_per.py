@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from beringia.errors import ArgumentError, GroupTooLargeError
+from beringia.errors import GroupTooLargeError
 from beringia.spark import numpy_map
 from plans import metrics, nodes
 
@@ -70,25 +70,3 @@ def test_a_partition_past_the_cap_is_refused(spark, df):
             numpy_map(lambda x: x.sum(), df, "y double", per="partition").collect()
     finally:
         spark.conf.unset("spark.beringia.maxGroupBytes")
-
-
-@pytest.mark.parametrize(
-    ("options", "returns", "message"),
-    [
-        ({"per": "group"}, "y double", "per is one of 'row', 'batch', 'partition', got 'group'"),
-        ({"per": 3}, "y double", "got 3"),
-        ({"per": "batch"}, "y double", "array of struct"),
-        ({"per": "batch", "order_by": "x"}, "array<struct<y: double>>", "order_by"),
-        ({"per": "row", "order_by": "x"}, "y double", "order_by"),
-        ({"batch_bytes": "many"}, "y double", "batch_bytes is a number .*'many'"),
-        ({"batch_bytes": 0}, "y double", "batch_bytes is a number .* 0"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(df, options, returns, message):
-    with pytest.raises(ArgumentError, match=message):
-        numpy_map(lambda x: 1.0, df, returns, **options)
-
-
-def test_groups_have_no_per(df):
-    with pytest.raises(ArgumentError, match="with groups a call gets a group"):
-        numpy_map(lambda x: 1.0, df.groupBy("i"), "y double", per="partition")

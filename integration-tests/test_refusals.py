@@ -56,20 +56,9 @@ def test_a_field_of_the_name_of_a_key(df):
     assert "ID" in refused(mean, df.groupBy("id"), "ID double")
 
 
-def test_a_field_twice(df):
-    assert "y" in refused(mean, df.groupBy("id"), "y double, y int")
-
-
 @pytest.mark.parametrize("returns", ["double", "y doble", "array<double>", "", "struct<>", 3])
 def test_returns_that_is_no_schema_of_fields(df, returns):
     assert "returns" in refused(mean, df.groupBy("id"), returns)
-
-
-@pytest.mark.parametrize("constant", [3, 2.5, np.arange(3), None, [1, 2]], ids=repr)
-def test_a_constant_in_args_points_to_how_constants_travel(df, constant):
-    message = refused(mean, df.groupBy("id"), "y double", args={"x": constant})
-    assert "x must be a column" in message
-    assert "consts" in message
 
 
 def test_an_aggregate_in_args(df):
@@ -86,14 +75,3 @@ def test_other_kinds_of_grouping(df):
     assert "rollup" in refused(mean, df.rollup("id"), "y double").lower()
     assert "cube" in refused(mean, df.cube("id"), "y double").lower()
     assert "pivot" in refused(mean, df.groupBy("id").pivot("x", [1.0]), "y double").lower()
-
-
-def test_order_by_without_groups(df):
-    assert "order_by" in refused(mean, df, "y double", order_by="x")
-
-
-def test_a_function_that_cannot_be_sent(spark, df):
-    def holds_the_session(x):
-        return spark.range(1).count()
-
-    assert "holds_the_session cannot be sent" in refused(holds_the_session, df.groupBy("id"), "y double")

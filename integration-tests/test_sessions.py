@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pyspark
-import pytest
 
 import beringia
 
@@ -118,51 +117,6 @@ def test_a_session_without_the_plugin_in_a_jvm_that_knows_the_jar(run):
     printed = run(program)
     assert "ran" not in printed
     assert "beringia.spark" in printed
-
-
-BACKENDS = pytest.mark.parametrize("backend", ["memfd", "posix"])
-
-
-@BACKENDS
-@pytest.mark.parametrize(
-    "end",
-    [
-        "spark.stop()",
-        "os._exit(0)",
-        "sys.stdout.flush(); os.kill(os.getpid(), signal.SIGKILL)",
-        "os.kill(spark._jvm.java.lang.ProcessHandle.current().pid(), signal.SIGKILL); os._exit(0)",
-    ],
-    ids=["stopped", "left", "driver killed", "jvm killed"],
-)
-def test_nothing_stays_however_it_ends(run, find_workers, find_segments, gone, backend, end):
-    workers, segments = set(find_workers()), find_segments()
-    program = HEAD + (
-        "import os, signal, sys\n"
-        f"conf = beringia.spark.conf(**{{'segment.backend': '{backend}'}})\n"
-        "spark = builder().config(map=conf).getOrCreate()\n"
-        "job(spark)\n"
-        f"{end}\n"
-    )
-    assert run(program, check=False).stdout.startswith("ran\n")
-    assert set(gone(workers)) <= workers
-    assert find_segments() - segments == set()
-
-
-@BACKENDS
-def test_nothing_stays_when_the_jvm_is_killed_while_a_function_runs(run, find_workers, find_segments, gone, backend):
-    workers, segments = set(find_workers()), find_segments()
-    program = HEAD + (
-        "import os, signal, sys, threading, time\n"
-        f"conf = beringia.spark.conf(**{{'segment.backend': '{backend}'}})\n"
-        "spark = builder().config(map=conf).getOrCreate()\n"
-        "job(spark)\n"
-        "jvm = spark._jvm.java.lang.ProcessHandle.current().pid()\n"
-        "threading.Timer(5, lambda: (os.kill(jvm, signal.SIGKILL), os._exit(0))).start()\n"
-        "beringia.spark.numpy_map(lambda id: time.sleep(600), spark.range(9).groupBy(), 'y int').collect()\n"
-    )
-    assert run(program, check=False).stdout.startswith("ran\n")
-    assert set(gone(workers)) <= workers
-    assert find_segments() - segments == set()
 
 
 def test_the_package_that_is_tested_is_that_of_this_tree():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,10 @@ def at(*values):
     return [datetime.datetime.fromisoformat(value) for value in values]
 
 
+def times(*values):
+    return [datetime.time.fromisoformat(value) for value in values]
+
+
 def utc(*values):
     return [value.replace(tzinfo=UTC) for value in at(*values)]
 
@@ -75,12 +79,24 @@ PLAIN = [
     ("binary", pa.binary(), [b"", b"\x00\xff", b"z" * 20], "O"),
     ("large binary", pa.large_binary(), [b"", b"\x00\xff", b"z" * 20], "O"),
     ("fixed-size binary", pa.binary(2), [b"ab", b"\x00\xff", b"zz"], "O"),
+    ("string view", pa.string_view(), ["", "ä\0b", "z" * 20], "O"),
+    ("binary view", pa.binary_view(), [b"", b"\x00\xff", b"z" * 20], "O"),
+    ("dictionary of strings", pa.dictionary(pa.int8(), pa.string()), ["p", "q", "r"], "O"),
+    ("dictionary of numbers", pa.dictionary(pa.int8(), pa.float64()), [0.5, 1.5, 2.5], "f8"),
+    ("date64", pa.date64(), [datetime.date(1969, 12, 31), datetime.date(1970, 1, 1), datetime.date(9999, 12, 31)], "M8[D]"),
+    ("time of seconds", pa.time32("s"), times("00:00:00", "01:02:03", "23:59:59"), "m8[s]"),
+    ("time of milliseconds", pa.time32("ms"), times("00:00:00", "01:02:03.004", "23:59:59.999"), "m8[ms]"),
+    ("time of microseconds", pa.time64("us"), times("00:00:00", "01:02:03.000004", "23:59:59.999999"), "m8[us]"),
+    ("decimal of 9 digits", pa.decimal32(9, 2), [Decimal("-1.25"), Decimal("0.00"), Decimal("9999999.99")], "O"),
+    ("decimal of 70 digits", pa.decimal256(70, 1), [Decimal("-1.5"), Decimal("0.0"), Decimal(10**68).quantize(Decimal("0.1"), context=Context(80))], "O"),
 ]  # fmt: skip
 
 
 def array_of(values, dtype):
     if dtype.startswith("M8"):
         values = [value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value for value in values]
+    if isinstance(values[0], datetime.time):
+        values = [datetime.datetime.combine(datetime.date.min, value) - datetime.datetime.min for value in values]
     array = np.empty(len(values), dtype)
     array[:] = values
     return array
@@ -137,6 +153,8 @@ NESTED = [
     nested("a struct within a struct", pa.struct({"a": pa.struct({"b": F8})}), [{"a": {"b": 1.0}}, {"a": {"b": 2.0}}], "{a: {b: float64[2] [1.0, 2.0]}}"),
     nested("a struct with lists", pa.struct({"a": list_of(F8)}), [{"a": [1.0]}, {"a": [2.0]}], "{a: float64[2, 1] [[1.0], [2.0]]}"),
     nested("fixed-size lists are a matrix", pa.list_(F8, 2), [[1.0, 2.0], [3.0, 4.0]], "float64[2, 2] [[1.0, 2.0], [3.0, 4.0]]"),
+    nested("list views", pa.list_view(F8), [[1.0, 2.0], None, [3.0]], "object[3] [float64[2] [1.0, 2.0], None, float64[1] [3.0]]"),
+    nested("lists of dictionaries", pa.list_(pa.dictionary(pa.int8(), pa.string())), [["a", "b"], ["c"]], "object[2] [object[2] ['a', 'b'], object[1] ['c']]"),
     nested("large lists", pa.large_list(F8), [[1.0, 2.0], [3.0]], "object[2] [float64[2] [1.0, 2.0], float64[1] [3.0]]"),
 ]  # fmt: skip
 
@@ -148,6 +166,8 @@ MISSING = [
     nested("a missing duration is NaT", pa.duration("us"), [datetime.timedelta(1), None], "timedelta64[us][2] [datetime.timedelta(days=1), None]"),
     nested("a missing string is None", pa.string(), ["a", None], "object[2] ['a', None]"),
     nested("a missing decimal is None", pa.decimal128(10, 2), [Decimal("1.50"), None], "object[2] [Decimal('1.50'), None]"),
+    nested("a column of the type null", pa.null(), [None, None], "object[2] [None, None]"),
+    nested("a missing time of day is NaT", pa.time64("us"), [datetime.time(1), None], "timedelta64[us][2] [datetime.timedelta(seconds=3600), None]"),
     nested("all values may be missing", F8, [None, None], "float64[2] [nan, nan]"),
 ]  # fmt: skip
 
@@ -192,4 +212,19 @@ SIGNATURES = [
     Case("arguments are read-only views, or copies", lambda x: float(x.flags.owndata or x.flags.writeable), PAIRS, NUMBER, [(1, 0.0), (2, 0.0)]),
 ]  # fmt: skip
 
-CASES = [*(case for each in PLAIN for case in of_type(*each)), *NESTED, *MISSING, *SIGNATURES]
+TENSORS = pa.table(
+    {
+        "k": pa.array([1, 1, 2], I4),
+        "m": pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(18.0).reshape(3, 2, 3)),
+        "r": pa.chunked_array([pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["a", "b"]))]),
+    }
+)
+
+OTHERS = [
+    Case("fixed-shape tensors keep their shape", lambda m: show(m), TENSORS, SEEN, [(1, show(np.arange(12.0).reshape(2, 2, 3))), (2, show(np.arange(12.0, 18).reshape(1, 2, 3)))]),
+    Case("a row's tensor", lambda m: show(m), TENSORS.slice(2), SEEN, [(show(np.arange(12.0, 18).reshape(2, 3)),)], by=None, options={"per": "row"}),
+    Case("tensors come back", lambda m: m.sum(axis=0), TENSORS.select(["k", "m"]), pa.schema({"y": pa.fixed_shape_tensor(F8, [2, 3])}), [(1, np.arange(6.0, 18.0, 2).reshape(2, 3)), (2, np.arange(12.0, 18).reshape(2, 3))]),
+    Case("runs are values", lambda r: show(r), TENSORS.select(["k", "r"]), SEEN, [(1, "object[2] ['a', 'a']"), (2, "object[1] ['b']")]),
+]  # fmt: skip
+
+CASES = [*OTHERS, *(case for each in PLAIN for case in of_type(*each)), *NESTED, *MISSING, *SIGNATURES]

@@ -119,6 +119,8 @@ def _canonical(value: Any) -> Any:
     """A form that compares as it should: NaN equals itself, 0.0 is not -0.0, True is not 1."""
     if isinstance(value, bool | float) or value is None:
         return "nan" if isinstance(value, float) and math.isnan(value) else repr(value)
+    if hasattr(value, "tolist"):
+        return _canonical(value.tolist())
     if isinstance(value, Mapping):
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

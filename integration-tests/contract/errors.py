@@ -67,12 +67,15 @@ MISFITS = [
     misfit("an array of floats for integers", lambda x: np.array([1.5]), field(pa.list_(I4)), "field 'y'", "float64"),
     misfit("a rounded decimal", lambda x: __import__("decimal").Decimal("1.005"), field(pa.decimal128(10, 2)), "field 'y'", "1.005"),
     misfit("a float for a decimal", lambda x: 1.5, field(pa.decimal128(10, 2)), "field 'y'", "got 1.5 (float)"),
+    misfit("a time past the end of the day", lambda x: np.timedelta64(86400, "s"), field(pa.time32("s")), "field 'y': expected time", "86400"),
+    misfit("a tensor of another shape", lambda x: np.zeros((3, 2)), field(pa.fixed_shape_tensor(F8, [2, 3])), "field 'y'", "got an ndarray of shape [3, 2]"),
+    misfit("a list of another length than the type's", lambda x: np.zeros(3), field(pa.list_(F8, 2)), "field 'y'", "got an ndarray of shape [3]"),
     misfit("columns of different lengths", lambda x: {"a": [1, 2], "b": [1, 2, 3]}, rows(a=I4, b=I4), "differ in length: 'a' has 2 rows, 'b' has 3"),
     misfit("a matrix of another width", lambda x: np.zeros((2, 3)), rows(a=F8, b=F8), "expected rows of 2 fields", "shape [2, 3]"),
     misfit("a scalar for rows", lambda x: 1.0, rows(a=F8, b=F8), "expected rows of 2 fields", "got 1.0 (float)"),
 ]  # fmt: skip
 
-GAPS = pa.table({"k": pa.array([5, 5], I4), "x": pa.array([1.0, None]), "i": pa.array([1, None], I4), "b": pa.array([True, None]), "v": pa.array([[1, None], [2, 3]], pa.list_(I4))})  # fmt: skip
+GAPS = pa.table({"k": pa.array([5, 5], I4), "x": pa.array([1.0, None]), "i": pa.array([1, None], I4), "b": pa.array([True, None]), "v": pa.array([[1, None], [2, 3]], pa.list_(I4)), "w": pa.array([["a"], None], pa.list_(pa.string()))})  # fmt: skip
 
 
 def missing(name, f, *words, **options):
@@ -86,6 +89,7 @@ MISSING = [
     missing("a missing boolean is an error that helps", lambda b: 0.0, "argument 'b' (", pa.bool_(), HELP),
     missing("a missing integer in a list too", lambda v: 0.0, "argument 'v' (", HELP),
     missing("missing='error' refuses any", lambda x: 0.0, "argument 'x' (double) has a missing value", "missing='error' refuses", missing="error"),
+    missing("missing='error' refuses a missing list", lambda w: 0.0, "argument 'w' (", "missing='error' refuses", missing="error"),
 ]  # fmt: skip
 
 
@@ -187,6 +191,7 @@ REFUSED = [
     refused("many results kept with a row", "keep goes with one result row for each row", by=None, per="row", keep="x", returns=rows(y=F8)),
     refused("a column without a NumPy form", "'m'", "map<", f=lambda m: 0.0, data=MAPS),
     refused("a result without a NumPy form", "field 'y'", "map<", returns=field(pa.map_(pa.string(), I4))),
+    refused("a list for a key", "grouping column 'v'", f=lambda: 0.0, data=GAPS, by=("v",)),
     refused("a key without a scalar form", "'m'", "map<", f=lambda: 0.0, data=MAPS, by=("m",)),
 ]  # fmt: skip
 

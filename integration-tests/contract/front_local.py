@@ -31,4 +31,10 @@ class Local:
         table = beringia.numpy_map(
             case.f, case.data, case.returns, by=list(case.by or ()) or None, pool=self.pool, **case.options
         )
-        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        return list(zip(*(_values(column) for column in table.columns), strict=True))
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if isinstance(column.type, pa.FixedShapeTensorType):  # else flat
+        return list(column.combine_chunks().to_numpy_ndarray())
+    return list(column.to_pylist())

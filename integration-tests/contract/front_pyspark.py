@@ -35,6 +35,7 @@ class PySpark:
     """``beringia.spark.numpy_map`` on DataFrames of a session."""
 
     name = "pyspark"
+    settings = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}  # noqa: RUF012 (small data)
 
     def __init__(self, session: SparkSession) -> None:
         self.session = session

@@ -81,6 +81,7 @@ MISSING = [
     Case("without masks a null comes back as NaN", lambda x: x, GAPS, ROWS, [(1, 0.5), (1, np.nan), (1, 4.0), (2, 1.0)], options={"order_by": ["t"]}),
     Case("NaN becomes null where asked", lambda x: x, GAPS, ROWS, [(1, 0.5), (1, None), (1, 4.0), (2, 1.0)], options={"nan_as_null": True, "order_by": ["t"]}),
     Case("NaN in an array becomes null where asked", lambda x: (x,), GAPS, pa.schema({"r": pa.list_(F8)}), [(1, [0.5, None, 4.0]), (2, [1.0])], options={"nan_as_null": True, "order_by": ["t"]}),
+    Case("an infinity is no NaN", lambda x: np.inf, GAPS, NUMBER, [(1, np.inf), (2, np.inf)], options={"nan_as_null": True}),
     Case("a missing scalar of a row", lambda x, s: show(x) + show(s), GAPS, SEEN, [("float64 0.5'a'",), ("float64 nanNone",), ("float64 4.0'c'",), ("float64 1.0'd'",)], by=None, options={"per": "row"}),
     Case("a missing scalar of a row, masked", lambda i: str(i is np.ma.masked), GAPS, SEEN, [("False",), ("True",), ("False",), ("False",)], by=None, options={"per": "row", "missing": "mask"}),
 ]  # fmt: skip

@@ -61,6 +61,26 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
     return result
 
 
+def masked(array: np.ndarray[Any, Any], target: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """Return values and mask of a masked array that has dtype `target` already; None for any other.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n,)
+        What the function returned.
+    target : str
+        As for :func:`numbers`.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+        Both C-contiguous, of shape (n,): of dtype `target`, with anything where masked; and of bool.
+    """
+    if not isinstance(array, np.ma.MaskedArray) or array.dtype != np.dtype(target):
+        return None
+    return np.ascontiguousarray(array.data), np.ascontiguousarray(np.ma.getmaskarray(array))
+
+
 def time(value: Any, unit: str, zoned: bool) -> int | None:
     """Return a date or time as a count of `unit` since 1970-01-01.
 
@@ -167,6 +187,52 @@ def duration(value: Any, unit: str) -> int | None:
     if converted != value:
         raise ValueError("a finer resolution than the field's")
     return int(converted.astype(np.int64))
+
+
+def time_of_day(value: Any, unit: str) -> int | None:
+    """Return a time of day as a count of `unit` since midnight.
+
+    Parameters
+    ----------
+    value : numpy.timedelta64, datetime.timedelta or datetime.time
+        What the function returned. A ``time`` with a zone does not fit.
+    unit : {"s", "ms", "us", "ns"}
+        The field's unit.
+
+    Returns
+    -------
+    int or None
+        ``None`` for NaT.
+
+    Raises
+    ------
+    TypeError
+        If the value is none of these.
+    ValueError
+        If it has a finer resolution than the field, or is not within a day.
+    """
+    if isinstance(value, datetime.time):
+        if value.tzinfo is not None:
+            raise TypeError("a time with a zone")
+        value = datetime.timedelta(
+            hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
+        )
+    count = duration(value, unit)
+    if count is not None and not 0 <= count < _day(unit):
+        raise ValueError("not within a day")
+    return count
+
+
+def times_of_day(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any, Any] | None:
+    """Return an array of times since midnight as integers; arguments and result as for :func:`times`."""
+    counts = times(array, dtype, width)
+    if counts is None or (counts < 0).any() or (counts >= _day(dtype[3:-1])).any():
+        return None
+    return counts
+
+
+def _day(unit: str) -> int:
+    return int(np.timedelta64(1, "D").astype(f"m8[{unit}]").astype(np.int64))
 
 
 def decimal(value: Any, precision: int, scale: int) -> int:

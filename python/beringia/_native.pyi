@@ -7,12 +7,24 @@ from typing import Any, final
 class Views:
     """Owner of the shared memory behind a batch's arrays: the base of each, so that a kept view stays valid."""
 
+def scope() -> str | None:
+    """Return what this worker runs at the moment: the task, the function and the group; None between batches."""
+
 def run_worker(fd: int) -> None:
     """Serve one executor over the socket `fd` until it says goodbye or hangs up.
 
     Takes ownership of `fd`. Returns when the executor ends the worker's life in order; ends the process when the
     executor hangs up while a function runs.
     """
+
+def drain_log(timeout: float) -> list[tuple[str, str, str]]:
+    """Return what the native side and the workers of this process logged: level, logger, message.
+
+    Waits up to `timeout` seconds for the first.
+    """
+
+def wake_log() -> None:
+    """Let whoever waits in `drain_log` return now."""
 
 @final
 class Stream:
@@ -32,6 +44,10 @@ class Pool:
     def workers(self) -> int:
         """How many processes there may be."""
 
+    @property
+    def process(self) -> int:
+        """The id of the process that made it."""
+
     def close(self) -> None:
         """End the workers."""
 
@@ -48,6 +64,7 @@ class Pool:
         order_by: Sequence[tuple[int, bool, bool]],
         batch_bytes: int | None,
         progress: Callable[[int, int], None] | None,
+        log_level: int,
     ) -> Stream:
         """Map the groups of `data` (with ``__arrow_c_stream__``) to rows of `output` (with ``__arrow_c_schema__``).
 

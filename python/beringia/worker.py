@@ -16,12 +16,18 @@ import platform
 import signal
 import stat
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from beringia import _output
+
 UNUSABLE = 86
 """Exit code: this Python cannot run functions. The executor's side reads it: keep the two together."""
+
+CHANNEL_LOST = 87
+"""Exit code: a function closed the descriptor of the channel. Known to the executor's side as well."""
 
 _PYTHON_IGNORES = {signal.SIGPIPE, signal.SIGXFSZ}
 """Ignored by every Python process from its start, on purpose: writing to a closed pipe is an exception."""
@@ -34,13 +40,21 @@ def main() -> NoReturn:
     reset_signals()
     drop_working_directory()
     faulthandler.enable()
-    run_worker = load_native()
-    run_worker(channel)
+    run_worker, scope = load_native()
+    _output.install(scope)
+    code = 0
+    try:
+        run_worker(channel)
+    except OSError:
+        code = CHANNEL_LOST
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the function may have closed it
             stream.flush()
     # Not sys.exit: threads and exit hooks of libraries that the function used must not hold the process.
-    os._exit(0)
+    os._exit(code)
 
 
 def adopt_channel() -> int:
@@ -108,26 +122,26 @@ def drop_working_directory() -> None:
         del sys.path[0]
 
 
-def load_native() -> Callable[[int], None]:
+def load_native() -> tuple[Callable[[int], None], _output.Scope]:
     """Import NumPy, then the extension.
 
     Returns
     -------
-    callable
-        :func:`beringia._native.run_worker`.
+    tuple of callable
+        :func:`beringia._native.run_worker` and :func:`beringia._native.scope`.
     """
     try:
         import numpy  # noqa: F401 (before the extension, for the clearer error)
     except Exception as error:
         _refuse(f"it cannot import NumPy: {type(error).__name__}: {error}")
     try:
-        from beringia._native import run_worker
+        from beringia._native import run_worker, scope
     except Exception as error:
         _refuse(
             f"it cannot load the extension of beringia ({type(error).__name__}: {error}). "
             "The package must be installed for this version of Python."
         )
-    return run_worker
+    return run_worker, scope
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from beringia import _output
+
 PACKAGE = Path(__file__).parents[1] / "beringia"
 
 REPORT = """
 import json, os, signal, socket, sys
+scope = lambda: None
 def run_worker(fd):
     channel = socket.socket(fileno=fd)
     def flags(n):
@@ -26,7 +29,8 @@ def run_worker(fd):
         "channel": fd,
         "inheritable": os.get_inheritable(fd),
         "stdin": fds[0],
-        "above": sorted(n for n in fds if n > 2),
+        "above": {n: link for n, link in fds.items() if n > 2},
+        "stderr": fds[2],
         "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "ignored": sorted(s for s in signal.valid_signals() if signal.getsignal(s) is signal.SIG_IGN),
         "sigint": signal.getsignal(signal.SIGINT) is signal.SIG_DFL,
@@ -82,7 +86,8 @@ def report(stand_in, tmp_path):
         os.close(200)
         ours.close()
     assert worker.returncode == 0, err.decode()
-    assert out.decode() == "the function's output\n"
+    mark, record = out[:1].decode(), json.loads(out[1:])
+    assert (mark, record["logger"], record["message"]) == (_output.MARK, "stdout", "the function's output")
     return json.loads(data)
 
 
@@ -91,8 +96,10 @@ def test_a_worker_sheds_what_it_inherited(report, tmp_path):
     assert report["channel"] >= 3
     assert not report["inheritable"]
     assert report["stdin"] == "/dev/null"
-    # The channel, and nothing else: not 200, not the pipes of this process.
-    assert report["above"] == [report["channel"]]
+    # The channel and a second descriptor of the standard error, for logs; not 200, not the pipes of this process.
+    channel = report["above"].pop(str(report["channel"]))
+    assert channel.startswith("socket:")
+    assert list(report["above"].values()) == [report["stderr"]]
     assert report["blocked"] == []
     # Python itself ignores these two from its start.
     assert report["ignored"] == sorted([signal.SIGPIPE, signal.SIGXFSZ])

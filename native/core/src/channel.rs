@@ -6,15 +6,17 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{MemfdFlags, fstat, memfd_create};
+use rustix::fs::{FileType, MemfdFlags, Mode, fcntl_get_seals, fstat, memfd_create};
 use rustix::io::{Errno, pread, pwrite};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
+use rustix::shm;
 use rustix::time::Timespec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +27,9 @@ use crate::error::{Error, ErrorCode, Result};
 const MAX_DATAGRAM: usize = 64 * 1024;
 /// The kernel's `SCM_MAX_FD` is 253; one is kept for the message itself.
 const MAX_DESCRIPTORS: usize = 252;
+
+/// The largest message that is accepted from a worker: room for any honest reply, not for all memory.
+const MAX_REPLY: usize = 64 << 20;
 
 const INLINE: u8 = 0;
 const SPILLED: u8 = 1;
@@ -44,22 +49,24 @@ pub enum Received<M> {
 #[derive(Debug)]
 pub struct Channel {
     socket: OwnedFd,
+    /// The largest message that is accepted.
+    limit: usize,
 }
 
 impl Channel {
-    /// Two connected ends.
+    /// Two connected ends: ours, and that of a worker, which trusts us and not the other way round.
     ///
     /// # Errors
     /// [`ErrorCode::Resource`] when descriptors ran out.
     pub fn pair() -> Result<(Channel, Channel)> {
         let (a, b) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .map_err(|errno| Error::os("cannot create a socket pair", errno))?;
-        Ok((Channel { socket: a }, Channel { socket: b }))
+        Ok((Channel { socket: a, limit: MAX_REPLY }, Channel::from_descriptor(b)))
     }
 
-    /// The end behind an inherited descriptor.
+    /// The worker's end, behind an inherited descriptor.
     pub fn from_descriptor(socket: OwnedFd) -> Channel {
-        Channel { socket }
+        Channel { socket, limit: usize::MAX }
     }
 
     /// The descriptor, to be inherited by a child.
@@ -70,6 +77,11 @@ impl Channel {
     /// The descriptor, to be polled.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Whether the descriptor is still that of a socket, and was not closed by code that does not own it.
+    pub fn is_open(&self) -> bool {
+        fstat(&self.socket).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
     }
 
     /// Sends a message with descriptors.
@@ -149,7 +161,7 @@ impl Channel {
             if descriptors.is_empty() {
                 return Err(Error::protocol("a large message came without its file"));
             }
-            body = read_all(&descriptors.remove(0))?;
+            body = read_all(&descriptors.remove(0), self.limit)?;
         }
         match body.split_first() {
             Some((&INLINE, body)) => Ok(Received::Message(postcard::from_bytes(body)?, descriptors)),
@@ -171,7 +183,11 @@ impl Channel {
 
 fn spill(body: &[u8]) -> Result<OwnedFd> {
     let fail = |errno| Error::os(format!("cannot pass a message of {} bytes", body.len()), errno);
-    let file = memfd_create("beringia-message", MemfdFlags::CLOEXEC).map_err(fail)?;
+    let file = match memfd_create("beringia-message", MemfdFlags::CLOEXEC) {
+        // Forbidden, in a sandbox: named memory that has lost its name does as well.
+        Err(Errno::PERM | Errno::ACCESS | Errno::NOSYS) => unnamed().map_err(fail)?,
+        file => file.map_err(fail)?,
+    };
     let mut written = 0;
     while written < body.len() {
         written += pwrite(&file, &body[written..], written as u64).map_err(fail)?;
@@ -179,10 +195,29 @@ fn spill(body: &[u8]) -> Result<OwnedFd> {
     Ok(file)
 }
 
-fn read_all(file: &OwnedFd) -> Result<Vec<u8>> {
+fn unnamed() -> rustix::io::Result<OwnedFd> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("/beringia-message-{}-{number}", std::process::id());
+    let flags = shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR;
+    let file = shm::open(name.as_str(), flags, Mode::RUSR | Mode::WUSR)?;
+    shm::unlink(name.as_str())?;
+    Ok(file)
+}
+
+fn read_all(file: &OwnedFd, limit: usize) -> Result<Vec<u8>> {
     let fail = |errno| Error::os("cannot read a large message", errno);
-    let size = usize::try_from(fstat(file).map_err(fail)?.st_size).unwrap_or(0);
-    let mut body = vec![0; size];
+    // Memory has seals, whatever they are; a pipe or a file of a strange file system, which could block, has not.
+    fcntl_get_seals(file)
+        .map_err(|errno| Error::protocol(format!("a large message is not in memory: {errno}")))?;
+    let size = usize::try_from(fstat(file).map_err(fail)?.st_size).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(Error::protocol(format!("a message of {size} bytes, more than {limit}")));
+    }
+    let mut body = Vec::new();
+    body.try_reserve_exact(size)
+        .map_err(|_| Error::new(ErrorCode::Resource, format!("no memory for a message of {size} bytes")))?;
+    body.resize(size, 0);
     let mut read = 0;
     while read < size {
         match pread(file, &mut body[read..], read as u64).map_err(fail)? {
@@ -209,7 +244,7 @@ mod tests {
             };
             assert!(received == body, "{size} bytes");
             assert_eq!(descriptors.len(), 1);
-            assert_eq!(read_all(&descriptors[0]).unwrap(), b"extra");
+            assert_eq!(read_all(&descriptors[0], 5).unwrap(), b"extra");
         }
     }
 
@@ -230,5 +265,25 @@ mod tests {
         assert_eq!(b.receive::<String>(None).unwrap_err().code, ErrorCode::Protocol);
         a.send_datagram(&[SPILLED], &[]).unwrap();
         assert_eq!(b.receive::<String>(None).unwrap_err().code, ErrorCode::Protocol);
+    }
+
+    #[test]
+    fn a_worker_cannot_make_us_read_what_is_no_message() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let huge = memfd_create("huge", MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&huge, 1 << 60).unwrap();
+        let pipe = rustix::pipe::pipe().unwrap().0;
+        let file: OwnedFd = std::fs::File::open("/proc/self/status").unwrap().into();
+        for descriptor in [huge, pipe, file] {
+            theirs.send_datagram(&[SPILLED], &[descriptor.as_fd()]).unwrap();
+            assert_eq!(ours.receive::<String>(None).unwrap_err().code, ErrorCode::Protocol);
+        }
+    }
+
+    #[test]
+    fn large_messages_pass_where_memfd_is_forbidden() {
+        let file = unnamed().unwrap();
+        pwrite(&file, b"large", 0).unwrap();
+        assert_eq!(read_all(&file, 5).unwrap(), b"large");
     }
 }

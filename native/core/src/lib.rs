@@ -8,11 +8,14 @@
 
 pub mod channel;
 pub mod config;
+pub mod durations;
 pub mod error;
 pub mod group_key;
 pub mod job;
+pub mod log;
 pub mod placement;
 pub mod pool;
+mod preflight;
 pub mod protocol;
 pub mod runtime;
 #[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]

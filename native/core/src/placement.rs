@@ -1,17 +1,21 @@
 //! Arrow array ⇄ (segment, descriptor): a buffer that already lies in a segment is named, any other is copied
-//! into one, once.
+//! into one, once. The way back checks all that a peer says.
+
+mod resolve;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::OffsetSizeTrait;
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ToByteSlice};
+use arrow_buffer::{BooleanBuffer, Buffer, ToByteSlice};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::protocol::{ArrayDescriptor, BufferRef};
-use crate::segment::{Arena, Lease, Segment, SegmentId};
+use crate::segment::{Arena, Lease, SegmentId};
+
+pub use resolve::{resolve, verify};
 
 /// Describes `array` by segments: those in `owned` where its buffers lie already, else fresh ones of `arena`, to which
 /// what it shows is copied. Returns the bytes copied beside it.
@@ -152,87 +156,6 @@ impl Placer<'_> {
     }
 }
 
-/// Whether what a peer wrote can still change under us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// The peer is the parent, or ourselves.
-    Trusted,
-    /// The peer is a worker, which can write to its segments at any time: what is checked (offsets, dictionary
-    /// indices, validity) is copied to private memory first, so that it stays as it was checked.
-    Untrusted,
-}
-
-/// Rebuilds the array that a descriptor names, checking all of it: counts, bounds, offsets, UTF-8. `segment`
-/// finds a segment by id, together with the owner that keeps it.
-///
-/// # Errors
-/// [`crate::ErrorCode::Protocol`] when anything about it is wrong.
-pub fn resolve<O>(
-    descriptor: &ArrayDescriptor,
-    data_type: &DataType,
-    trust: Trust,
-    segment: &impl Fn(SegmentId) -> Result<Arc<O>>,
-) -> Result<ArrayData>
-where
-    O: AsRef<Segment> + Send + Sync + 'static,
-{
-    let view = |reference: &BufferRef| -> Result<Buffer> {
-        let owner = segment(reference.segment)?;
-        let (offset, len) = range(reference)?;
-        Arc::clone(&owner).as_ref().as_ref().buffer(owner, offset, len)
-    };
-    let private = |reference: &BufferRef| -> Result<Buffer> {
-        let (offset, len) = range(reference)?;
-        // Through a vector of words: Arrow wants its offsets aligned.
-        let bytes = segment(reference.segment)?.as_ref().as_ref().read(offset, len)?;
-        Ok(Buffer::from_slice_ref(bytes.as_slice()))
-    };
-    let load = |checked: bool, reference: &BufferRef| {
-        if checked && trust == Trust::Untrusted { private(reference) } else { view(reference) }
-    };
-
-    let (len, offset) = (size(descriptor.len)?, size(descriptor.offset)?);
-    let nulls = match &descriptor.validity {
-        None => None,
-        Some((reference, bit)) => {
-            let (bits, bit) = (load(true, reference)?, size(*bit)?);
-            if bit.checked_add(len).is_none_or(|end| end > bits.len().saturating_mul(8)) {
-                return Err(Error::protocol(format!(
-                    "a validity bitmap of {} bytes for {len} values",
-                    bits.len()
-                )));
-            }
-            Some(NullBuffer::new(BooleanBuffer::new(bits, bit, len)))
-        }
-    };
-    let first_is_checked = has_checked_buffer(data_type);
-    let buffers = descriptor
-        .buffers
-        .iter()
-        .enumerate()
-        .map(|(index, reference)| load(index == 0 && first_is_checked, reference))
-        .collect::<Result<Vec<_>>>()?;
-    let types = child_types(data_type);
-    if types.len() != descriptor.children.len() {
-        return Err(Error::protocol(format!(
-            "{} children for an array of type {data_type}",
-            descriptor.children.len()
-        )));
-    }
-    let children = types
-        .into_iter()
-        .zip(&descriptor.children)
-        .map(|(child_type, child)| resolve(child, child_type, trust, segment))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(ArrayData::builder(data_type.clone())
-        .len(len)
-        .offset(offset)
-        .nulls(nulls)
-        .buffers(buffers)
-        .child_data(children)
-        .build()?)
-}
-
 /// The segments that a descriptor names.
 pub fn segments(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(SegmentId)) {
     references(descriptor, &mut |reference| visit(reference.segment));
@@ -253,55 +176,6 @@ fn references(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(&BufferRef)) 
     descriptor.buffers.iter().chain(validity).for_each(&mut *visit);
     for child in &descriptor.children {
         references(child, visit);
-    }
-}
-
-fn range(reference: &BufferRef) -> Result<(usize, usize)> {
-    Ok((size(reference.offset)?, size(reference.len)?))
-}
-
-fn size(value: u64) -> Result<usize> {
-    // Half the address space, so that sums of two cannot overflow.
-    match usize::try_from(value) {
-        Ok(value) if value <= usize::MAX / 4 => Ok(value),
-        _ => Err(Error::protocol(format!("a size of {value}"))),
-    }
-}
-
-/// Whether the first buffer holds what points elsewhere (offsets, indices, views) and so must be checked.
-fn has_checked_buffer(data_type: &DataType) -> bool {
-    use DataType::{
-        Binary, BinaryView, Dictionary, LargeBinary, LargeList, LargeListView, LargeUtf8, List, ListView,
-        Map, Union, Utf8, Utf8View,
-    };
-    matches!(
-        data_type,
-        Utf8 | LargeUtf8
-            | Utf8View
-            | Binary
-            | LargeBinary
-            | BinaryView
-            | List(_)
-            | LargeList(_)
-            | ListView(_)
-            | LargeListView(_)
-            | Map(..)
-            | Dictionary(..)
-            | Union(..)
-    )
-}
-
-fn child_types(data_type: &DataType) -> Vec<&DataType> {
-    match data_type {
-        DataType::List(field)
-        | DataType::LargeList(field)
-        | DataType::ListView(field)
-        | DataType::LargeListView(field)
-        | DataType::FixedSizeList(field, _)
-        | DataType::Map(field, _) => vec![field.data_type()],
-        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
-        DataType::Dictionary(_, values) => vec![values],
-        _ => Vec::new(),
     }
 }
 

@@ -3,9 +3,13 @@
 //! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
 //! [`ArrayDescriptor`]. Parent and worker are always built together; [`VERSION`] catches a mixed installation.
 
-use arrow_schema::DataType;
-use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 
+use arrow_schema::DataType;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::durations::Durations;
 use crate::error::ErrorCode;
 use crate::segment::{Announcement, SegmentId, SegmentToken};
 
@@ -35,7 +39,23 @@ pub struct ArrayDescriptor {
     /// The buffers, as Arrow's layout of the type lists them.
     pub buffers: Vec<BufferRef>,
     /// The children.
+    #[serde(deserialize_with = "children")]
     pub children: Vec<ArrayDescriptor>,
+}
+
+/// Deeper than any type: what is deeper would only overflow the stack of whoever reads it.
+const MAX_DEPTH: usize = 64;
+
+fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ArrayDescriptor>, D::Error> {
+    thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
+    let depth = DEPTH.get();
+    if depth >= MAX_DEPTH {
+        return Err(D::Error::custom(format_args!("an array of more than {MAX_DEPTH} levels")));
+    }
+    DEPTH.set(depth + 1);
+    let children = Vec::deserialize(deserializer);
+    DEPTH.set(depth);
+    children
 }
 
 /// How missing values are shown.
@@ -205,18 +225,57 @@ pub enum ToWorker {
         recycle: Vec<SegmentId>,
         /// Groups that are not to be tried again, and why: they killed a worker or took too long.
         condemned: Vec<(u64, String)>,
+        /// What is observed meanwhile.
+        watch: Watch,
     },
     /// End in order.
     Shutdown,
 }
 
+/// What is observed while a batch runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The task, for what the function prints and logs.
+    pub task: String,
+    /// The lowest level of Python's `logging` that somebody reads.
+    pub log_level: u8,
+    /// Whether each call is timed for a trace.
+    pub trace: bool,
+}
+
+/// One call of the function, for a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The group's row in the batch.
+    pub group: u64,
+    /// When it began, in nanoseconds of the monotonic clock.
+    pub started: u64,
+    /// How long the function ran.
+    pub function_nanos: u64,
+    /// How long its result was written after that.
+    pub write_nanos: u64,
+}
+
+/// Calls of a batch that a trace shows; those after them are not timed one by one.
+pub const MAX_TRACED_CALLS: usize = 2_000;
+
 /// How long a batch took, and what was copied for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchStats {
+    /// When it began, in nanoseconds of the monotonic clock.
+    pub started: u64,
     /// Nanoseconds in the worker.
     pub worker_nanos: u64,
     /// Of these, in the function.
     pub function_nanos: u64,
+    /// Of these, in writing results.
+    pub write_nanos: u64,
+    /// Calls by duration.
+    pub durations: Durations,
+    /// The group that took longest, and its nanoseconds.
+    pub slowest: Option<(u64, u64)>,
+    /// The first calls, where a trace was asked for.
+    pub calls: Vec<Call>,
     /// Bytes of arguments that could not be shown without a copy, and of results.
     pub copied: u64,
     /// Bytes moved because a result's buffer had to grow.
@@ -248,7 +307,7 @@ pub enum FromWorker {
         /// Segments of the batch that someone still views: they must not be written to again.
         retained: Vec<SegmentId>,
         /// What it took.
-        stats: BatchStats,
+        stats: Box<BatchStats>,
     },
     /// A batch failed; the worker lives.
     Failed {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::pool::Pool;
+use crate::preflight;
 use crate::segment::{Access, Cache, Segment, sweep, tidy};
 use crate::worker::Interpreter;
 
@@ -25,8 +26,12 @@ pub struct Runtime {
 impl Runtime {
     /// A runtime with the given settings. Workers start when they are asked for, and in the background those that
     /// are to be warm.
-    pub fn new(config: Config) -> Arc<Runtime> {
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when this machine has no shared memory of the kind that the settings choose.
+    pub fn new(config: Config) -> Result<Arc<Runtime>> {
         sweep();
+        preflight::check(&config)?;
         let cache = Cache::bounded(config.backend, config.idle_bytes, config.max_bytes);
         let pool = Pool::new(config.clone());
         if let Some(program) = &config.python {
@@ -34,7 +39,7 @@ impl Runtime {
         }
         let runtime = Arc::new(Runtime { config, cache, pool, constants: Mutex::default() });
         runtime.keep_house();
-        runtime
+        Ok(runtime)
     }
 
     /// Ends idle workers and frees idle memory whose time is up, now and then, for as long as the runtime is there.
@@ -56,13 +61,13 @@ impl Runtime {
     /// A runtime from settings in JSON: an object of strings, names in full.
     ///
     /// # Errors
-    /// [`ErrorCode::Config`] when a name is unknown or a value cannot be read.
+    /// [`ErrorCode::Config`] when a name is unknown or a value cannot be read, and those of [`Runtime::new`].
     pub fn from_json(settings: &str) -> Result<Arc<Runtime>> {
         let settings: BTreeMap<String, String> = serde_json::from_str(settings).map_err(|error| {
             Error::new(ErrorCode::Config, format!("settings are not a JSON object: {error}"))
         })?;
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
-        Ok(Runtime::new(config))
+        Runtime::new(config)
     }
 
     /// The settings.

@@ -6,5 +6,4 @@
 mod arrow;
 mod exception;
 mod handles;
-mod logging;
 mod natives;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use beringia_core::job::{Job, JobSpec, Stats};
 use beringia_core::runtime::Runtime;
-use beringia_core::{Error, ErrorCode};
+use beringia_core::{Error, ErrorCode, log};
 use jni::objects::{JByteArray, JClass, JObjectArray, JString};
 use jni::sys::{jint, jlong};
 use jni::{Env, EnvUnowned};
@@ -13,7 +13,6 @@ use jni::{Env, EnvUnowned};
 use crate::arrow;
 use crate::exception::{Failure, Throw};
 use crate::handles::{self, Handle};
-use crate::logging;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -36,7 +35,7 @@ extern "system" fn Java_org_beringia_bridge_Natives_open<'local>(
     conf: JString<'local>,
 ) -> jlong {
     native(env, |env| {
-        logging::install();
+        log::install();
         let runtime = Runtime::from_json(&conf.try_to_string(env)?)?;
         Ok(handles::insert(Handle::Runtime(runtime)))
     })
@@ -166,9 +165,11 @@ extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
     env: EnvUnowned<'local>,
     _class: JClass<'local>,
     timeout: jlong,
+    log_level: jint,
 ) -> JObjectArray<'local, JString<'local>> {
     native(env, |env| {
-        let lines = logging::drain(millis(timeout));
+        log::set_level(u8::try_from(log_level).unwrap_or(u8::MAX));
+        let lines = log::drain(millis(timeout));
         let count = lines.len() * 3;
         let array = env.new_object_type_array::<JString>(count, JString::null())?;
         for (index, line) in lines.into_iter().enumerate() {

@@ -4,6 +4,9 @@ use beringia_core::{Error, ErrorCode};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+/// The longest text that is passed on whole.
+const MAX_TEXT: usize = 1 << 20;
+
 /// A failure of one group, without the group's key, which the parent knows.
 pub struct Failure {
     pub code: ErrorCode,
@@ -16,6 +19,11 @@ pub type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     pub fn new(code: ErrorCode, summary: impl Into<String>) -> Failure {
         Failure { code, summary: summary.into(), traceback: None }
+    }
+
+    /// Its texts, no longer than a reply may be.
+    pub fn cut(self) -> Failure {
+        Failure { summary: cut(self.summary), traceback: self.traceback.map(cut), ..self }
     }
 
     /// Whether the group is at fault, and not this library or the machine.
@@ -54,6 +62,17 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure { code: error.code, summary: error.summary, traceback: error.traceback }
     }
+}
+
+/// Beginning and end of a long text, with a note between.
+fn cut(text: String) -> String {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let (head, rest) = text.as_bytes().split_at(MAX_TEXT / 2);
+    let (left_out, tail) = rest.split_at(rest.len() - MAX_TEXT / 2);
+    let [head, tail] = [head, tail].map(String::from_utf8_lossy);
+    format!("{head}\n… {} bytes left out …\n{tail}", left_out.len())
 }
 
 fn type_name(class: &Bound<'_, PyType>) -> String {

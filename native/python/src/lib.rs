@@ -4,10 +4,12 @@ mod argument;
 mod array;
 mod call;
 mod failure;
+mod forks;
 mod heap;
 mod local;
 mod result;
 mod retained;
+mod scope;
 mod worker;
 
 use pyo3::prelude::*;
@@ -18,7 +20,9 @@ mod _native {
     #[pymodule_export]
     use crate::array::Views;
     #[pymodule_export]
-    use crate::local::{Pool, Stream};
+    use crate::local::{Pool, Stream, drain_log, wake_log};
+    #[pymodule_export]
+    use crate::scope::scope;
     #[pymodule_export]
     use crate::worker::run_worker;
 }

@@ -9,15 +9,16 @@ use arrow_array::cast::AsArray;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use beringia_core::channel::{Channel, Received};
-use beringia_core::placement::{self, Trust};
+use beringia_core::placement;
 use beringia_core::protocol::{
-    self, ArrayDescriptor, BatchStats, Definition, DefinitionId, FromWorker, OnError, ToWorker, VERSION,
+    self, ArrayDescriptor, BatchStats, Call, Definition, DefinitionId, FromWorker, MAX_TRACED_CALLS, OnError,
+    ToWorker, VERSION, Watch,
 };
 use beringia_core::segment::{
     Access, Arena, Cache, Control, Incoming, Lease, Outgoing, Segment, SegmentId, abandon, nanos, sweep,
 };
 use beringia_core::{Error, ErrorCode};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process_group};
@@ -26,9 +27,11 @@ use crate::argument::{Elements, Showing, elements};
 use crate::array::Views;
 use crate::call::{Function, flush};
 use crate::failure::{Failure, Result};
+use crate::forks;
 use crate::heap;
 use crate::result::Rows;
 use crate::retained::Retained;
+use crate::scope::{self, Scope};
 
 /// Without work for so long, a worker gives free memory back.
 const IDLE: Duration = Duration::from_secs(1);
@@ -44,9 +47,12 @@ pub fn run_worker(py: Python<'_>, fd: i32) -> PyResult<()> {
     let fail = |error: Error| PyRuntimeError::new_err(error.to_string());
     watch(&descriptor)?;
     let channel = Channel::from_descriptor(descriptor);
-    match Worker::greet(py, channel).map_err(fail)? {
-        Some(mut worker) => worker.serve(py).map_err(fail),
-        None => Ok(()),
+    let Some(mut worker) = Worker::greet(py, channel).map_err(fail)? else { return Ok(()) };
+    forks::register(py, &worker.channel)?;
+    match worker.serve(py) {
+        // A function closed the channel: that is not the channel's fault, nor this library's.
+        Err(error) if !worker.channel.is_open() => Err(PyOSError::new_err(error.to_string())),
+        ended => ended.map_err(fail),
     }
 }
 
@@ -69,7 +75,14 @@ fn watch(descriptor: &OwnedFd) -> PyResult<()> {
         loop {
             // No events asked for: only the hang-up is reported.
             let mut polled = [PollFd::new(&descriptor, PollFlags::empty())];
-            if poll(&mut polled, None).is_ok() && polled[0].revents().contains(PollFlags::HUP) {
+            if poll(&mut polled, None).is_err() {
+                continue;
+            }
+            let revents = polled[0].revents();
+            if revents.contains(PollFlags::NVAL) {
+                return; // A function closed our descriptor: the next message ends the worker.
+            }
+            if revents.contains(PollFlags::HUP) {
                 clean_up();
                 let _ = kill_process_group(getpid(), Signal::KILL);
             }
@@ -95,6 +108,10 @@ struct Worker {
     lent: HashMap<SegmentId, Arc<Lease>>,
     retained: Retained,
     registered: HashMap<DefinitionId, Registered>,
+    /// Whose surroundings the process has at the moment.
+    last: Option<DefinitionId>,
+    surroundings: Py<PyAny>,
+    log_level: u8,
 }
 
 struct Done {
@@ -126,6 +143,10 @@ impl Worker {
         if version != VERSION {
             return Ok(None);
         }
+        let surroundings = py
+            .import("beringia._surroundings")
+            .and_then(|module| Ok(module.call_method0("Surroundings")?.unbind()))
+            .map_err(Error::internal)?;
         let segment = control.attach(&mut descriptors.into_iter(), Access::Shared)?;
         let idle_limit = usize::try_from(idle_limit).unwrap_or(usize::MAX);
         Ok(Some(Worker {
@@ -137,6 +158,9 @@ impl Worker {
             lent: HashMap::new(),
             retained: Retained::new(usize::try_from(retained_limit).unwrap_or(usize::MAX)),
             registered: HashMap::new(),
+            last: None,
+            surroundings,
+            log_level: 0,
         }))
     }
 
@@ -171,15 +195,28 @@ impl Worker {
                 ToWorker::Unregister(id) => {
                     self.registered.remove(&id);
                 }
-                ToWorker::Run { definition, ticket, segments, batch, recycle, condemned } => {
+                ToWorker::Run { definition, ticket, segments, batch, recycle, condemned, watch } => {
                     for id in recycle {
                         self.lent.remove(&id);
                     }
                     self.incoming.follow(&segments, &mut descriptors.into_iter())?;
-                    self.answer(py, definition, ticket, &batch, &condemned)?;
+                    self.prepare(py, definition, &watch).map_err(Error::internal)?;
+                    self.answer(py, definition, ticket, &batch, &condemned, watch)?;
                 }
             }
         }
+    }
+
+    /// Puts back what another function changed in this process, and follows the executor's log level.
+    fn prepare(&mut self, py: Python<'_>, id: DefinitionId, watch: &Watch) -> PyResult<()> {
+        if self.last.replace(id).is_some_and(|last| last != id) {
+            self.surroundings.call_method0(py, "restore")?;
+        }
+        if self.log_level != watch.log_level {
+            self.log_level = watch.log_level;
+            py.import("logging")?.call_method0("getLogger")?.call_method1("setLevel", (watch.log_level,))?;
+        }
+        Ok(())
     }
 
     fn answer(
@@ -189,6 +226,7 @@ impl Worker {
         ticket: u64,
         batch: &ArrayDescriptor,
         condemned: &[(u64, String)],
+        watch: Watch,
     ) -> beringia_core::Result<()> {
         let started = nanos();
         let mut names = Vec::new();
@@ -204,11 +242,12 @@ impl Worker {
         };
         let segments = names.iter().map(map).collect::<beringia_core::Result<Vec<_>>>()?;
         let views = Bound::new(py, Views::new(segments.clone())).map_err(Error::internal)?.into_any();
-        let mut outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views));
+        let mut outcome = self.run(py, id, ticket, batch, condemned, (&segments, &views), &watch);
         let mapped: Vec<Weak<Segment>> = segments.iter().map(Arc::downgrade).collect();
         drop(segments);
-        self.control.leave();
+        forks::end_if_forked(py);
         flush(py);
+        scope::leave();
         // Ours is the last reference, unless the function or its result kept a view: then nobody may write to
         // these segments any more. They stay mapped for as long as the view lives.
         // SAFETY: `views` is a live object and the GIL is held.
@@ -230,17 +269,20 @@ impl Worker {
                 for lease in leases {
                     self.lent.insert(lease.segment().id(), lease);
                 }
+                stats.started = started;
                 stats.worker_nanos = nanos() - started;
-                let done = FromWorker::Done { ticket, segments, result, retained, stats };
+                let done = FromWorker::Done { ticket, segments, result, retained, stats: Box::new(stats) };
                 self.channel.send(&done, &descriptors)
             }
-            Err((group, Failure { code, summary, traceback })) => {
+            Err((group, failure)) => {
+                let Failure { code, summary, traceback } = failure.cut();
                 let failed = FromWorker::Failed { ticket, group, code, summary, traceback, retained };
                 self.channel.send(&failed, &[])
             }
         }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one caller")]
     fn run(
         &mut self,
         py: Python<'_>,
@@ -249,32 +291,38 @@ impl Worker {
         batch: &ArrayDescriptor,
         condemned: &[(u64, String)],
         (segments, views): (&[Arc<Segment>], &Bound<'_, PyAny>),
+        watch: &Watch,
     ) -> Outcome {
         let nowhere = |failure: Failure| (None, failure);
         let Some(registered) = self.registered.get_mut(&id) else {
             return Err(nowhere(Failure::new(ErrorCode::Protocol, format!("{id:?} was never registered"))));
         };
         let definition = &registered.definition;
+        scope::enter(Scope::loading(watch.task.clone(), definition.name.clone()));
         let function = match &registered.function {
             Some(function) => function,
             None => {
                 let block = definition.constants.block.map(|block| self.incoming.get(block.segment).cloned());
                 let block = block.transpose().map_err(|error| nowhere(error.into()))?;
-                registered.function.insert(Function::load(py, definition, block).map_err(nowhere)?)
+                self.control.load(ticket, nanos());
+                let loaded = Function::load(py, definition, block);
+                self.control.leave();
+                registered.function.insert(loaded.map_err(nowhere)?)
             }
         };
         let find = |id: SegmentId| {
             let segment = segments.iter().find(|segment| segment.id() == id);
             segment.cloned().ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
         };
-        let batch = placement::resolve(batch, &definition.input, Trust::Trusted, &find)
-            .map_err(|error| nowhere(error.into()))?;
+        let batch =
+            placement::resolve(batch, &definition.input, &find).map_err(|error| nowhere(error.into()))?;
         let arguments = arguments(py, definition, &batch, views).map_err(nowhere)?;
         let groups = batch.len();
         let kept = kept_lengths(definition, &batch);
         let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
         let mut rows = Rows::new(py, arena, definition, groups).map_err(nowhere)?;
-        let mut function_nanos = 0;
+        scope::enter(Scope::of(&self.control, watch.task.clone(), definition, &batch));
+        let mut stats = BatchStats::default();
         let mut values = Vec::with_capacity(arguments.len());
         for group in 0..groups {
             if self.control.is_cancelled(ticket) {
@@ -293,10 +341,18 @@ impl Worker {
                 let started = nanos();
                 self.control.enter(ticket, group as u64, started);
                 let result = function.call(py, &values);
-                function_nanos += nanos() - started;
-                self.control.leave();
+                let returned = nanos();
+                forks::end_if_told(py);
+                let function_nanos = returned - started;
+                count(&mut stats, group as u64, function_nanos);
+                // What it returned may have code of its own, which is the group's too.
                 let result = result.map_err(|error| raised(py, definition, &error))?;
                 rows.append(group, &result).map_err(|failure| name_function(failure, &definition.name))?;
+                let write_nanos = nanos() - returned;
+                stats.write_nanos += write_nanos;
+                if watch.trace && stats.calls.len() < MAX_TRACED_CALLS {
+                    stats.calls.push(Call { group: group as u64, started, function_nanos, write_nanos });
+                }
                 match &kept {
                     Some(kept) if kept[group] != rows.len() - before => Err(Failure::mismatch(format!(
                         "'{}' returned {} rows for a group of {}; keep needs one for each",
@@ -307,7 +363,9 @@ impl Worker {
                     _ => Ok(()),
                 }
             };
-            let Err(failure) = one() else { continue };
+            let outcome = one();
+            self.control.leave();
+            let Err(failure) = outcome else { continue };
             let here = |failure: Failure| (Some(group as u64), failure);
             if definition.on_error == OnError::Raise || !failure.is_of_group() {
                 return Err(here(failure));
@@ -323,14 +381,18 @@ impl Worker {
         let result_bytes = placement::bytes(&result);
         registered.result_bytes = usize::try_from(result_bytes).unwrap_or(0);
         let shown: u64 = arguments.iter().map(|(showing, _)| showing.copied.get()).sum();
-        let stats = BatchStats {
-            worker_nanos: 0,
-            function_nanos,
-            copied: shown + result_bytes,
-            moved: arena.moved(),
-            result_bytes,
-        };
+        stats.copied = shown + result_bytes;
+        stats.moved = arena.moved();
+        stats.result_bytes = result_bytes;
         Ok(Done { result, leases: arena.into_leases(), stats })
+    }
+}
+
+fn count(stats: &mut BatchStats, group: u64, nanos: u64) {
+    stats.function_nanos += nanos;
+    stats.durations.add(nanos);
+    if stats.slowest.is_none_or(|(_, most)| nanos > most) {
+        stats.slowest = Some((group, nanos));
     }
 }
 

@@ -31,20 +31,25 @@ class Wrapper:
         taken apart; else None.
     many : bool
         Whether there are any number of rows per group.
+    boxed : list of bool
+        For each leaf whether it comes as the one row of an array, as through Spark; else none.
     """
 
-    def __init__(self, function, arguments, globals_types, fields, many):
+    def __init__(self, function, arguments, globals_types, fields, many, boxed=()):
         self.function = function
         self.arguments = arguments
         self.globals_types = globals_types
         self.fields = fields
         self.many = many
+        self.boxed = boxed
         self.known: Any = None  # arguments from globals: the same for every call
 
     def __call__(self, *leaves, **keywords):
         block = keywords.pop(GLOBALS, None)
         if self.known is None:
             self.learn(block)
+        if self.boxed:
+            leaves = tuple(leaf[0] if boxed else leaf for leaf, boxed in zip(leaves, self.boxed, strict=True))
         positional = []
         for name, keyword, source, node, _ in self.arguments:
             value = self.known[name] if source == "globals" else build(node, leaves)

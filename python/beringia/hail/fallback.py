@@ -3,6 +3,10 @@
 The same groups, function and results: only the transport differs. The grouped table is given to Spark with a number
 for each group (`to_spark`), run there by Beringia's Spark front, and read back (`from_spark`). Spark keeps neither
 Hail's key nor its types: both are restored here. Slower, for every value becomes an object twice.
+
+A group is one row here, and is grouped by its number again. That is not in vain: the tasks of a query over
+`from_spark` share what makes Spark's rows of Hail's values, and it is not made for several threads. Without an exchange
+behind it, values of one task get into the rows of another (in Hail 0.2.139, `from_spark(ht.to_spark())` shows it).
 """
 
 from __future__ import annotations
@@ -56,7 +60,8 @@ def run(
     columns = [*grouped.key_columns, *grouped.value_columns]
     table = grouped.table.add_index(GROUP)
     rows = table.key_by()
-    rows = rows.select(GROUP, **{name: _each_call(rows[name], _packed) for name in columns})
+    shown = {name: hl.str(rows[name]) for name in keys}  # for messages
+    rows = rows.select(GROUP, **shown, **{name: _each_call(rows[name], _packed) for name in columns})
     frame = rows.to_spark(flatten=False)
     session = frame.sparkSession
     spec = {**copy.deepcopy(plan["spec"]), "rows": "many" if plan["many"] else "one"}
@@ -65,27 +70,23 @@ def run(
     front = spark_setup.front(session)
     names = [columns[argument.pop("column") - 1] for argument in spec["arguments"]]  # after the group's number
     java = front.map(
-        frame._jdf,
+        frame.groupBy(*keys, GROUP, *grouped.key_columns)._jgd,
         frames._function_bytes(front, function),
         json.dumps(spec),
-        _columns(session, names),
-        _columns(session, [GROUP]),
-        _columns(session, []),
+        frames._java_list(session, [F.col(name)._jc for name in names]),
+        frames._java_list(session, []),
+        frames._java_list(session, []),
         json.dumps(_schema(leaves, plan["many"])),
-        "row",
+        "group",
         None if plan["batchBytes"] is None else str(plan["batchBytes"]),
     )
-    result = hl.Table.from_spark(DataFrame(java, session))
+    result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *grouped.key_columns))
     by_number = table.key_by(GROUP).select(*keys)
     result = result.annotate(__key=by_number[result[GROUP]])
     result = result.annotate(**{name: result["__key"][name] for name in keys})
     result = result.key_by(*keys)
     typed = {name: _each_call(result[name], _unpacked, dtype) for name, dtype in leaves.items()}
     return result.select(**typed).annotate_globals(**table.index_globals())
-
-
-def _columns(session: Any, names: Sequence[str]) -> Any:
-    return frames._java_list(session, [F.col(name)._jc for name in names])
 
 
 def _schema(leaves: Mapping[str, HailType], many: bool) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
+from beringia.local import logs, tables
 from beringia.local import pool as pools
-from beringia.local import tables
 from beringia.local.progress import bar
 
 _MANY = "returns must be a list of struct, pa.list_(pa.struct(…))"
@@ -84,7 +84,7 @@ def numpy_map(
     progress : bool, optional
         Whether to show a bar; by default if the work takes long and the output is a terminal.
     pool : Pool, optional
-        The workers to use, instead of those that all calls share.
+        The workers to use, instead of those that all calls share; it has its own `workers`.
 
     Returns
     -------
@@ -100,9 +100,12 @@ def numpy_map(
 
     Examples
     --------
-    >>> table = numpy_map(np.ptp, {"g": g, "x": x}, pa.schema({"range": pa.float64()}), by="g", args=["x"])
-    ... # doctest: +SKIP
+    >>> data = {"g": np.array([1, 2, 1]), "x": np.array([0.0, 5.0, 3.0])}
+    >>> numpy_map(np.ptp, data, pa.schema({"range": pa.float64()}), by="g", args={"a": "x"}).to_pydict()
+    {'g': [1, 2], 'range': [3.0, 0.0]}
     """
+    if pool is not None and workers is not None:
+        raise ArgumentError("a pool has its workers: pass workers or pool, not both")
     table = tables.table_of(data)
     fields, many = tables.fields_of(returns)
     keys, kept = _names("by", by), _names("keep", keep)
@@ -122,7 +125,10 @@ def numpy_map(
         use.setdefault(argument.column, f"parameter '{argument.name}'")
     use.update({name: f"keep: '{name}'" for name in kept if name not in use})
     use.update({name: f"order_by: '{name}'" for name, _, _ in orders if name not in use})
-    columns = {name: tables.column_of(table, name, what) for name, what in use.items()}
+    columns = {
+        name: tables.key_of(table, name) if name in keys else tables.column_of(table, name, what)
+        for name, what in use.items()
+    }
     position = {name: number for number, name in enumerate(columns)}
     shown = list(dict.fromkeys([a.column for a in arguments if a.column not in keys] + kept))
     child = {name: number for number, name in enumerate([*keys, *(name for name in shown if name not in keys)])}
@@ -151,13 +157,14 @@ def numpy_map(
         **options,
     }
     final = pa.schema(
-        [pa.field(name, columns[name].type) for name in [*keys, *kept]] + [pa.field(f.name, f.type) for f in fields]
+        [table.schema.field(name).with_metadata(None).with_nullable(True) for name in [*keys, *kept]]
+        + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
     engine = pa.schema([field.with_type(tables.plain(field.type)) for field in final])
-    workers_of = pool or pools.default(workers)
+    engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
-        stream = workers_of.native.run(
+        stream = engine_of.run(
             json.dumps(spec),
             bytes(payload.data),
             pa.table(columns) if columns else table.select([]),
@@ -168,9 +175,10 @@ def numpy_map(
             order_by=[(position[name], descending, first) for name, descending, first in orders],
             batch_bytes=size,
             progress=show,
+            log_level=logs.level(),
         )
     result = pa.RecordBatchReader.from_stream(stream).read_all()
-    return result if result.schema == final else result.cast(final)
+    return tables.restored(result, final)
 
 
 def _names(option: str, value: str | Sequence[str] | None) -> list[str]:

@@ -9,10 +9,15 @@ from types import TracebackType
 from typing import Any
 
 from beringia import _native
+from beringia.errors import ArgumentError
+from beringia.local import logs
 
 _PREFIX = "spark.beringia."
-_BATCH_BYTES = "2m"
-"""Less than on Spark: a batch costs less without a JVM, and a small one stays in the processor's cache."""
+_SETTINGS = {
+    "batchBytes": "2m",  # a batch costs less without a JVM, and a small one stays in the processor's cache
+    "worker_cancelGrace": "100ms",  # somebody waits at the terminal for Ctrl-C to do something
+}
+"""Defaults that differ from those on Spark."""
 
 
 class Pool:
@@ -29,18 +34,28 @@ class Pool:
 
     Raises
     ------
+    ArgumentError
+        If `workers` is no number of processes.
     ConfigError
         If a setting is unknown or has a bad value.
+
+    Notes
+    -----
+    Several threads may use a pool at once: their calls share the workers. A process that is forked from this one
+    cannot use it, and makes a pool of its own; calls without a pool do so by themselves.
 
     Examples
     --------
     >>> with Pool(workers=2) as pool:
-    ...     table = numpy_map(np.sum, data, schema, by="gene", args=["x"], pool=pool)  # doctest: +SKIP
+    ...     table = numpy_map(lambda x: x.max(), data, pa.schema({"top": pa.float64()}), by="g", pool=pool)
+    >>> table.num_rows
+    2
     """
 
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
-        named = {_PREFIX + name.replace("_", "."): str(value) for name, value in settings.items()}
-        named.setdefault(_PREFIX + "batchBytes", _BATCH_BYTES)
+        check_workers(workers)
+        logs.start()
+        named = {_PREFIX + name.replace("_", "."): str(value) for name, value in {**_SETTINGS, **settings}.items()}
         self._native: _native.Pool | None = _native.Pool(named, workers or cores())
 
     @property
@@ -49,17 +64,22 @@ class Pool:
 
         Raises
         ------
-        ValueError
-            If the pool is closed.
+        ArgumentError
+            If the pool is closed, or belongs to the process that this one was forked from.
         """
         if self._native is None:
-            raise ValueError("the pool is closed")
+            raise ArgumentError("the pool is closed: make another with beringia.Pool()")
+        if self._native.process != os.getpid():
+            raise ArgumentError(
+                f"the pool belongs to process {self._native.process}, from which this one was forked: make one here "
+                "with beringia.Pool()"
+            )
         return self._native
 
     def close(self) -> None:
-        """End the workers. Closing twice is nothing."""
+        """End the workers. Closing twice is nothing, and so is closing in a process that was forked meanwhile."""
         native, self._native = self._native, None
-        if native is not None:
+        if native is not None and native.process == os.getpid():
             native.close()
 
     def __enter__(self) -> Pool:
@@ -71,18 +91,34 @@ class Pool:
         self.close()
 
 
-_default: dict[int, Pool] = {}
+_default: dict[tuple[int, int], Pool] = {}
 _lock = threading.Lock()
 
 
 def default(workers: int | None) -> Pool:
-    """Return the pool that calls share, one for each number of workers; it ends with this process."""
-    count = workers or cores()
+    """Return the pool that calls share, one for each process and number of workers; it ends with the process."""
+    check_workers(workers)
+    key = os.getpid(), workers or cores()
     with _lock:
-        if count not in _default:
-            _default[count] = Pool(count)
-            atexit.register(_default[count].close)
-        return _default[count]
+        if key not in _default:
+            _default[key] = Pool(key[1])
+            atexit.register(_default[key].close)
+        return _default[key]
+
+
+def _after_fork() -> None:
+    """Renew the lock: a thread that this process does not have may have held it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def check_workers(workers: object) -> None:
+    """Refuse what is no number of processes."""
+    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
+        raise ArgumentError(f"workers is a number of processes above zero, got {workers!r}")
 
 
 def cores() -> int:

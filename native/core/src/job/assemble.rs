@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, Fields};
 use super::Batch;
 use crate::error::{Error, Result};
 use crate::group_key;
-use crate::placement::{self, Trust};
+use crate::placement;
 use crate::protocol::{Definition, Rows};
 use crate::segment::SegmentId;
 
@@ -30,6 +30,9 @@ pub(super) fn reply_type(definition: &Definition) -> DataType {
 pub(super) fn output(definition: &Definition, batch: &Batch, reply: &ArrayData) -> Result<ArrayData> {
     let groups = usize::try_from(batch.descriptor.len).unwrap_or(usize::MAX);
     let rows = reply.len();
+    if i32::try_from(rows).is_err() {
+        return Err(Error::protocol(format!("{rows} result rows in one batch: no engine counts as far")));
+    }
     let mut fields = reply.child_data().to_vec();
     if fields.iter().any(|field| field.len() < rows) || reply.offset() != 0 {
         return Err(Error::protocol("the columns of a result differ in length"));
@@ -85,7 +88,7 @@ fn input_column(definition: &Definition, batch: &Batch, column: usize) -> Result
         let lease = batch.leases.iter().find(|lease| lease.segment().id() == id);
         lease.cloned().ok_or_else(|| Error::internal(format!("{id:?} does not belong to the batch")))
     };
-    let data = placement::resolve(descriptor, field.data_type(), Trust::Trusted, &find)?;
+    let data = placement::resolve(descriptor, field.data_type(), &find)?;
     Ok((Arc::clone(field), data))
 }
 

@@ -15,16 +15,17 @@ use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::placement::{self, Trust};
+use crate::log;
+use crate::placement;
 use crate::pool::{Place, WorkerLease};
-use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError};
+use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError, Watch};
 use crate::runtime::Runtime;
 use crate::segment::{Arena, Lease, Position, Segment, SegmentId};
 use crate::worker::{Assignment, Interpreter, Reply};
 
 pub use spec::{ConstantsSpec, JobSpec, Task};
 
-/// How often a batch is given to another worker after another job's function killed its own.
+/// How often a batch is given to another worker after its own was lost, and not at one of its groups.
 const MAX_LOST: u32 = 3;
 
 struct Batch {
@@ -34,7 +35,7 @@ struct Batch {
     moved: u64,
     /// Groups that are not to be tried again, and why.
     condemned: Vec<(u64, String)>,
-    /// How often it was lost with a worker that another job killed.
+    /// How often it was lost with a worker that was not at one of its groups.
     lost: u32,
 }
 
@@ -83,7 +84,7 @@ pub struct Output {
 /// See the module.
 pub struct Job {
     runtime: Arc<Runtime>,
-    task: u64,
+    task: Task,
     interpreter: Interpreter,
     python: Option<String>,
     call_timeout: Option<Duration>,
@@ -119,7 +120,7 @@ impl Job {
             }),
             values: spec.values.clone().into_iter().collect(),
         };
-        let (task, interpreter, call_timeout) = (spec.task.id, spec.interpreter(), spec.call_timeout()?);
+        let (task, interpreter, call_timeout) = (spec.task.clone(), spec.interpreter(), spec.call_timeout()?);
         let python = spec.python_version.clone();
         let definition = spec.define(function.to_vec(), placed, input, output)?;
         let id = content_id(&definition)?;
@@ -189,7 +190,7 @@ impl Job {
         let worker = match &state.worker {
             Some(lease) => Arc::clone(lease),
             None => {
-                let enter = || self.runtime.pool().queue(self.task, &self.interpreter);
+                let enter = || self.runtime.pool().queue(self.task.id, &self.interpreter);
                 let Some(lease) = state.place.get_or_insert_with(enter).lease(timeout)? else {
                     return Ok(());
                 };
@@ -208,6 +209,7 @@ impl Job {
                 condemned: &batch.condemned,
                 call_timeout: self.call_timeout,
                 python: self.python.as_deref(),
+                watch: Watch { task: self.task.to_string(), log_level: log::level(), trace: false },
             })?;
             state.running.push_back((ticket, batch));
         }
@@ -223,6 +225,7 @@ impl Job {
         state.check()?;
         match self.step(&mut state, timeout) {
             Err(error) => {
+                let error = error.with_function(&self.definition.name);
                 self.stop(&mut state, error.clone());
                 Err(error)
             }
@@ -270,15 +273,16 @@ impl Job {
                         .ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
                 };
                 let reply_type = assemble::reply_type(&self.definition);
-                let fields = placement::resolve(&result, &reply_type, Trust::Untrusted, &find)?;
+                let (fields, texts) = placement::verify(&result, &reply_type, &find)?;
                 let array = assemble::output(&self.definition, batch, &fields)?;
                 let stats = Stats {
                     groups: batch.descriptor.len,
                     rows: array.len() as u64,
                     bytes_in: placement::bytes(&batch.descriptor),
                     bytes_out: stats.result_bytes,
-                    copied: stats.copied + batch.copied,
-                    moved: stats.moved + batch.moved,
+                    // The worker may say anything: its numbers must not overflow ours.
+                    copied: stats.copied.saturating_add(batch.copied).saturating_add(texts),
+                    moved: stats.moved.saturating_add(batch.moved),
                     worker_nanos: stats.worker_nanos,
                     function_nanos: stats.function_nanos,
                 };
@@ -289,26 +293,38 @@ impl Job {
     }
 
     /// What to do when the worker is lost: blame the group it was at, or try again without that group, or, where
-    /// it was at another job's, just try again.
+    /// it was at another job's or between calls, just try again.
     fn recover(&self, state: &mut State, error: Error, position: Option<Position>) -> Result<()> {
-        let Some(position) =
-            position.filter(|_| matches!(error.code, ErrorCode::WorkerDied | ErrorCode::Timeout))
-        else {
+        if !matches!(error.code, ErrorCode::WorkerDied | ErrorCode::Timeout) {
             return Err(error);
-        };
-        let own = state.running.iter_mut().find(|(ticket, _)| *ticket == position.ticket);
-        match own {
-            Some((_, batch)) if self.definition.on_error == OnError::Raise => {
-                let group = assemble::describe_group(&self.definition, batch, position.group);
-                let summary = format!("{} while '{}' ran", error.summary, self.definition.name);
+        }
+        let name = &self.definition.name;
+        let ticket = position.map(|position| position.ticket);
+        let own = state.running.iter_mut().find(|(running, _)| Some(*running) == ticket);
+        match (own, position.and_then(|position| position.group)) {
+            (Some(_), None) => {
+                let summary = format!("{} while '{name}' was loaded", error.summary);
+                return Err(Error { summary, ..error });
+            }
+            (Some((_, batch)), Some(group)) if self.definition.on_error == OnError::Raise => {
+                let group = assemble::describe_group(&self.definition, batch, group);
+                let summary = format!("{} while '{name}' ran", error.summary);
                 return Err(Error { summary, ..error }.with_group(group));
             }
-            Some((_, batch)) => batch.condemned.push((position.group, error.summary)),
-            None => {
+            (Some((_, batch)), Some(group)) => {
+                // One that dies without end must not be tried without end.
+                let known = batch.condemned.iter().any(|(condemned, _)| *condemned == group);
+                if known || group >= batch.descriptor.len {
+                    return Err(error);
+                }
+                batch.condemned.push((group, error.summary));
+            }
+            (None, _) => {
                 for (_, batch) in &mut state.running {
                     batch.lost += 1;
                     if batch.lost > MAX_LOST {
-                        return Err(error);
+                        let summary = format!("{} between the calls of '{name}'", error.summary);
+                        return Err(Error { summary, ..error });
                     }
                 }
             }

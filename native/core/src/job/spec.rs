@@ -1,6 +1,7 @@
 //! What a front says about a job, in JSON (`docs/jvm-boundary.md`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use arrow_schema::{DataType, Fields};
@@ -77,6 +78,22 @@ pub struct Task {
     /// Cores that the task may use.
     #[serde(default = "one")]
     pub cpus: usize,
+    /// The engine's number of its stage, where there are stages.
+    pub stage: Option<u64>,
+    /// The partition that it works on.
+    pub partition: Option<u64>,
+}
+
+/// For logs; empty where the engine has no tasks of its own.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.stage, self.partition) {
+            (Some(stage), Some(partition)) => {
+                write!(f, "stage {stage}, partition {partition}, task {}", self.id)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn one() -> usize {

@@ -8,7 +8,7 @@ use arrow_schema::{Field, Fields};
 
 use super::*;
 use crate::config::Config;
-use crate::protocol::Rows;
+use crate::protocol::{FromWorker, Rows, VERSION};
 use crate::segment::Backend;
 use crate::worker::Worker;
 use crate::worker::thread::{self, Act};
@@ -54,7 +54,7 @@ fn sums(array: &ArrayData) -> Vec<f64> {
 fn runtime(backend: Backend) -> Arc<Runtime> {
     let mut config = Config::parse([("spark.beringia.worker.cancelGrace", "200ms")]).unwrap();
     config.backend = backend;
-    Runtime::new(config)
+    Runtime::new(config).unwrap()
 }
 
 fn job_of(backend: Backend, rows: Rows, act: impl FnMut(ArrayData) -> Act + Send + 'static) -> Job {
@@ -164,6 +164,7 @@ fn a_failure_names_the_group_and_ends_the_job() {
     submit(&job, &[("a", &[]), ("b", &[])]);
     let error = next(&job).unwrap_err();
     assert_eq!((error.code, error.group.as_deref()), (ErrorCode::FunctionRaised, Some("gene='b'")));
+    assert_eq!(error.function.as_deref(), Some("sum"));
     assert_eq!(job.next(WAIT).unwrap_err(), error);
     assert_eq!(job.submit(&batch(&[]).to_data()).unwrap_err(), error);
     assert_eq!(job.allocate(1).err(), Some(error));
@@ -237,6 +238,33 @@ fn forged_replies_are_protocol_errors() {
         let error = next(&job).expect_err(name);
         assert_eq!(error.code, ErrorCode::Protocol, "{name}: {error}");
     }
+}
+
+#[test]
+fn messages_out_of_turn_are_protocol_errors() {
+    let failed = |ticket| FromWorker::Failed {
+        ticket,
+        group: None,
+        code: ErrorCode::Internal,
+        summary: String::new(),
+        traceback: None,
+        retained: Vec::new(),
+    };
+    let hello = FromWorker::Hello { version: VERSION, python: "3.11.7".into(), numpy: "2.4".into() };
+    for message in [failed(0), failed(2), failed(u64::MAX), hello] {
+        let said = format!("{message:?}");
+        let mut message = Some(message);
+        let job = job_of(Backend::Heap, Rows::One, move |_| Act::Say(message.take().unwrap()));
+        submit(&job, &[("a", &[])]);
+        assert_eq!(next(&job).unwrap_err().code, ErrorCode::Protocol, "{said}");
+    }
+}
+
+#[test]
+fn a_worker_that_dies_in_a_group_that_it_never_got_is_not_tried_for_ever() {
+    let job = job_with(Backend::Heap, Rows::One, r#", "onError": "null""#, |_| Act::Die(99));
+    submit(&job, &[("a", &[])]);
+    assert_eq!(next(&job).unwrap_err().code, ErrorCode::WorkerDied);
 }
 
 #[test]

@@ -13,8 +13,7 @@ pub(super) fn check(len: usize) -> Result<()> {
     if len < WORTH_CHECKING {
         return Ok(());
     }
-    let limits = [("machine", machine()), ("container (cgroup)", container())];
-    for (whose, left) in limits {
+    for (whose, left) in memory_left() {
         if let Some(left) = left
             && len as u64 > left
         {
@@ -25,6 +24,11 @@ pub(super) fn check(len: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Bytes that may still be taken, of whatever limits it; `None` where that is not known.
+pub(crate) fn memory_left() -> Vec<(&'static str, Option<u64>)> {
+    vec![("machine", machine()), ("container (cgroup)", container())]
 }
 
 fn machine() -> Option<u64> {

@@ -127,11 +127,49 @@ fn a_buffer_views_the_segment_and_keeps_it_alive() {
 }
 
 #[test]
-fn a_memfd_that_can_shrink_is_refused() {
-    let descriptor = rustix::fs::memfd_create("unsealed", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
-    rustix::fs::ftruncate(&descriptor, 4096).unwrap();
-    let error = memfd::attach(descriptor, 4096, Access::ReadOnly).err().unwrap();
-    assert_eq!(error.code, ErrorCode::Protocol);
+fn a_memfd_that_can_shrink_or_be_punched_is_refused() {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    for seals in [SealFlags::empty(), SealFlags::FUTURE_WRITE, SealFlags::SHRINK | SealFlags::GROW] {
+        let descriptor = memfd_create("forged", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&descriptor, 4096).unwrap();
+        fcntl_add_seals(&descriptor, seals).unwrap();
+        let error = memfd::attach(descriptor, 4096, Access::ReadOnly).err().unwrap();
+        assert_eq!(error.code, ErrorCode::Protocol, "{seals:?}");
+    }
+}
+
+#[test]
+fn what_is_no_memory_is_refused() {
+    for path in ["/dev/null", "/dev/zero", "/proc/self/exe", "/proc/self"] {
+        let descriptor = std::fs::File::open(path).unwrap().into();
+        let error = memfd::attach(descriptor, 4096, Access::ReadOnly).err().unwrap();
+        assert_eq!(error.code, ErrorCode::Protocol, "{path}");
+    }
+}
+
+#[test]
+fn another_kind_of_memory_than_agreed_is_refused() {
+    for (agreed, other) in
+        [(Backend::Memfd, Backend::Posix), (Backend::Memfd, Backend::Heap), (Backend::Posix, Backend::Heap)]
+    {
+        let segment = Segment::create(other, 4096, Access::ReadOnly).unwrap();
+        let announcement = Announcement { attach: vec![SegmentToken::of(&segment)], forget: Vec::new() };
+        let error =
+            Incoming::from_worker(agreed, None).follow(&announcement, &mut std::iter::empty()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Protocol, "{other:?} where {agreed:?} was agreed");
+    }
+}
+
+#[test]
+fn more_segments_than_may_be_are_refused() {
+    let segments: Vec<_> =
+        (0..4).map(|_| Segment::create(Backend::Heap, 1 << 16, Access::ReadOnly).unwrap()).collect();
+    let attach = segments.iter().map(SegmentToken::of).collect();
+    let announcement = Announcement { attach, forget: Vec::new() };
+    let mut incoming = Incoming::from_worker(Backend::Heap, Some(3 << 16));
+    let error = incoming.follow(&announcement, &mut std::iter::empty()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Resource);
+    assert_eq!(incoming.bytes(), 3 << 16);
 }
 
 #[test]

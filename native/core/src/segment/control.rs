@@ -20,20 +20,22 @@ const WORDS: usize = 4;
 
 /// The value of "no group": the worker is between calls.
 const NONE: u64 = u64::MAX;
+/// The value of "no group yet": the worker loads the batch's function.
+const LOADING: u64 = u64::MAX - 1;
 
 /// Where a worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The batch.
     pub ticket: u64,
-    /// The group's row in the batch.
-    pub group: u64,
-    /// When the call began, in nanoseconds of the monotonic clock.
+    /// The group's row in the batch; none while the function is loaded.
+    pub group: Option<u64>,
+    /// When that began, in nanoseconds of the monotonic clock.
     pub started: u64,
 }
 
 impl Position {
-    /// How long the call has run.
+    /// How long it has run.
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(nanos().saturating_sub(self.started))
     }
@@ -91,18 +93,23 @@ impl Control {
         self.word(GROUP).store(group, Ordering::Release);
     }
 
+    /// The worker loads the function of batch `ticket`.
+    pub fn load(&self, ticket: u64, started: u64) {
+        self.enter(ticket, LOADING, started);
+    }
+
     /// The worker is between calls.
     #[inline]
     pub fn leave(&self) {
         self.word(GROUP).store(NONE, Ordering::Release);
     }
 
-    /// Where the worker is, if in a call.
+    /// Where the worker is, if in a call or before the first one.
     pub fn position(&self) -> Option<Position> {
         let group = self.word(GROUP).load(Ordering::Acquire);
         (group != NONE).then(|| Position {
             ticket: self.word(TICKET).load(Ordering::Relaxed),
-            group,
+            group: (group != LOADING).then_some(group),
             started: self.word(STARTED).load(Ordering::Relaxed),
         })
     }

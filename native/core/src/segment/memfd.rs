@@ -90,8 +90,13 @@ pub(super) fn create(len: usize, access: Access) -> Result<Box<dyn Memory>> {
 pub(super) fn attach(descriptor: OwnedFd, len: usize, access: Access) -> Result<Box<dyn Memory>> {
     let seals = fcntl_get_seals(&descriptor)
         .map_err(|errno| Error::protocol(format!("a segment's descriptor is not a memfd: {errno}")))?;
-    if !seals.contains(SealFlags::SHRINK) {
-        return Err(Error::protocol("a segment is not sealed against shrinking"));
+    // Without the second one, whoever can write could punch holes: what was there would be gone, though not the size.
+    let needed = match access {
+        Access::Shared => SealFlags::SHRINK,
+        Access::ReadOnly | Access::CopyOnWrite => SealFlags::SHRINK | SealFlags::FUTURE_WRITE,
+    };
+    if !seals.contains(needed) {
+        return Err(Error::protocol("a segment is not sealed against shrinking and new writers"));
     }
     let size = fstat(&descriptor).map_err(|errno| Error::os("cannot ask a segment's size", errno))?.st_size;
     if len == 0 || u64::try_from(size).is_ok_and(|size| size < len as u64) {

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorCode, Result};
 
 pub use arena::{Arena, SharedBuffer};
+pub(crate) use available::memory_left;
 pub use cache::{Cache, Lease};
 pub use control::{Control, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};
@@ -250,7 +251,9 @@ impl Segment {
     /// [`ErrorCode::Protocol`] when the range is not inside.
     pub fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
         self.check(offset, len)?;
-        let mut copy = Vec::with_capacity(len);
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(len)
+            .map_err(|_| Error::new(ErrorCode::Resource, format!("no memory to copy {len} bytes")))?;
         // SAFETY: the range was checked; the copy goes to fresh memory of exactly this capacity. A peer that
         // writes meanwhile changes which bytes arrive, and every byte is valid.
         unsafe {

@@ -3,6 +3,7 @@
 //! Batches are numbered with tickets; replies may be waited for by several jobs of the same task, each for its own
 //! tickets, from any thread. A worker that broke the protocol or died answers every later call with that error.
 
+mod output;
 mod process;
 mod reply;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Received};
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::{ArrayDescriptor, Definition, DefinitionId, FromWorker, ToWorker, VERSION};
+use crate::protocol::{ArrayDescriptor, Definition, DefinitionId, FromWorker, ToWorker, VERSION, Watch};
 use crate::segment::{
     Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken,
 };
@@ -77,6 +78,8 @@ pub struct Assignment<'a> {
     pub call_timeout: Option<Duration>,
     /// The minor version of Python that the function needs, such as `3.11`.
     pub python: Option<&'a str>,
+    /// What is observed meanwhile.
+    pub watch: Watch,
 }
 
 #[derive(Default)]
@@ -181,7 +184,7 @@ impl Worker {
     /// [`ErrorCode::Resource`] when the message cannot be sent, [`ErrorCode::Interpreter`] when the worker has
     /// another version of Python. That the worker is gone is said by [`Self::reply`].
     pub fn run(&self, assignment: Assignment<'_>) -> Result<u64> {
-        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout, python } =
+        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout, python, watch } =
             assignment;
         let mut sending = self.sending();
         sending.expected_python = python.map(str::to_owned);
@@ -208,7 +211,7 @@ impl Worker {
         sending.last_ticket += 1;
         let ticket = sending.last_ticket;
         let condemned = condemned.to_vec();
-        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned };
+        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned, watch };
         sending.under_way.insert(ticket, call_timeout);
         self.send(&run, &fresh)?;
         Ok(ticket)
@@ -239,7 +242,7 @@ impl Worker {
             }
             // Short steps, so that a call that takes too long is noticed whoever waits.
             let remaining = deadline.saturating_duration_since(Instant::now()).min(MAX_STEP);
-            let received = self.channel.receive::<FromWorker>(Some(remaining));
+            let received = self.receive(remaining);
             let outcome = match received {
                 Ok(Received::Timeout) => {
                     self.check_started().and_then(|()| self.check_call()).map(|()| false)
@@ -262,6 +265,19 @@ impl Worker {
         }
     }
 
+    /// The next message. A process that the function forked may hold the channel open beyond the worker's end, so
+    /// silence is not proof of life; what the worker said before it ended still counts.
+    fn receive(&self, timeout: Duration) -> Result<Received<FromWorker>> {
+        let received = self.channel.receive(Some(timeout))?;
+        if !matches!(received, Received::Timeout) || self.peer.exit(Duration::ZERO).is_none() {
+            return Ok(received);
+        }
+        match self.channel.receive(Some(Duration::ZERO))? {
+            Received::Timeout => Ok(Received::Closed),
+            last => Ok(last),
+        }
+    }
+
     fn check_started(&self) -> Result<()> {
         if self.python.get().is_some() || self.started.elapsed() < self.limits.start_timeout {
             return Ok(());
@@ -278,7 +294,9 @@ impl Worker {
 
     /// Kills the worker if its present call takes longer than it may, whosever call it is.
     fn check_call(&self) -> Result<()> {
-        let Some(position) = self.control.position() else { return Ok(()) };
+        let Some(position) = self.control.position().filter(|position| position.group.is_some()) else {
+            return Ok(());
+        };
         let timeout = self.sending().under_way.get(&position.ticket).copied().flatten();
         let Some(timeout) = timeout else { return Ok(()) };
         if position.elapsed() < timeout {
@@ -314,7 +332,7 @@ impl Worker {
             }
             FromWorker::Failed { ticket, group, code, summary, traceback, retained } => {
                 self.settle(ticket, &retained)?;
-                let error = Error { code, summary, group: None, traceback };
+                let error = Error { traceback, ..Error::new(code, summary) };
                 receiving.replies.insert(ticket, Reply::Failed { error, group, retained });
             }
         }

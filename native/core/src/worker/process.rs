@@ -4,24 +4,22 @@
 //! as nothing has to run between fork and exec), with an empty signal mask, in a process group of its own. It sheds
 //! the descriptors it inherits before any code of the user runs.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::Peer;
+use super::output::{LastWords, Stream, follow};
 use crate::channel::Channel;
 use crate::error::{Error, ErrorCode, Result};
 
-/// Bytes of a worker's standard error that are kept for its obituary.
-const LAST_WORDS: usize = 4096;
-/// The longest line passed on to the log.
-const MAX_LINE: u64 = 16 * 1024;
+/// Exit code of a worker whose channel was closed under it; `beringia/worker.py` has the same.
+const CHANNEL_LOST: i32 = 87;
 
 /// Which Python to run and how; workers are interchangeable when this is equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,15 +67,15 @@ pub fn spawn(interpreter: &Interpreter) -> Result<(Channel, Box<dyn Peer>)> {
         command.env("PYTHONHASHSEED", "0");
     }
     let mut child = command.spawn().map_err(|error| {
-        Error::new(
-            ErrorCode::Interpreter,
-            format!("cannot run the Python worker '{}': {error}", interpreter.program),
-        )
+        let short = Errno::from_io_error(&error)
+            .is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN));
+        let code = if short { ErrorCode::Resource } else { ErrorCode::Interpreter };
+        Error::new(code, format!("cannot run the Python worker '{}': {error}", interpreter.program))
     })?;
-    let words = Arc::new(Mutex::new(VecDeque::new()));
+    let words = LastWords::default();
     let pid = child.id();
-    let stdout = child.stdout.take().map(|pipe| log_lines(pid, "stdout", pipe, None));
-    let stderr = child.stderr.take().map(|pipe| log_lines(pid, "stderr", pipe, Some(Arc::clone(&words))));
+    let stdout = child.stdout.take().map(|pipe| follow(pid, Stream::Stdout, pipe, words.clone()));
+    let stderr = child.stderr.take().map(|pipe| follow(pid, Stream::Stderr, pipe, words.clone()));
     let readers = [stdout, stderr].into_iter().flatten().collect::<Result<Vec<_>>>();
     let process = Process {
         name: format!("Python worker {pid} ({})", interpreter.program),
@@ -89,33 +87,6 @@ pub fn spawn(interpreter: &Interpreter) -> Result<(Channel, Box<dyn Peer>)> {
     Ok((ours, Box::new(process)))
 }
 
-/// Passes what the worker prints on to the log, line by line.
-fn log_lines(
-    pid: u32,
-    stream: &'static str,
-    pipe: impl Read + Send + 'static,
-    words: Option<Arc<Mutex<VecDeque<u8>>>>,
-) -> Result<JoinHandle<()>> {
-    let read = move || {
-        let mut reader = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while let Ok(1..) = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
-            if let Some(words) = &words {
-                let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-                words.extend(&line);
-                let excess = words.len().saturating_sub(LAST_WORDS);
-                words.drain(..excess);
-            }
-            tracing::info!(target: "beringia.worker", pid, "{stream}: {}", String::from_utf8_lossy(&line).trim_end());
-            line.clear();
-        }
-    };
-    thread::Builder::new()
-        .name(format!("beringia-{stream}-{pid}"))
-        .spawn(read)
-        .map_err(|error| Error::os("cannot start a thread for a worker's output", error))
-}
-
 struct Running {
     child: Child,
     status: Option<ExitStatus>,
@@ -124,7 +95,7 @@ struct Running {
 struct Process {
     name: String,
     child: Mutex<Running>,
-    words: Arc<Mutex<VecDeque<u8>>>,
+    words: LastWords,
     readers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -141,6 +112,13 @@ impl Running {
             }
         }
         self.status
+    }
+}
+
+/// However a start fails half-way, the process does not stay.
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
@@ -186,9 +164,7 @@ impl Peer for Process {
         while Instant::now() < deadline && !readers.iter().all(JoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(2));
         }
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        let (front, back) = words.as_slices();
-        String::from_utf8_lossy(&[front, back].concat()).trim().to_owned()
+        self.words.text()
     }
 }
 
@@ -198,6 +174,9 @@ fn explain(status: ExitStatus) -> String {
             let hint =
                 if signal == 9 { ", often the out-of-memory killer of the kernel or container" } else { "" };
             format!("was killed by {} (signal {signal}{hint})", signal_name(signal))
+        }
+        (None, Some(CHANNEL_LOST)) => {
+            "lost its channel: the function closed file descriptors that are not its own".to_owned()
         }
         (None, Some(code)) => format!("exited with code {code}"),
         (None, None) => "ended".to_owned(),

@@ -66,7 +66,7 @@ pub enum Reply {
         /// Segments of the batch that the worker still views.
         retained: Vec<SegmentId>,
         /// What it took.
-        stats: BatchStats,
+        stats: Box<BatchStats>,
     },
     /// It failed.
     Failed {

@@ -11,7 +11,7 @@ use arrow_data::ArrayData;
 use super::{Limits, Peer};
 use crate::channel::{Channel, Received};
 use crate::error::ErrorCode;
-use crate::placement::{self, Trust};
+use crate::placement;
 use crate::protocol::{BatchStats, FromWorker, ToWorker, VERSION};
 use crate::segment::{Access, Arena, Backend, Cache, Control, Incoming, Lease, Outgoing};
 
@@ -32,6 +32,8 @@ pub(crate) enum Act {
     Fail(u64, ErrorCode, &'static str),
     /// Ends without a word, in this group.
     Die(u64),
+    /// Sends this, whatever it is.
+    Say(FromWorker),
     /// Sends these fields of a reply, whatever they are.
     Forge(Box<dyn FnOnce(&mut crate::protocol::ArrayDescriptor) + Send>, ArrayData),
 }
@@ -112,8 +114,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                 let mut names = Vec::new();
                 placement::segments(&batch, &mut |id| names.push(id));
                 let find = |id| incoming.get(id).cloned();
-                let array =
-                    placement::resolve(&batch, input.as_ref().unwrap(), Trust::Trusted, &find).unwrap();
+                let array = placement::resolve(&batch, input.as_ref().unwrap(), &find).unwrap();
                 let act = act(array);
                 let mut done = |array: ArrayData, retained, forge: Box<dyn FnOnce(&mut _) + Send>| {
                     let mut arena = Arena::new(Arc::clone(&cache), 0);
@@ -122,7 +123,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     let leases = arena.into_leases();
                     let (segments, fresh) = outgoing.announce(leases.iter().map(|lease| lease.segment()));
                     let fds: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
-                    let stats = BatchStats { copied, ..BatchStats::default() };
+                    let stats = Box::new(BatchStats { copied, ..BatchStats::default() });
                     let done = FromWorker::Done { ticket, segments, result, retained, stats };
                     channel.send(&done, &fds).unwrap();
                     lent.extend(leases);
@@ -131,6 +132,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     Act::Reply(array) => done(array, Vec::new(), Box::new(|_| ())),
                     Act::Keep(array) => done(array, names, Box::new(|_| ())),
                     Act::Forge(forge, array) => done(array, Vec::new(), forge),
+                    Act::Say(message) => channel.send(&message, &[]).unwrap(),
                     Act::Die(group) => {
                         page.as_ref().unwrap().enter(ticket, group, 0);
                         return;

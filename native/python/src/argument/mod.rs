@@ -203,6 +203,19 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::LargeList(field) | DataType::List(field) => {
             format!("array<{}>", type_name(field.data_type()))
         }
-        other => other.to_string(),
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            format!("decimal({precision},{scale})")
+        }
+        DataType::Duration(_) => "duration".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
+        DataType::FixedSizeList(field, len) => format!("array<{}> of {len}", type_name(field.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name(), type_name(field.data_type())))
+                .collect();
+            format!("struct<{}>", fields.join(", "))
+        }
+        other => other.to_string().to_lowercase(),
     }
 }

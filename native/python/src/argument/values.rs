@@ -26,10 +26,13 @@ pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn 
     Ok(Some(match data.data_type() {
         DataType::Boolean => Box::new(Converted { dtype: Dtype::new(py, "?")?, kind: Kind::Integer, array }),
         DataType::Date32 => Box::new(Converted { dtype: Dtype::new(py, "M8[D]")?, kind: Kind::Time, array }),
+        DataType::Time32(unit) => {
+            Box::new(Converted { dtype: Dtype::new(py, time(*unit, false))?, kind: Kind::Time, array })
+        }
         DataType::LargeUtf8 | DataType::Utf8 | DataType::LargeBinary | DataType::Binary => {
             Box::new(Objects { array, decimal: None })
         }
-        DataType::Decimal128(..) => {
+        DataType::Decimal128(..) | DataType::Decimal256(..) => {
             let decimal = py.import("decimal")?.getattr("Decimal")?.unbind();
             Box::new(Objects { array, decimal: Some(decimal) })
         }
@@ -62,7 +65,8 @@ fn fixed(data_type: &DataType) -> Option<(&'static str, Kind)> {
         DataType::Float32 => ("f4", Kind::Float),
         DataType::Float64 => ("f8", Kind::Float),
         DataType::Timestamp(unit, _) => (time(*unit, true), Kind::Time),
-        DataType::Duration(unit) => (time(*unit, false), Kind::Time),
+        // A time of day is the time since midnight.
+        DataType::Duration(unit) | DataType::Time64(unit) => (time(*unit, false), Kind::Time),
         _ => return None,
     })
 }
@@ -227,7 +231,7 @@ impl Elements for Fixed {
     }
 }
 
-/// Values that NumPy holds in another width than Arrow: bits as bytes, days as 64-bit numbers.
+/// Values that NumPy holds in another width than Arrow: bits as bytes, days and times of day as 64-bit numbers.
 struct Converted {
     dtype: Dtype,
     kind: Kind,
@@ -238,9 +242,17 @@ impl Converted {
     fn write(&self, index: usize, item: &mut [u8]) {
         match self.array.data_type() {
             DataType::Boolean => item[0] = u8::from(self.array.as_boolean().value(index)),
-            _ => {
-                let days = self.array.as_primitive::<types::Date32Type>().value(index);
-                item.copy_from_slice(&i64::from(days).to_le_bytes());
+            data_type => {
+                let count = match data_type {
+                    DataType::Time32(TimeUnit::Second) => {
+                        self.array.as_primitive::<types::Time32SecondType>().value(index)
+                    }
+                    DataType::Time32(_) => {
+                        self.array.as_primitive::<types::Time32MillisecondType>().value(index)
+                    }
+                    _ => self.array.as_primitive::<types::Date32Type>().value(index),
+                };
+                item.copy_from_slice(&i64::from(count).to_le_bytes());
             }
         }
     }
@@ -304,7 +316,12 @@ impl Objects {
     fn value<'py>(&self, py: Python<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
         let array = &self.array;
         if let Some(decimal) = &self.decimal {
-            let text = array.as_primitive::<types::Decimal128Type>().value_as_string(index);
+            let text = match array.data_type() {
+                DataType::Decimal256(..) => {
+                    array.as_primitive::<types::Decimal256Type>().value_as_string(index)
+                }
+                _ => array.as_primitive::<types::Decimal128Type>().value_as_string(index),
+            };
             return Ok(decimal.bind(py).call1((text,))?);
         }
         Ok(match array.data_type() {

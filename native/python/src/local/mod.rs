@@ -10,12 +10,13 @@ mod grouping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_schema::{DataType, Field, SortOptions};
 use beringia_core::config::Config;
 use beringia_core::job::JobSpec;
 use beringia_core::runtime::Runtime;
-use beringia_core::{Error, ErrorCode};
+use beringia_core::{Error, ErrorCode, log};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -27,6 +28,16 @@ use batches::{Batches, Unit};
 pub struct Pool {
     runtime: Arc<Runtime>,
     workers: usize,
+    /// The process that made it; one forked from it must leave the workers alone.
+    process: u32,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if std::process::id() != self.process {
+            std::mem::forget(Arc::clone(&self.runtime));
+        }
+    }
 }
 
 /// An error as the typed Python exception of its code.
@@ -36,9 +47,24 @@ fn raise(py: Python<'_>, error: Error) -> PyErr {
         let details = PyDict::new(py);
         details.set_item("group", error.group.as_deref())?;
         details.set_item("traceback", error.traceback.as_deref())?;
+        details.set_item("function", error.function.as_deref())?;
         Ok(PyErr::from_value(class.call((error.to_string(),), Some(&details))?))
     };
     make().unwrap_or_else(|error| error)
+}
+
+/// What was logged: level, logger and message of each event. Waits up to `timeout` seconds for the first.
+#[pyfunction]
+pub fn drain_log(py: Python<'_>, timeout: f64) -> Vec<(&'static str, String, String)> {
+    let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
+    let lines = py.detach(|| log::drain(timeout));
+    lines.into_iter().map(|line| (line.level, line.logger, line.message)).collect()
+}
+
+/// Lets whoever waits in `drain_log` return now.
+#[pyfunction]
+pub fn wake_log() {
+    log::wake();
 }
 
 #[pymethods]
@@ -46,15 +72,22 @@ impl Pool {
     /// A pool of at most `workers` processes; none runs yet.
     #[new]
     fn new(py: Python<'_>, settings: BTreeMap<String, String>, workers: usize) -> PyResult<Pool> {
+        log::install();
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let runtime = Runtime::new(config.map_err(|error| raise(py, error))?);
-        Ok(Pool { runtime, workers: workers.max(1) })
+        let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error))?;
+        Ok(Pool { runtime, workers: workers.max(1), process: std::process::id() })
     }
 
     /// How many processes there may be.
     #[getter]
     fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// The id of the process that made it.
+    #[getter]
+    fn process(&self) -> u32 {
+        self.process
     }
 
     /// Ends the workers.
@@ -67,7 +100,7 @@ impl Pool {
     /// `keys` and `columns` are numbers of columns: the batches have the keys first. `unit` is what one call gets:
     /// `group`, `row` or `batch`. `order_by` has a column, whether it descends, and whether nulls come first.
     /// `progress` is called now and then with the number of rows done.
-    #[pyo3(signature = (spec, payload, data, output, *, keys, columns, unit, order_by, batch_bytes, progress))]
+    #[pyo3(signature = (spec, payload, data, output, *, keys, columns, unit, order_by, batch_bytes, progress, log_level))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of one caller")]
     fn run(
         &self,
@@ -82,7 +115,9 @@ impl Pool {
         order_by: Vec<(usize, bool, bool)>,
         batch_bytes: Option<usize>,
         progress: Option<Bound<'_, PyAny>>,
+        log_level: u8,
     ) -> PyResult<Stream> {
+        log::set_level(log_level);
         let table = arrow::import_table(data)?;
         let output = DataType::Struct(arrow::import_schema(output)?.fields);
         let unit = match unit {

@@ -171,8 +171,13 @@ pub fn column(
             Box::new(Converted::time(py, arena, 8, unit_name(*unit), zone.is_some(), rows)?)
         }
         DataType::Duration(unit) => Box::new(Converted::duration(py, arena, unit_name(*unit), rows)?),
+        DataType::Time32(unit) => Box::new(Converted::time_of_day(py, arena, 4, unit_name(*unit), rows)?),
+        DataType::Time64(unit) => Box::new(Converted::time_of_day(py, arena, 8, unit_name(*unit), rows)?),
         DataType::Decimal128(precision, scale) => {
-            Box::new(Converted::decimal(py, arena, *precision, *scale, rows)?)
+            Box::new(Converted::decimal(py, arena, 16, *precision, *scale, rows)?)
+        }
+        DataType::Decimal256(precision, scale) => {
+            Box::new(Converted::decimal(py, arena, 32, *precision, *scale, rows)?)
         }
         DataType::LargeUtf8 => Box::new(Texts::new(arena, true, rows)?),
         DataType::LargeBinary => Box::new(Texts::new(arena, false, rows)?),

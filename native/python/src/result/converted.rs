@@ -1,16 +1,16 @@
-//! Dates, times, durations and decimals: values that `beringia._convert` makes integers of.
+//! Dates, times, times of day, durations and decimals: values that `beringia._convert` makes integers of.
 
 use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, SharedBuffer};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyTuple};
 
 use super::column::{Column, Fit, Misfit, Validity, descriptor, got, is_refusal};
 use crate::array::bytes;
 
-/// Integers of 4, 8 or 16 bytes.
+/// Integers of 4, 8, 16 or 32 bytes.
 pub struct Converted {
     values: SharedBuffer,
     validity: Validity,
@@ -57,16 +57,30 @@ impl Converted {
         Converted::new(arena, 8, rows, convert, Some(convert_all))
     }
 
+    /// Counts of `unit` since midnight.
+    pub fn time_of_day(
+        py: Python<'_>,
+        arena: &mut Arena,
+        width: usize,
+        unit: &str,
+        rows: usize,
+    ) -> PyResult<Self> {
+        let convert = partial(py, "time_of_day", (unit,))?;
+        let convert_all = partial(py, "times_of_day", (format!("m8[{unit}]"), width))?;
+        Converted::new(arena, width, rows, convert, Some(convert_all))
+    }
+
     /// Decimals, scaled to integers.
     pub fn decimal(
         py: Python<'_>,
         arena: &mut Arena,
+        width: usize,
         precision: u8,
         scale: i8,
         rows: usize,
     ) -> PyResult<Self> {
         let convert = partial(py, "decimal", (precision, scale))?;
-        Converted::new(arena, 16, rows, convert, None)
+        Converted::new(arena, width, rows, convert, None)
     }
 }
 
@@ -91,14 +105,19 @@ impl Column for Converted {
         let py = value.py();
         let number = match self.convert.bind(py).call1((value,)) {
             Ok(number) if number.is_none() => return self.append_null(arena),
-            Ok(number) => number.extract::<i128>().map_err(|_| got(value))?,
+            Ok(number) => number,
             Err(error) if is_refusal(py, &error) => return Err(got(value)),
             Err(error) => return Err(error.into()),
         };
         match self.width {
-            4 => self.values.push(arena, i32::try_from(number).map_err(|_| got(value))?)?,
-            8 => self.values.push(arena, i64::try_from(number).map_err(|_| got(value))?)?,
-            _ => self.values.push(arena, number)?,
+            4 => self.values.push(arena, number.extract::<i32>().map_err(|_| got(value))?)?,
+            8 => self.values.push(arena, number.extract::<i64>().map_err(|_| got(value))?)?,
+            16 => self.values.push(arena, number.extract::<i128>().map_err(|_| got(value))?)?,
+            width => {
+                let signed = [("signed", true)].into_py_dict(py)?;
+                let bytes = number.call_method("to_bytes", (width, "little"), Some(&signed))?;
+                self.values.extend(arena, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?;
+            }
         }
         Ok(self.validity.push(arena, true)?)
     }

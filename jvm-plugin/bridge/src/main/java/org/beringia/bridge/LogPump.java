@@ -10,6 +10,7 @@ import org.slf4j.LoggerFactory;
 final class LogPump {
     private static final long WAIT_MILLIS = 1000;
     private static final int EVENT = 3;
+    private static final String WORKERS = "beringia.worker";
 
     private static Thread thread;
 
@@ -27,12 +28,23 @@ final class LogPump {
     private static void run() {
         try {
             while (true) {
-                deliver(Natives.drain(WAIT_MILLIS));
+                deliver(Natives.drain(WAIT_MILLIS, level(LoggerFactory.getLogger(WORKERS))));
             }
         } catch (Throwable e) {
             // Nobody is there to see it thrown, and a pump that fails once would fail for ever.
             LoggerFactory.getLogger(LogPump.class).error("the native side's log is no longer read", e);
         }
+    }
+
+    /** The lowest level that {@code logger} takes, as a number of Python's {@code logging}. */
+    static int level(Logger logger) {
+        if (logger.isDebugEnabled()) {
+            return 10;
+        }
+        if (logger.isInfoEnabled()) {
+            return 20;
+        }
+        return logger.isWarnEnabled() ? 30 : 40;
     }
 
     /** Hands over events: level, logger, message, and so on. */

@@ -22,5 +22,5 @@ final class Natives {
 
     static native void release(long array);
 
-    static native String[] drain(long timeoutMillis);
+    static native String[] drain(long timeoutMillis, int logLevel);
 }

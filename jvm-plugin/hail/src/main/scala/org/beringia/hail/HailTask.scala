@@ -4,7 +4,7 @@ package org.beringia.hail
 import is.hail.types.physical.{PCanonicalStruct, PInt64, PStruct, PType}
 import org.apache.spark.TaskContext
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, NativeJob}
+import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, NativeJob, ShippedFunction}
 import org.beringia.spark.columns.{BatchLimits, SegmentSource}
 import org.beringia.{BeringiaException, ErrorCode}
 
@@ -24,8 +24,7 @@ final class HailTask(
     fields: Seq[(String, PType)],
     val output: PCanonicalStruct,
     val numbered: Boolean,
-    function: Array[Byte],
-    spec: String,
+    function: ShippedFunction,
     settings: Map[String, String],
     limits: BatchLimits
 ) extends Serializable {
@@ -41,8 +40,8 @@ final class HailTask(
     val leading = (0 until carried).map(input.children.get)
     val results = fields.map { case (name, physical) => ValueWriter.field(name, physical.virtualType) }
     new NativeJob(ExecutorRuntime.get(settings).openJob(
-      JobSpec.ofTask(spec, context),
-      function,
+      JobSpec.ofTask(function.spec, context),
+      function.bytes,
       input,
       ArrowField.struct("", leading ++ results: _*)
     ))

@@ -150,6 +150,7 @@ final class BatchWriter(
       s"$which takes $size bytes after $groupRows rows; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
         "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
       if (key.isEmpty) null else key,
+      null,
       null
     )
   }

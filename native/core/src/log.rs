@@ -1,7 +1,10 @@
-//! `tracing` events in a bounded queue, from which a thread of the JVM takes them to slf4j.
+//! `tracing` events in a bounded queue, from which a binding takes them to the log of its own language.
+//!
+//! An event may name its logger in a field, as those of workers do; else it is the event's target.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +17,11 @@ const MAX_EVENTS: usize = 10_000;
 
 /// One event.
 pub struct Line {
+    /// `TRACE`, `DEBUG`, `INFO`, `WARN` or `ERROR`.
     pub level: &'static str,
+    /// Its logger, with dots.
     pub logger: String,
+    /// The message and its fields.
     pub message: String,
 }
 
@@ -23,16 +29,17 @@ pub struct Line {
 struct Queue {
     lines: VecDeque<Line>,
     dropped: u64,
+    woken: bool,
 }
 
-static QUEUE: Mutex<Queue> = Mutex::new(Queue { lines: VecDeque::new(), dropped: 0 });
+static QUEUE: Mutex<Queue> = Mutex::new(Queue { lines: VecDeque::new(), dropped: 0, woken: false });
 static ARRIVED: Condvar = Condvar::new();
 
 fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sends all events of this process's native side to the queue.
+/// Sends all events of this process's native side to the queue. To be called before the first one.
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -46,9 +53,10 @@ pub fn install() {
 pub fn drain(timeout: Duration) -> Vec<Line> {
     let queue = queue();
     let (mut queue, _) = ARRIVED
-        .wait_timeout_while(queue, timeout, |queue| queue.lines.is_empty())
+        .wait_timeout_while(queue, timeout, |queue| queue.lines.is_empty() && !queue.woken)
         .unwrap_or_else(PoisonError::into_inner);
     let mut lines: Vec<Line> = queue.lines.drain(..).collect();
+    queue.woken = false;
     let dropped = std::mem::take(&mut queue.dropped);
     if dropped > 0 {
         let message =
@@ -56,6 +64,25 @@ pub fn drain(timeout: Duration) -> Vec<Line> {
         lines.push(Line { level: "WARN", logger: "beringia".to_owned(), message });
     }
     lines
+}
+
+/// The lowest level that the reader of the log takes of workers, as a number of Python's `logging`.
+static LEVEL: AtomicU8 = AtomicU8::new(20);
+
+/// See [`set_level`].
+pub fn level() -> u8 {
+    LEVEL.load(Ordering::Relaxed)
+}
+
+/// From the next batch on, functions log only what is at least of this level of Python's `logging`.
+pub fn set_level(level: u8) {
+    LEVEL.store(level, Ordering::Relaxed);
+}
+
+/// Lets whoever waits in [`drain`] return now.
+pub fn wake() {
+    queue().woken = true;
+    ARRIVED.notify_one();
 }
 
 struct ToQueue;
@@ -67,7 +94,7 @@ impl<S: Subscriber> Layer<S> for ToQueue {
         let metadata = event.metadata();
         let line = Line {
             level: metadata.level().as_str(),
-            logger: metadata.target().replace("::", "."),
+            logger: text.logger.unwrap_or_else(|| metadata.target().replace("::", ".")),
             message: text.message + &text.fields,
         };
         let mut queue = queue();
@@ -84,11 +111,18 @@ impl<S: Subscriber> Layer<S> for ToQueue {
 /// The message, and ` name=value` for each other field.
 #[derive(Default)]
 struct Text {
+    logger: Option<String>,
     message: String,
     fields: String,
 }
 
 impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "logger" => self.logger = Some(value.to_owned()),
+            _ => self.record_debug(field, &value),
+        }
+    }
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let written = match field.name() {
             "message" => write!(self.message, "{value:?}"),
@@ -109,5 +143,9 @@ mod tests {
         let lines = drain(Duration::from_secs(1));
         let line = lines.iter().find(|line| line.logger == "beringia.worker").unwrap();
         assert_eq!((line.level, line.message.as_str()), ("WARN", "stderr: oops pid=7"));
+        tracing::info!(logger = "beringia.worker.fit", "converged");
+        let lines = drain(Duration::from_secs(1));
+        let line = lines.iter().find(|line| line.logger == "beringia.worker.fit").unwrap();
+        assert_eq!((line.level, line.message.as_str()), ("INFO", "converged"));
     }
 }
