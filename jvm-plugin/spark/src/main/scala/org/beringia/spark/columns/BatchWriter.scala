@@ -151,7 +151,7 @@ final class BatchWriter(
         val key = describeGroup()
         val size = arena.used - groupStart
         val message = s"${e.getMessage}\nGroup: $key, with $size bytes after $groupRows rows"
-        throw new BeringiaException(e.getCode, message, key, null)
+        throw new BeringiaException(e.getCode, message, key, null, null)
     }
 
   private def checkGroup(size: Long): Unit = if (size > limits.group) {
