@@ -40,14 +40,15 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: faults soak help build test check docs demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
+.PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench wheel clean lock \
+  test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python ## All tests: Rust, JVM, Python, and jobs on a real Spark.
+test: test-rust test-jvm test-python test-hail ## All tests: Rust, JVM, Python, and jobs on a real Spark and Hail.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)
@@ -64,6 +65,27 @@ test-python: $(STAMPS)/package
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
+
+# A nightly compiler: rustup toolchain install nightly --component miri --component rust-src
+MIRI = PROPTEST_CASES=$(CASES) MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test \
+  --target-dir build/miri -p beringia-core
+miri: CASES = 8
+miri: $(STAMPS)/python ## The core's unsafe code under Miri, on memory of the heap. Needs a nightly Rust with miri.
+	$(call say,Miri: some minutes)
+	$(MIRI) --lib -- segment::arena segment::cache segment::conformance::a_ segment::conformance::ranges placement
+	$(MIRI) --test forged -- forged_replies
+
+# cargo install cargo-fuzz, once.
+FUZZ = cd native/core && cargo +nightly fuzz run --fuzz-dir fuzz --target-dir $(CURDIR)/build/fuzz
+SECONDS ?= 600
+fuzz: ## Forged messages and replies led by coverage, under AddressSanitizer: make fuzz SECONDS=3600. Needs cargo-fuzz.
+	$(call say,Fuzzing: twice $(SECONDS) seconds)
+	$(FUZZ) message -- -max_total_time=$(SECONDS)
+	$(FUZZ) reply -- -max_total_time=$(SECONDS)
+
+valgrind: $(STAMPS)/package ## A worker's extension under valgrind's memcheck. Needs valgrind.
+	$(call say,valgrind: some minutes)
+	$(RUN) scripts/valgrind.py
 
 check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)

@@ -37,6 +37,20 @@ any_types = st.one_of(
 """These, and structs of them."""
 
 
+spark_types = st.recursive(
+    st.sampled_from(
+        [
+            *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()),
+            *(pa.date32(), pa.timestamp("us", "UTC"), pa.timestamp("us"), pa.duration("us")),
+            *(pa.string(), pa.binary(), pa.decimal128(20, 4)),
+        ]
+    ),
+    lambda item: item.map(pa.list_),
+    max_leaves=2,
+).filter(lambda kind: depth(kind) <= 3)
+"""What Spark has of them."""
+
+
 def depth(kind):
     """How many lists are around the values."""
     nested = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
@@ -44,8 +58,8 @@ def depth(kind):
 
 
 @st.composite
-def arrays(draw, kind, size):
-    """An array of `size` values of a type, some of them missing."""
+def arrays(draw, kind, size, calendar=False):
+    """An array of `size` values of a type, some of them missing; with `calendar` dates and times are Python's too."""
     missing = np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size)), dtype=bool)
     if not draw(st.booleans()):
         missing[:] = False
@@ -54,15 +68,15 @@ def arrays(draw, kind, size):
         equal = st.integers(0, 3).map(lambda length: [length] * size)
         lengths = draw(equal | st.lists(st.integers(0, 3), min_size=size, max_size=size))
         offsets = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=int))])
-        child = draw(arrays(kind.value_type, int(offsets[-1])))
+        child = draw(arrays(kind.value_type, int(offsets[-1]), calendar))
         make = pa.LargeListArray if pa.types.is_large_list(kind) else pa.ListArray
         offset = pa.int64() if pa.types.is_large_list(kind) else pa.int32()
         return make.from_arrays(pa.array(offsets, offset), child, mask=mask)
     if pa.types.is_fixed_size_list(kind):
-        child = draw(arrays(kind.value_type, size * kind.list_size))
+        child = draw(arrays(kind.value_type, size * kind.list_size, calendar))
         return pa.FixedSizeListArray.from_arrays(child, kind.list_size, mask=mask)
     if pa.types.is_struct(kind):
-        children = [draw(arrays(field.type, size)) for field in kind.fields]
+        children = [draw(arrays(field.type, size, calendar)) for field in kind.fields]
         return pa.StructArray.from_arrays(children, fields=kind.fields, mask=mask)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         values = draw(st.lists(st.text(max_size=5), min_size=size, max_size=size))
@@ -76,7 +90,7 @@ def arrays(draw, kind, size):
         data = b"".join(number.to_bytes(16, "little", signed=True) for number in numbers)
         valid = pa.array(~missing).buffers()[1] if size else None
         return pa.Array.from_buffers(kind, size, [valid, pa.py_buffer(data)])
-    numbers = draw(st.lists(_integers(kind), min_size=size, max_size=size))
+    numbers = draw(st.lists(_integers(kind, calendar), min_size=size, max_size=size))
     integers = pa.array(np.array(numbers, dtype=_dtype(kind)), mask=missing)
     return integers.cast(pa.bool_()) if pa.types.is_boolean(kind) else integers.view(kind)
 
@@ -89,8 +103,11 @@ def _dtype(kind):
     return np.dtype(f"{'u' if pa.types.is_unsigned_integer(kind) else 'i'}{kind.bit_width // 8}")
 
 
-def _integers(kind):
+def _integers(kind, calendar):
     """The integers that stand for the values of a type; the least of a time is NumPy's NaT."""
+    if calendar and pa.types.is_temporal(kind):
+        some_centuries = 50_000 if pa.types.is_date(kind) else 5 * 10**15
+        return st.integers(-some_centuries, some_centuries)
     if pa.types.is_boolean(kind):
         return st.integers(0, 1)
     if pa.types.is_time(kind):

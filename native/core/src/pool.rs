@@ -60,6 +60,9 @@ pub struct Pool {
 
 /// How a task gets a worker.
 enum Claim {
+    /// It has one.
+    Own(Arc<WorkerLease>),
+    /// One that nobody uses.
     Idle(Idle),
     /// It may start one, after this one, of another interpreter, has ended.
     Start(Option<Idle>),
@@ -134,6 +137,41 @@ impl Pool {
         place: u64,
         timeout: Duration,
     ) -> Result<Option<Arc<WorkerLease>>> {
+        let Some(claim) = self.claim(task, place, timeout)? else { return Ok(None) };
+        let worker = match claim {
+            Claim::Own(lease) => return Ok(Some(lease)),
+            Claim::Idle(idle) => Ok((idle.worker, idle.tasks)),
+            Claim::Start(other) => {
+                drop(other);
+                self.start(&task.1).map(|worker| (worker, 0))
+            }
+        };
+        let mut state = self.state();
+        let lease = match worker {
+            Ok((worker, tasks)) => {
+                let lease = Arc::new(WorkerLease {
+                    worker,
+                    tasks: tasks + 1,
+                    interpreter: task.1.clone(),
+                    counted: AtomicBool::new(true),
+                    pool: Arc::downgrade(self),
+                });
+                state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
+                Ok(Some(lease))
+            }
+            Err(error) => {
+                state.tasks.remove(task);
+                state.count -= 1;
+                Err(error)
+            }
+        };
+        drop(state);
+        self.changed.notify_all();
+        lease
+    }
+
+    /// What the task at `place` gets, waiting up to `timeout` for it. Other nodes of the task wait from then on.
+    fn claim(&self, task: &Task, place: u64, timeout: Duration) -> Result<Option<Claim>> {
         let deadline = Instant::now() + timeout;
         // Neither may be dropped under the lock.
         let (mut dead, mut lost) = (Vec::new(), Vec::new());
@@ -146,7 +184,7 @@ impl Pool {
                 None => (None, false),
             };
             match own {
-                Some(lease) if lease.worker.is_alive() => return Ok(Some(lease)),
+                Some(lease) if lease.worker.is_alive() => return Ok(Some(Claim::Own(lease))),
                 // Other nodes of the task may hold the dead one for long.
                 Some(lease) => {
                     lease.count_out(&mut state);
@@ -179,35 +217,7 @@ impl Pool {
             drop(idle);
             sweep();
         }
-        let got = match claim {
-            Claim::Idle(idle) => Ok((idle.worker, idle.tasks)),
-            Claim::Start(other) => {
-                drop(other);
-                self.start(&task.1).map(|worker| (worker, 0))
-            }
-        };
-        let mut state = self.state();
-        let result = match got {
-            Ok((worker, tasks)) => {
-                let lease = Arc::new(WorkerLease {
-                    worker,
-                    tasks: tasks + 1,
-                    interpreter: task.1.clone(),
-                    counted: AtomicBool::new(true),
-                    pool: Arc::downgrade(self),
-                });
-                state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
-                Ok(Some(lease))
-            }
-            Err(error) => {
-                state.tasks.remove(task);
-                state.count -= 1;
-                Err(error)
-            }
-        };
-        drop(state);
-        self.changed.notify_all();
-        result
+        Ok(Some(claim))
     }
 
     fn start(&self, interpreter: &Interpreter) -> Result<Arc<Worker>> {

@@ -392,7 +392,7 @@ impl Job {
                     retire(batch, &retained)
                 }
                 Ok(None) => {
-                    tracing::warn!(
+                    tracing::info!(
                         worker = worker.describe(),
                         "a worker did not finish a cancelled call and is killed"
                     );
