@@ -40,14 +40,15 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check docs miri fuzz valgrind demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
+.PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench wheel clean lock \
+  test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python ## All tests: Rust, JVM, Python, and jobs on a real Spark.
+test: test-rust test-jvm test-python test-hail ## All tests: Rust, JVM, Python, and jobs on a real Spark and Hail.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)
@@ -107,6 +108,14 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md.
 	$(CARGO) run --quiet -p beringia-core --example configuration > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+
+faults: $(STAMPS)/package ## Every fault at every stage, and the figures into docs/failure-model.md.
+	$(call say,Faults: some minutes)
+	@$(PYTEST) integration-tests/faults --deselect integration-tests/faults/test_failure_page.py
+	@$(RUN) integration-tests/faults/page.py
+
+soak: $(STAMPS)/package ## Jobs and faults for MINUTES (5), and whether memory, descriptors and processes stayed flat.
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) integration-tests/faults/soak.py $(or $(MINUTES),5)
 
 demo: $(STAMPS)/package ## A robust regression on each route of 336,776 flights, and the same with applyInPandas.
 	$(call say,The demonstration: examples/flights.py)

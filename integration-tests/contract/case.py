@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from beringia._function import name_of
 from beringia.errors import BeringiaError
 
 
@@ -107,6 +108,7 @@ def check(front: Any, case: Case) -> None:
     if case.error.group is not None:
         assert error.group == case.error.group
         assert error.group in str(error)
+        assert error.function == name_of(case.f)
 
 
 def _sorted(rows: Any, keys: int) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from beringia.errors import (
@@ -56,6 +57,13 @@ MISFITS = [
     misfit("an integer that a double cannot hold", lambda x: 2**53 + 1, field(F8), "field 'y': expected double, got 9007199254740993 (int)"),
     misfit("a complex number", lambda x: 1 + 2j, field(F8), "field 'y': expected double, got (1+2j) (complex)"),
     misfit("an integer for a time", lambda x: 3, field(pa.timestamp("us")), "field 'y': expected timestamp", "got 3 (int)"),
+    misfit("a time past what the unit holds", lambda x: np.datetime64(120_000_000, "D"), field(pa.timestamp("us")), "field 'y': expected timestamp"),
+    misfit("times past what the unit holds", lambda x: np.array([120_000_000], "M8[D]"), field(pa.list_(pa.timestamp("us"))), "field 'y': expected array<timestamp>"),
+    misfit("a date past what nanoseconds hold", lambda x: np.datetime64("9999-12-31"), field(pa.timestamp("ns")), "field 'y': expected timestamp", "9999-12-31"),
+    misfit("a duration past what the unit holds", lambda x: np.timedelta64(10**14, "s"), field(pa.duration("us")), "field 'y': expected duration"),
+    misfit("a duration of years", lambda x: np.array([1], "m8[Y]"), field(pa.list_(pa.duration("us"))), "field 'y': expected array<duration>"),
+    misfit("durations without a unit", lambda x: np.array([1], "m8"), field(pa.list_(pa.duration("us"))), "field 'y': expected array<duration>"),
+    misfit("nanoseconds of pandas", lambda x: pd.Timestamp("2024-01-01T00:00:00.000000001"), field(pa.timestamp("us")), "field 'y': expected timestamp"),
     misfit("a time of day for a date", lambda x: np.datetime64("2024-01-01T01:00"), field(pa.date32()), "field 'y': expected date", "2024-01-01"),
     misfit("finite to infinite", lambda x: 1e300, field(pa.float32()), "field 'y': expected float, got 1e+300 (float)"),
     misfit("a boolean for a float", lambda x: True, field(F8), "field 'y': expected double, got True (bool)"),
@@ -85,6 +93,7 @@ def missing(name, f, *words, **options):
 HELP = "cast the column to double to get NaN, or pass missing='mask'"
 
 MISSING = [
+    Case("a missing integer of a row is an error too", lambda i: 0.0, GAPS, NUMBER, error=Fails(MissingValueError, ("argument 'i' (", I4, HELP)), by=None, options={"per": "row"}),
     missing("a missing integer is an error that helps", lambda i: 0.0, "argument 'i' (", I4, ") has a missing value", HELP),
     missing("a missing boolean is an error that helps", lambda b: 0.0, "argument 'b' (", pa.bool_(), HELP),
     missing("a missing integer in a list too", lambda v: 0.0, "argument 'v' (", HELP),

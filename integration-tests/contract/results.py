@@ -9,6 +9,7 @@ import math
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from contract.case import Case
@@ -41,6 +42,7 @@ ONE_ROW = [
     ("a list as long as the fields", lambda x: [1.5, "one"]),
     ("NumPy scalars", lambda x: (np.float32(1.5), np.str_("one"))),
     ("0-d arrays", lambda x: (np.array(1.5), np.array("one"))),
+    ("a structured 0-d array", lambda x: STRUCTURED),
     ("an object array as long as the fields", lambda x: np.array([1.5, "one"], dtype=object)),
 ]
 
@@ -81,6 +83,9 @@ SINGLE = [
     (pa.date32(), "NaT", lambda x: np.datetime64("NaT"), None),
     (pa.timestamp("us"), "a datetime64", lambda x: np.datetime64("2024-02-29T12:00"), NOON),
     (pa.timestamp("us"), "a datetime", lambda x: NOON, NOON),
+    (pa.timestamp("us"), "a timestamp of pandas", lambda x: pd.Timestamp(NOON), NOON),
+    (pa.timestamp("us"), "pandas' NaT", lambda x: pd.NaT, None),
+    (pa.timestamp("us"), "the time of a year", lambda x: np.datetime64("2024", "Y"), datetime.datetime(2024, 1, 1)),
     (pa.timestamp("us", "UTC"), "a datetime64", lambda x: np.datetime64("2024-02-29T12:00"), NOON.replace(tzinfo=UTC)),
     (
         pa.timestamp("us", "UTC"),
@@ -90,6 +95,7 @@ SINGLE = [
     ),
     (pa.timestamp("s"), "a datetime64", lambda x: np.datetime64("2024-02-29T12:00:00.000"), NOON),
     (pa.duration("us"), "a timedelta64", lambda x: np.timedelta64(-3, "s"), datetime.timedelta(seconds=-3)),
+    (pa.duration("us"), "a timedelta of pandas", lambda x: pd.Timedelta(days=2), datetime.timedelta(days=2)),
     (pa.duration("us"), "a timedelta", lambda x: datetime.timedelta(days=2), datetime.timedelta(days=2)),
     (pa.decimal128(10, 2), "a Decimal", lambda x: Decimal("-1.5"), Decimal("-1.50")),
     (pa.decimal128(10, 2), "an integer", lambda x: 12, Decimal("12.00")),
@@ -170,6 +176,16 @@ CASES = [
     ),
     Case("scalars alone are one row", lambda x: {"a": 1, "b": "p"}, ONE, MANY, [(5, 1, "p")]),
     Case("the first axis of a single field is rows", lambda x: np.arange(2), ONE, one_of(pa.int32()), [(5, 0), (5, 1)]),
+    Case(
+        "a matrix of one column is the column", lambda x: MATRIX[:, :1], ONE, one_of(pa.float64()), [(5, 0.0), (5, 3.0)]
+    ),
+    Case(
+        "a matrix of one column for arrays is rows of one item",
+        lambda x: MATRIX[:, :1],
+        ONE,
+        one_of(pa.list_(pa.float64())),
+        [(5, [0.0]), (5, [3.0])],
+    ),
     Case(
         "rows that are arrays",
         lambda x: MATRIX,

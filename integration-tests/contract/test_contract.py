@@ -15,17 +15,6 @@ SPARK = {"pyspark": PySpark, "scala": Scala}
 
 
 @pytest.fixture(scope="module")
-def small_jobs(spark):
-    """The session of all tests, set for jobs of a few rows."""
-    before = {name: spark.conf.get(name) for name in PySpark.settings}
-    for name, value in PySpark.settings.items():
-        spark.conf.set(name, value)
-    yield spark
-    for name, value in before.items():
-        spark.conf.set(name, value)
-
-
-@pytest.fixture(scope="module")
 def fronts(request):
     """Each front, made when its first case runs."""
     made = {}

@@ -226,11 +226,11 @@ def test_refusals_in_hails_words(hl, numpy_map, cohort):
         numpy_map(lambda x: x, ht.idx, fields, args=dict(x=hl.agg.sum(ht.idx)))
     with pytest.raises(ArgumentError, match="consts"):
         numpy_map(lambda x: x, ht.idx, fields, args=dict(x=3.0))
-    with pytest.raises(ArgumentError, match="The fields are idx"):
+    with pytest.raises(ArgumentError, match="columns are idx"):
         numpy_map(lambda nothing: 1.0, ht.idx, fields)
     with pytest.raises(ArgumentError, match="name its fields"):
         numpy_map(lambda idx: 1.0, ht.idx, hl.tfloat64)
-    with pytest.raises(ArgumentError, match="key field and a field of returns"):
+    with pytest.raises(ArgumentError, match="two columns named 'idx'"):
         numpy_map(lambda idx: 1.0, ht.idx, hl.tstruct(idx=hl.tint32))
     with pytest.raises(TypeError, match="numpy_map"):
         numpy_map("f", ht.idx, fields)

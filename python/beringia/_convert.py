@@ -61,6 +61,26 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
     return result
 
 
+def masked(array: np.ndarray[Any, Any], target: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """Return values and mask of a masked array that has dtype `target` already; None for any other.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n,)
+        What the function returned.
+    target : str
+        As for :func:`numbers`.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+        Both C-contiguous, of shape (n,): of dtype `target`, with anything where masked; and of bool.
+    """
+    if not isinstance(array, np.ma.MaskedArray) or array.dtype != np.dtype(target):
+        return None
+    return np.ascontiguousarray(array.data), np.ascontiguousarray(np.ma.getmaskarray(array))
+
+
 def time(value: Any, unit: str, zoned: bool) -> int | None:
     """Return a date or time as a count of `unit` since 1970-01-01.
 
@@ -84,24 +104,22 @@ def time(value: Any, unit: str, zoned: bool) -> int | None:
     TypeError
         If the value is no date or time.
     ValueError
-        If it has a finer resolution than the field.
+        If it has a finer resolution than the field, or is out of its range.
     """
     if isinstance(value, datetime.datetime):
         if value.tzinfo is not None:
             if not zoned:
                 raise TypeError("a datetime with a time zone")
             value = value.astimezone(_UTC).replace(tzinfo=None)
-        value = np.datetime64(value, "us")
+        # pandas' own keep their nanoseconds so.
+        value = value.to_datetime64() if hasattr(value, "to_datetime64") else np.datetime64(value, "us")
     elif isinstance(value, datetime.date):
         value = np.datetime64(value, "D")
     elif not isinstance(value, np.datetime64):
         raise TypeError("no date or time")
     if np.isnat(value):
         return None
-    converted = value.astype(f"M8[{unit}]")
-    if converted != value:
-        raise ValueError("a finer resolution than the field's")
-    return int(converted.astype(np.int64))
+    return _count(value, f"M8[{unit}]")
 
 
 def times(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any, Any] | None:
@@ -125,8 +143,10 @@ def times(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any
     wanted = np.dtype(dtype)
     if array.dtype.kind != wanted.kind or isinstance(array, np.ma.MaskedArray):
         return None
+    if np.datetime_data(array.dtype)[0] == "generic" or not np.can_cast(array.dtype, wanted, "same_kind"):
+        return None
     converted = array.astype(wanted)
-    if np.isnat(array).any() or (converted != array).any():
+    if np.isnat(array).any() or (converted.astype(array.dtype) != array).any():
         return None
     integers = converted.view(np.int64)
     if width == 8:
@@ -155,17 +175,27 @@ def duration(value: Any, unit: str) -> int | None:
     TypeError
         If the value is no duration, or one without a unit.
     ValueError
-        If it has a finer resolution than the field.
+        If it has a finer resolution than the field, or is out of its range.
     """
     if isinstance(value, datetime.timedelta):
-        value = np.timedelta64(value)
+        value = value.to_timedelta64() if hasattr(value, "to_timedelta64") else np.timedelta64(value)
     elif not isinstance(value, np.timedelta64) or np.datetime_data(value.dtype)[0] == "generic":
         raise TypeError("no duration")
     if np.isnat(value):
         return None
-    converted = value.astype(f"m8[{unit}]")
-    if converted != value:
-        raise ValueError("a finer resolution than the field's")
+    return _count(value, f"m8[{unit}]")
+
+
+def _count(value: Any, dtype: str) -> int:
+    """Return a date, time or duration as a count of the unit of `dtype`.
+
+    NumPy's own conversions wrap around at 64 bits, and its comparisons too: what comes back as it was has lost nothing.
+    """
+    if not np.can_cast(value.dtype, dtype, "same_kind"):  # years have no fixed length
+        raise TypeError("no conversion between these units")
+    converted = value.astype(dtype)
+    if converted.astype(value.dtype) != value:
+        raise ValueError("a finer resolution than the field's, or out of its range")
     return int(converted.astype(np.int64))
 
 

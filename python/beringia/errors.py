@@ -151,7 +151,14 @@ BY_CODE: dict[int, type[BeringiaError]] = {
 """Every error class by its code."""
 
 
-def from_code(code: int, message: str, *, group: str | None = None, traceback: str | None = None) -> BeringiaError:
+def from_code(
+    code: int,
+    message: str,
+    *,
+    group: str | None = None,
+    traceback: str | None = None,
+    function: str | None = None,
+) -> BeringiaError:
     """Make the error that the native side reports as `code`.
 
     Parameters
@@ -159,7 +166,7 @@ def from_code(code: int, message: str, *, group: str | None = None, traceback: s
     code : int
         One of the pinned codes. An unknown one gives an :class:`InternalError` that says so: the native
         side is then of another version than this package.
-    message, group, traceback : str
+    message, group, traceback, function : str
         As in :class:`BeringiaError`.
 
     Returns
@@ -169,5 +176,5 @@ def from_code(code: int, message: str, *, group: str | None = None, traceback: s
     """
     cls = BY_CODE.get(code)
     if cls is None:
-        return InternalError(f"unknown error code {code}: {message}", group=group, traceback=traceback)
-    return cls(message, group=group, traceback=traceback)
+        cls, message = InternalError, f"unknown error code {code}: {message}"
+    return cls(message, group=group, traceback=traceback, function=function)

@@ -39,6 +39,9 @@ class Throwable:
     def getTraceback(self):  # noqa: N802
         return self._traceback
 
+    def getFunction(self):  # noqa: N802
+        return "fit"
+
 
 def ours(code=1):
     return Throwable("org.beringia.BeringiaException", code=code, group="id=1", traceback="Traceback …")
@@ -47,7 +50,7 @@ def ours(code=1):
 def test_ours_is_found_along_the_causes():
     error = failures.typed(Throwable("org.apache.spark.SparkException", Throwable("java.lang.Error", ours())))
     assert type(error) is errors.GroupError
-    assert (error.group, error.traceback) == ("id=1", "Traceback …")
+    assert (error.group, error.traceback, error.function) == ("id=1", "Traceback …", "fit")
     assert str(error) == "message of org.beringia.BeringiaException"
 
 

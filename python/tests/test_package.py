@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -41,5 +42,32 @@ def test_the_extension_is_what_its_stub_says():
     from beringia import _native
 
     stub = ast.parse((Path(beringia.__file__).parent / "_native.pyi").read_text(encoding="utf-8"))
-    declared = {node.name for node in stub.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    assert declared == {name for name in dir(_native) if not name.startswith("_")}
+    declared = {node.name: node for node in stub.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    assert declared.keys() == {name for name in dir(_native) if not name.startswith("_")}
+    for name, node in declared.items():
+        members = [part for part in getattr(node, "body", []) if isinstance(part, ast.FunctionDef)]
+        real = {part for part in vars(getattr(_native, name)) if not part.startswith("_")} if members else set()
+        assert {part.name for part in members if not part.name.startswith("_")} == real, name
+
+
+def test_the_stub_names_the_parameters_of_the_extension():
+    from beringia import _native
+
+    stub = ast.parse((Path(beringia.__file__).parent / "_native.pyi").read_text(encoding="utf-8"))
+    (pool,) = (node for node in stub.body if getattr(node, "name", None) == "Pool")
+    for part in pool.body:
+        if not isinstance(part, ast.FunctionDef) or part.name.startswith("_") or part.decorator_list:
+            continue
+        declared = [each.arg for each in [*part.args.args, *part.args.kwonlyargs]]
+        assert declared == list(inspect.signature(getattr(_native.Pool, part.name)).parameters), part.name
+
+
+def test_every_error_is_of_one_base_with_its_fields():
+    for error in beringia.errors.BY_CODE.values():
+        made = error("what happened", group="k=1", traceback="Traceback …", function="fit")
+        assert isinstance(made, beringia.errors.BeringiaError)
+        assert (made.group, made.traceback, made.function, made.code) == ("k=1", "Traceback …", "fit", error.code)
+
+
+def test_types_are_published():
+    assert (Path(beringia.__file__).parent / "py.typed").is_file()

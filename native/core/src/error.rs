@@ -98,15 +98,17 @@ pub struct Error {
     pub group: Option<String>,
     /// The Python traceback, verbatim.
     pub traceback: Option<String>,
+    /// The name of the function that was being run.
+    pub function: Option<String>,
 }
 
 /// The result of everything fallible in this project.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error without group or traceback.
+    /// An error without group, traceback or function.
     pub fn new(code: ErrorCode, summary: impl Into<String>) -> Self {
-        Error { code, summary: summary.into(), group: None, traceback: None }
+        Error { code, summary: summary.into(), group: None, traceback: None, function: None }
     }
 
     /// A defect of this library, or of something it relies on.
@@ -128,6 +130,13 @@ impl Error {
     #[must_use]
     pub fn with_group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
+        self
+    }
+
+    /// Names the function that was being run.
+    #[must_use]
+    pub fn with_function(mut self, function: impl Into<String>) -> Self {
+        self.function = Some(function.into());
         self
     }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
+use crate::metrics::Metrics;
 use crate::segment::sweep;
 use crate::worker::{Interpreter, Limits, Starter, Worker};
 use queue::Queue;
@@ -52,6 +53,7 @@ struct State {
 pub struct Pool {
     config: Config,
     starter: Box<Starter>,
+    metrics: Metrics,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -110,7 +112,13 @@ impl Pool {
     }
 
     fn with_starter(config: Config, starter: Box<Starter>) -> Arc<Pool> {
-        Arc::new(Pool { config, starter, state: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Pool {
+            config,
+            starter,
+            metrics: Metrics::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -201,6 +209,7 @@ impl Pool {
         state.tasks.insert(task.clone(), Slot::Starting);
         drop(state);
         for idle in dead {
+            self.metrics.lost();
             tracing::warn!(
                 worker = idle.worker.describe(),
                 "an idle worker ended; another one takes its place"
@@ -219,7 +228,9 @@ impl Pool {
             retained_bytes: self.config.retained_bytes,
             result_bytes: self.config.max_bytes,
         };
-        Ok(Arc::new(Worker::start(channel, peer, self.config.backend, limits)?))
+        let worker = Worker::start(channel, peer, self.config.backend, limits)?;
+        self.metrics.started();
+        Ok(Arc::new(worker))
     }
 
     /// Starts `worker.prewarm` workers in the background, once for each interpreter. One that cannot be started is
@@ -287,11 +298,17 @@ impl Pool {
         drop(state);
         self.changed.notify_all();
         if !alive {
+            self.metrics.lost();
             lease.worker.kill();
             sweep();
         } else if worn {
             end(vec![Arc::clone(&lease.worker)]);
         }
+    }
+
+    /// What they have done.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How many workers live, idle or leased.

@@ -65,15 +65,17 @@ fn throw(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<()> {
     let message = env.new_string(error.to_string())?;
     let group = optional(env, error.group.as_deref())?;
     let traceback = optional(env, error.traceback.as_deref())?;
+    let function = optional(env, error.function.as_deref())?;
     let class = env.find_class(jni_str!("org/beringia/BeringiaException"))?;
     let exception = env.new_object(
         class,
-        jni_sig!("(ILjava/lang/String;Ljava/lang/String;Ljava/lang/String;)V"),
+        jni_sig!("(ILjava/lang/String;Ljava/lang/String;Ljava/lang/String;Ljava/lang/String;)V"),
         &[
             JValue::Int(error.code.number()),
             JValue::Object(&message),
             JValue::Object(&group),
             JValue::Object(&traceback),
+            JValue::Object(&function),
         ],
     )?;
     let exception = env.cast_local::<JThrowable>(exception)?;

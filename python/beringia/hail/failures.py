@@ -37,4 +37,10 @@ def typed(expanded: str) -> errors.BeringiaError | None:
     found: Any = Env.backend()._jvm.org.beringia.hail.FailureLog.find(expanded)
     if found is None:
         return None
-    return errors.from_code(found.getCode(), found.getMessage(), group=found.getGroup(), traceback=found.getTraceback())
+    return errors.from_code(
+        found.getCode(),
+        found.getMessage(),
+        group=found.getGroup(),
+        traceback=found.getTraceback(),
+        function=found.getFunction(),
+    )

@@ -119,15 +119,17 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
     if isinstance(value, str):
         if value not in source._fields:
             raise ArgumentError(
-                f"parameter '{parameter}' has no column: the {type(source).__name__} has no field {value!r}; pass it "
-                f"in args. The fields are {', '.join(source._fields)}"
+                f"parameter '{parameter}': the {type(source).__name__} has no field {value!r}. Its columns are "
+                f"{', '.join(source._fields)}. A required parameter takes the column of its name, unless args names "
+                "another"
             )
         value = source[value]
     if isinstance(value, (list, tuple, dict)) and _holds_expressions(value):
         value = hl.expr.expressions.to_expr(value)  # [ht.x, ht.y], as everywhere in Hail
     if not isinstance(value, Expression):
         raise ArgumentError(
-            f"args['{parameter}'] is no expression but {type(value).__name__}: pass constants in consts"
+            f"{parameter} must be a column, as an expression such as ht.x, got {type(value).__name__}. "
+            "Pass a constant in consts: consts={'name': value}"
         )
     indices = source._entry_indices if isinstance(source, hl.MatrixTable) else source._row_indices
     analyze(f"{CALLER}: args[{parameter!r}]", value, indices)
@@ -157,12 +159,20 @@ def ordering(source: Any, order_by: Any) -> list[tuple[Any, bool]]:
     result = []
     for item in several:
         column = item.col if isinstance(item, (Ascending, Descending)) else item
-        expression = source[column] if isinstance(column, str) else column
+        expression = _field(source, column) if isinstance(column, str) else column
         if not isinstance(expression, Expression):
             raise ArgumentError(f"order_by takes expressions of the rows, hl.desc(…) of them; got {item!r}")
         analyze(f"{CALLER}: order_by", expression, source._row_indices)
         result.append((expression, isinstance(item, Descending)))
     return result
+
+
+def _field(source: Any, name: str) -> Any:
+    if name not in source._fields:
+        raise ArgumentError(
+            f"order_by: the {type(source).__name__} has no field {name!r}. Its columns are {', '.join(source._fields)}"
+        )
+    return source[name]
 
 
 def group(source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]) -> Grouped:

@@ -41,7 +41,7 @@ cloudpickle.register_pickle_by_value(_values)
     nan_as_null=bool,
     on_error=enumeration("raise", "null", "column"),
     writable=bool,
-    batch_bytes=nullable(int),
+    batch_bytes=nullable(oneof(int, str)),
     timeout=nullable(numeric),
 )
 def numpy_map(
@@ -56,7 +56,7 @@ def numpy_map(
     nan_as_null: bool = False,
     on_error: str = "raise",
     writable: bool = False,
-    batch_bytes: int | None = None,
+    batch_bytes: int | str | None = None,
     timeout: float | None = None,
 ) -> hl.Table:
     """Run a NumPy function on each group of rows of a table or matrix table.
@@ -157,8 +157,8 @@ def numpy_map(
         ``error`` that says why.
     writable : :class:`bool`
         Whether `f` may write to its arguments (nobody else sees it).
-    batch_bytes : :class:`int`, optional
-        How much is handed over to a worker at once.
+    batch_bytes : :class:`int` or :class:`str`, optional
+        How much is handed over to a worker at once, such as ``"16m"``.
     timeout : :class:`float`, optional
         Seconds that one call may take.
 
@@ -179,7 +179,9 @@ def numpy_map(
     fields, many = _fields(returns, on_error)
     for name in keys:
         if name in [field.name for field in fields] or (on_error == "column" and name == "error"):
-            raise ArgumentError(f"numpy_map: {name!r} is a key field and a field of returns: rename one of them")
+            raise ArgumentError(
+                f"the output has two columns named {name!r}: a key field and a field of returns. Rename one of them"
+            )
     grouped = grouping.group(source, keys, [a.column for a in arguments], grouping.ordering(source, order_by))
     obstacle = setup.obstacle(hl.version())
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else grouped)
@@ -194,7 +196,7 @@ def numpy_map(
         "globals": grouped.global_columns,
         "returns": hl.tstruct(**dict(leaves))._parsable_string(),
         "many": many,
-        "batchBytes": batch_bytes,
+        "batchBytes": _options.batch_bytes(batch_bytes),
     }
     if obstacle is None:
         table = hl.Table(NumpyMapTable.of(grouped.table._tir, plan, function))
@@ -232,13 +234,17 @@ def _expressions(key_expr: Any, args: Any) -> list[Any]:
 def _fields(returns: Any, on_error: str) -> tuple[list[layout.Field], bool]:
     many = isinstance(returns, hl.tarray) and isinstance(returns.element_type, hl.tstruct)
     struct = returns.element_type if many else returns
-    if not isinstance(struct, hl.tstruct) or len(struct) == 0:
+    if not isinstance(struct, hl.tstruct):
         raise ArgumentError(
-            "numpy_map: returns must name its fields: hl.tstruct(beta=hl.tfloat64, …) for one row per group, "
+            "returns must name its fields: hl.tstruct(beta=hl.tfloat64, …) for one row per group, "
             f"hl.tarray(hl.tstruct(…)) for any number of rows; found {returns}"
         )
+    if len(struct) == 0:
+        raise ArgumentError("returns has no field")
     if on_error == "column" and "error" in struct:
-        raise ArgumentError("numpy_map: on_error='column' adds a field 'error', but returns has one: rename it")
+        raise ArgumentError(
+            "the output has two columns named 'error': on_error='column' adds one. Rename the field of returns"
+        )
     return [layout.put_together(name, dtype) for name, dtype in struct.items()], many
 
 
@@ -333,11 +339,12 @@ class NumpyMapTable(ir.JavaTable):
         """Make the node over the table IR `child`."""
         backend = hl.current_backend()
         rendered = backend._render_ir(child)
+        front = setup.front()
         data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMapTable:
             text = json.dumps({**plan, "rowNumber": row_number})
-            answer = setup.front().numpyMap(backend._jbackend, rendered, text, data)
+            answer = front.numpyMap(backend._jbackend, rendered, text, data)
             number, _, table_type = answer.partition(" ")
             # The child is kept: what it refers to in the JVM must live as long as this.
             made = cls(hl.ttable._from_json(orjson.loads(table_type)), int(number), make)

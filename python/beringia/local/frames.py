@@ -100,8 +100,9 @@ def numpy_map(
 
     Examples
     --------
-    >>> table = numpy_map(np.ptp, {"g": g, "x": x}, pa.schema({"range": pa.float64()}), by="g", args=["x"])
-    ... # doctest: +SKIP
+    >>> data = {"g": np.array([1, 2, 1]), "x": np.array([0.0, 5.0, 3.0])}
+    >>> numpy_map(np.ptp, data, pa.schema({"range": pa.float64()}), by="g", args={"a": "x"}).to_pydict()
+    {'g': [1, 2], 'range': [3.0, 0.0]}
     """
     if pool is not None and workers is not None:
         raise ArgumentError("a pool has its workers: pass workers or pool, not both")

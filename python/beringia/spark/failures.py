@@ -63,6 +63,7 @@ def typed(java_exception: Any) -> errors.BeringiaError | None:
                 cause.getMessage(),
                 group=cause.getGroup(),
                 traceback=cause.getTraceback(),
+                function=cause.getFunction(),
             )
     return None
 

@@ -164,6 +164,7 @@ fn a_failure_names_the_group_and_ends_the_job() {
     submit(&job, &[("a", &[]), ("b", &[])]);
     let error = next(&job).unwrap_err();
     assert_eq!((error.code, error.group.as_deref()), (ErrorCode::FunctionRaised, Some("gene='b'")));
+    assert_eq!(error.function.as_deref(), Some("sum"));
     assert_eq!(job.next(WAIT).unwrap_err(), error);
     assert_eq!(job.submit(&batch(&[]).to_data()).unwrap_err(), error);
     assert_eq!(job.allocate(1).err(), Some(error));

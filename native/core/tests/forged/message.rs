@@ -5,7 +5,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use beringia_core::ErrorCode;
 use beringia_core::channel::Channel;
-use beringia_core::protocol::{ArrayDescriptor, BatchStats, BufferRef, FromWorker, ToWorker};
+use beringia_core::protocol::{ArrayDescriptor, BufferRef, FromWorker, ToWorker};
 use beringia_core::segment::{Announcement, Passing, SegmentId, SegmentToken};
 use rustix::net::{SendFlags, send};
 
@@ -67,7 +67,7 @@ pub fn honest(seed: &[u8]) -> Vec<u8> {
             },
             result: ArrayDescriptor { len: 4, children: vec![child.clone(), child], ..Default::default() },
             retained: Vec::new(),
-            stats: Box::new(BatchStats::default()),
+            stats: Box::default(),
         },
     };
     postcard::to_stdvec(&message).unwrap()

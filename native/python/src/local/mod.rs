@@ -41,13 +41,13 @@ impl Drop for Pool {
 }
 
 /// An error as the typed Python exception of its code.
-fn raise(py: Python<'_>, error: Error, function: Option<&str>) -> PyErr {
+fn raise(py: Python<'_>, error: Error) -> PyErr {
     let make = || -> PyResult<PyErr> {
         let class = py.import("beringia.errors")?.getattr("BY_CODE")?.get_item(error.code.number())?;
         let details = PyDict::new(py);
         details.set_item("group", error.group.as_deref())?;
         details.set_item("traceback", error.traceback.as_deref())?;
-        details.set_item("function", function)?;
+        details.set_item("function", error.function.as_deref())?;
         Ok(PyErr::from_value(class.call((error.to_string(),), Some(&details))?))
     };
     make().unwrap_or_else(|error| error)
@@ -74,7 +74,7 @@ impl Pool {
     fn new(py: Python<'_>, settings: BTreeMap<String, String>, workers: usize) -> PyResult<Pool> {
         log::install();
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error, None))?;
+        let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error))?;
         Ok(Pool { runtime, workers: workers.max(1), process: std::process::id() })
     }
 
@@ -126,7 +126,7 @@ impl Pool {
             "batch" => Unit::Batch,
             other => {
                 let error = Error::new(ErrorCode::Argument, format!("no unit of work is called '{other}'"));
-                return Err(raise(py, error, None));
+                return Err(raise(py, error));
             }
         };
         let order_by: Vec<_> = order_by
@@ -135,10 +135,10 @@ impl Pool {
             .collect();
         let limit = batch_bytes.unwrap_or(self.runtime.config().batch_bytes);
         let made = py.detach(|| Batches::new(table, &keys, &columns, unit, &order_by, limit, self.workers));
-        let batches = made.map_err(|error| raise(py, error, None))?;
-        let spec = JobSpec::from_json(spec).map_err(|error| raise(py, error, None))?;
+        let batches = made.map_err(|error| raise(py, error))?;
+        let spec = JobSpec::from_json(spec).map_err(|error| raise(py, error))?;
         let done = drive::drive(py, &self.runtime, self.workers, &spec, payload, &batches, &output, progress);
-        let results = done?.map_err(|error| raise(py, error, Some(&spec.name)))?;
+        let results = done?.map_err(|error| raise(py, error))?;
         let fields: Vec<Field> = match &output {
             DataType::Struct(fields) => fields.iter().map(|field| field.as_ref().clone()).collect(),
             _ => Vec::new(),

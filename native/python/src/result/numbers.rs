@@ -178,6 +178,14 @@ where
         array: &Bound<'_, PyUntypedArray>,
     ) -> std::result::Result<bool, Misfit> {
         let len = array.len();
+        if let Some((values, mask)) = masked(array, self.dtype).filter(|_| !self.nan_as_null) {
+            // SAFETY: `masked` returns C-contiguous arrays, of this very type and of booleans, as long as `array`; the
+            // GIL is held, nobody writes to them.
+            let (values, mask) = unsafe { (bytes(&values, len * size_of::<T>()), bytes(&mask, len)) };
+            self.values.extend(arena, values)?;
+            mask.iter().try_for_each(|masked| self.validity.push(arena, *masked == 0))?;
+            return Ok(true);
+        }
         let contiguous = numbers(array, self.dtype)?;
         let Some(array) = contiguous else { return Ok(false) };
         if self.nan_as_null && has_nan(&array)? {
@@ -225,6 +233,19 @@ fn numbers<'py>(
         Err(error) if is_refusal(py, &error) => Err(Misfit::Got(error.value(py).to_string())),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The values and the mask of a masked array of `dtype`.
+fn masked<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    dtype: &'static str,
+) -> Option<(Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>)> {
+    if array.is_exact_instance_of::<PyUntypedArray>() {
+        return None;
+    }
+    let parts = array.py().import("beringia._convert").ok()?.call_method1("masked", (array, dtype)).ok()?;
+    let (values, mask): (Bound<'py, PyAny>, Bound<'py, PyAny>) = parts.extract().ok()?;
+    Some((values.cast_into().ok()?, mask.cast_into().ok()?))
 }
 
 fn has_nan(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {

@@ -25,6 +25,8 @@ pub struct Rows {
     /// With many rows a group: the group of each row.
     groups: Option<SharedBuffer>,
     len: usize,
+    /// Whether the first field takes arrays.
+    nested: bool,
 }
 
 impl Rows {
@@ -50,7 +52,8 @@ impl Rows {
             protocol::Rows::One => None,
             protocol::Rows::Many => Some(arena.buffer(groups * 4)?),
         };
-        Ok(Rows { arena, form, columns, errors, groups, len: 0 })
+        let nested = fields.first().is_some_and(|field| field.data_type().is_nested());
+        Ok(Rows { arena, form, columns, errors, groups, len: 0, nested })
     }
 
     /// How many rows there are.
@@ -124,6 +127,13 @@ impl Rows {
         if let Some(fields) = self.form.spread(value)? {
             return fields.iter().enumerate().try_for_each(|(field, value)| self.field(field, value));
         }
+        // A 0-d array is its item, which may have fields.
+        if as_array(value).is_some_and(|array| array.ndim() == 0) {
+            let item = value.get_item(PyTuple::empty(value.py()))?;
+            if let Some(fields) = self.form.spread(&item)? {
+                return fields.iter().enumerate().try_for_each(|(field, value)| self.field(field, value));
+            }
+        }
         if width == 1 {
             return self.field(0, value);
         }
@@ -149,7 +159,8 @@ impl Rows {
                 let fields = self.form.named(value, "a structured array")?;
                 return self.columnwise(&fields);
             }
-            if self.columns.len() == 1 {
+            // A matrix of one column is that column, unless the field itself takes arrays.
+            if self.columns.len() == 1 && (self.nested || array.ndim() != 2 || array.shape()[1] != 1) {
                 return self.columnwise(std::slice::from_ref(value));
             }
             if array.ndim() == 2 && array.shape()[1] == self.columns.len() {

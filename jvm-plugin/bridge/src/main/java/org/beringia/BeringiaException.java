@@ -10,21 +10,23 @@ public final class BeringiaException extends RuntimeException {
     private final int code;
     private final String group;
     private final String traceback;
+    private final String function;
 
-    /** Called by the native side: keep the signature. {@code group} and {@code traceback} may be null. */
-    public BeringiaException(int code, String message, String group, String traceback) {
+    /** Called by the native side: keep the signature. All but the message may be null. */
+    public BeringiaException(int code, String message, String group, String traceback, String function) {
         super(message);
         this.code = code;
         this.group = group;
         this.traceback = traceback;
+        this.function = function;
     }
 
     public BeringiaException(ErrorCode code, String message) {
-        this(code.number(), message, null, null);
+        this(code.number(), message, null, null, null);
     }
 
     public BeringiaException(ErrorCode code, String message, Throwable cause) {
-        this(code.number(), message, null, null);
+        this(code.number(), message, null, null, null);
         initCause(cause);
     }
 
@@ -45,5 +47,10 @@ public final class BeringiaException extends RuntimeException {
     /** The Python traceback, verbatim, or null. */
     public String getTraceback() {
         return traceback;
+    }
+
+    /** The name of the function that was being run, or null. */
+    public String getFunction() {
+        return function;
     }
 }

@@ -14,7 +14,7 @@ import org.junit.Test;
 public class BeringiaExceptionTest {
     @Test
     public void travelsFromExecutorToDriverWhole() throws Exception {
-        BeringiaException sent = new BeringiaException(1, "f raised", "k=1", "Traceback ...");
+        BeringiaException sent = new BeringiaException(1, "f raised", "k=1", "Traceback ...", "f");
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
             out.writeObject(sent);
@@ -27,6 +27,7 @@ public class BeringiaExceptionTest {
         assertEquals("f raised", received.getMessage());
         assertEquals("k=1", received.getGroup());
         assertEquals("Traceback ...", received.getTraceback());
+        assertEquals("f", received.getFunction());
     }
 
     @Test

@@ -81,6 +81,7 @@ final class GroupWriter(row: PStruct, fields: Seq[String], limits: BatchLimits, 
         s"group $key takes more than $size bytes; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
           "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
         key,
+        null,
         null
       )
     }

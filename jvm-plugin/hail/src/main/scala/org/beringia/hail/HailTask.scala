@@ -5,7 +5,7 @@ import is.hail.types.physical.{PCanonicalStruct, PInt64, PStruct, PType}
 import org.apache.spark.TaskContext
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.apache.spark.sql.beringia.SparkInternals
-import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, MeteredJob, NativeJob}
+import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, MeteredJob, NativeJob, ShippedFunction}
 import org.beringia.spark.columns.{BatchLimits, SegmentSource}
 import org.beringia.{BeringiaException, ErrorCode}
 
@@ -25,8 +25,7 @@ final class HailTask(
     fields: Seq[(String, PType)],
     val output: PCanonicalStruct,
     val numbered: Boolean,
-    function: Array[Byte],
-    spec: String,
+    function: ShippedFunction,
     settings: Map[String, String],
     limits: BatchLimits
 ) extends Serializable {
@@ -42,8 +41,8 @@ final class HailTask(
     val leading = (0 until carried).map(input.children.get)
     val results = fields.map { case (name, physical) => ValueWriter.field(name, physical.virtualType) }
     val job = ExecutorRuntime.get(settings).openJob(
-      JobSpec.ofTask(spec, context),
-      function,
+      JobSpec.ofTask(function.spec, context),
+      function.bytes,
       input,
       ArrowField.struct("", leading ++ results: _*)
     )

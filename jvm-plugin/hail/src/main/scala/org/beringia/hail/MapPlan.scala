@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import is.hail.annotations.BroadcastRow
 import is.hail.expr.ir.IRParser
 import is.hail.types.virtual.TStruct
-import org.beringia.spark.{JobSpec, Settings}
+import org.beringia.spark.{JobSpec, NumpyFunction, Settings}
 import org.beringia.spark.columns.BatchLimits
 
 import scala.collection.JavaConverters._
@@ -43,11 +43,11 @@ final class MapPlan(
   }
 
   /** The function's bytes and the job's spec, with the values of the globals. */
-  def payload(function: Array[Byte], values: BroadcastRow): MapPlan.Payload = {
+  def payload(function: Array[Byte], values: BroadcastRow): NumpyFunction = {
     val complete = spec.deepCopy()
     complete.put("keys", 1 + keyColumns.length)
     complete.put("rows", JobSpec.rows(many))
-    if (globals.isEmpty) MapPlan.Payload(function, complete.toString)
+    if (globals.isEmpty) new NumpyFunction(function, complete.toString, name)
     else {
       val block = GlobalsBlock.write(values.t, values.value.offset, globals)
       val length = spec.path("functionBytes").asInt(function.length)
@@ -64,7 +64,7 @@ final class MapPlan(
       val array = constants.withArray[com.fasterxml.jackson.databind.node.ArrayNode]("arrays").addObject()
       array.put("name", MapPlan.GlobalsName).put("dtype", "|u1").put("offset", offset)
       array.putArray("shape").add(block.length)
-      MapPlan.Payload(java.util.Arrays.copyOf(function, start) ++ block, complete.toString)
+      new NumpyFunction(java.util.Arrays.copyOf(function, start) ++ block, complete.toString, name)
     }
   }
 }
@@ -74,8 +74,6 @@ object MapPlan {
 
   /** The parameter of the front's wrapper that takes the block of globals. */
   val GlobalsName = "__globals"
-
-  final case class Payload(bytes: Array[Byte], spec: String)
 
   def parse(json: String): MapPlan = {
     val node = mapper.readTree(json.getBytes(StandardCharsets.UTF_8))

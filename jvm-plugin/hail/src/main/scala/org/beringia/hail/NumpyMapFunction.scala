@@ -44,8 +44,7 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte]) extends Table
       fields,
       output,
       number.isDefined,
-      payload.bytes,
-      payload.spec,
+      payload.ship(child.rvd.sparkContext),
       settings,
       plan.limits(settings)
     )

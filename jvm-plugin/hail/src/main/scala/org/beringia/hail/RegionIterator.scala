@@ -155,7 +155,8 @@ final class RegionIterator(
     Option(group).collect { case Numbered(number) => number.toLong - first } match {
       case Some(index) if index >= 0 && index < keys.length =>
         val key = task.keys.show(keys(index.toInt))
-        val renamed = new BeringiaException(e.getCode, e.getMessage.replace(group, key), key, e.getTraceback)
+        val message = e.getMessage.replace(group, key)
+        val renamed = new BeringiaException(e.getCode, message, key, e.getTraceback, e.getFunction)
         renamed.initCause(e)
         renamed
       case _ => e

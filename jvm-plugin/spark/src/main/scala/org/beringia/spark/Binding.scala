@@ -95,6 +95,7 @@ object Binding {
     error.get("code").asInt,
     error.get("message").asText,
     null,
-    if (error.hasNonNull("traceback")) error.get("traceback").asText else null
+    if (error.hasNonNull("traceback")) error.get("traceback").asText else null,
+    null
   )
 }

@@ -151,7 +151,7 @@ final class BatchWriter(
         val key = describeGroup()
         val size = arena.used - groupStart
         val message = s"${e.getMessage}\nGroup: $key, with $size bytes after $groupRows rows"
-        throw new BeringiaException(e.getCode, message, key, null)
+        throw new BeringiaException(e.getCode, message, key, null, null)
     }
 
   private def checkGroup(size: Long): Unit = if (size > limits.group) {
@@ -162,6 +162,7 @@ final class BatchWriter(
       s"$which takes $size bytes after $groupRows rows; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
         "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
       if (key.isEmpty) null else key,
+      null,
       null
     )
   }

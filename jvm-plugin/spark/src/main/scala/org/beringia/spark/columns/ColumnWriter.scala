@@ -6,12 +6,16 @@ import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
+import org.beringia.{BeringiaException, ErrorCode}
 
 abstract class ColumnWriter(arena: Arena) {
   protected val validity = new Validity(arena)
 
   /** Number of values in this batch. */
   def length: Long
+
+  /** Bytes that a value takes within one of Spark's arrays: itself, or where it is. */
+  def widthInArrays: Int = 8
 
   /** Appends a field that is not null. */
   def append(row: UnsafeRow, ordinal: Int): Unit
@@ -67,6 +71,28 @@ object ColumnWriter {
   /** Address, in the array's base object, of its first value. */
   private[columns] def firstValue(array: UnsafeArrayData): Long =
     array.getBaseOffset + UnsafeArrayData.calculateHeaderPortionInBytes(array.numElements)
+
+  /**
+   * Refuses a value of variable length (its offset in the upper half of `place`, its size below) that is not
+   * within the `size` bytes of its row or array. Rows can be broken: Hail's `from_spark` reads those of its own
+   * `to_spark` with several threads that write into one buffer. To follow them would end the JVM.
+   */
+  private[columns] def checkPlace(place: Long, size: Int): Unit =
+    if (place.toInt < 0 || (place >>> 32) + place.toInt > size) throw broken()
+
+  /** Refuses an array whose values do not fit into its bytes. */
+  private[columns] def checkArray(base: AnyRef, from: Long, size: Int, width: Int): Unit = {
+    val count = if (size < 8) -1L else Platform.getLong(base, from)
+    val fits = count >= 0 && count <= size &&
+      UnsafeArrayData.calculateHeaderPortionInBytes(count) + count * width <= size
+    if (!fits) throw broken()
+  }
+
+  private[columns] def broken() = new BeringiaException(
+    ErrorCode.INTERNAL,
+    "a row that Spark handed over is broken: a value lies outside of it. If the rows come from Hail's to_spark and " +
+      "go back by from_spark, put a repartition between them"
+  )
 
   private[columns] def hasNulls(array: UnsafeArrayData): Boolean = {
     val base = array.getBaseObject

@@ -8,24 +8,29 @@ import org.apache.spark.unsafe.Platform
 final class DecimalWriter(arena: Arena, precision: Int, rows: Long) extends FixedWriter(arena, 16, rows) {
   private[this] val fitsLong = precision <= Decimal.MAX_LONG_DIGITS
 
+  override def widthInArrays: Int = 8
+
   override def append(row: UnsafeRow, ordinal: Int): Unit =
-    put(row.getBaseObject, row.getBaseOffset, row.getLong(ordinal))
+    put(row.getBaseObject, row.getBaseOffset, row.getSizeInBytes, row.getLong(ordinal))
 
   override def appendAll(array: UnsafeArrayData): Unit = {
     var i = 0
     while (i < array.numElements) {
-      if (array.isNullAt(i)) appendNull() else put(array.getBaseObject, array.getBaseOffset, array.getLong(i))
+      if (array.isNullAt(i)) appendNull()
+      else put(array.getBaseObject, array.getBaseOffset, array.getSizeInBytes, array.getLong(i))
       i += 1
     }
   }
 
   /** @param word the number, or where its bytes are (upper half) and how many (lower half) */
-  private def put(base: AnyRef, baseOffset: Long, word: Long): Unit = {
+  private def put(base: AnyRef, baseOffset: Long, within: Int, word: Long): Unit = {
     val at = values.advance(16)
     if (fitsLong) {
       Platform.putLong(null, at, word)
       Platform.putLong(null, at + 8, word >> 63)
     } else {
+      ColumnWriter.checkPlace(word, within)
+      if (word.toInt < 1 || word.toInt > 16) throw ColumnWriter.broken()
       val from = baseOffset + (word >>> 32)
       val size = word.toInt
       val sign = Platform.getByte(base, from) >> 7

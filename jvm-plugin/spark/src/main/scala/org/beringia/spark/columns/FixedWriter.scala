@@ -12,6 +12,8 @@ abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnW
 
   override def length: Long = values.used / width
 
+  override def widthInArrays: Int = width
+
   override def appendNull(): Unit = {
     validity.setNull(length)
     Platform.setMemory(values.advance(width.toLong), 0, width.toLong)
@@ -73,6 +75,8 @@ final class BitWriter(arena: Arena, rows: Long) extends ColumnWriter(arena) {
   private[this] var count = 0L
 
   override def length: Long = count
+
+  override def widthInArrays: Int = 1
 
   override def begin(): Unit = {
     super.begin()

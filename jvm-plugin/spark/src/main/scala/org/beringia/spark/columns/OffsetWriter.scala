@@ -23,7 +23,7 @@ sealed abstract class OffsetWriter(arena: Arena, rows: Long) extends ColumnWrite
   }
 
   override def append(row: UnsafeRow, ordinal: Int): Unit =
-    append(row.getBaseObject, row.getBaseOffset, row.getLong(ordinal))
+    append(row.getBaseObject, row.getBaseOffset, row.getSizeInBytes, row.getLong(ordinal))
 
   override def appendAll(array: UnsafeArrayData): Unit = {
     var i = 0
@@ -31,14 +31,15 @@ sealed abstract class OffsetWriter(arena: Arena, rows: Long) extends ColumnWrite
       if (array.isNullAt(i)) {
         appendNull()
       } else {
-        append(array.getBaseObject, array.getBaseOffset, array.getLong(i))
+        append(array.getBaseObject, array.getBaseOffset, array.getSizeInBytes, array.getLong(i))
       }
       i += 1
     }
   }
 
   /** A value of variable length, as rows and arrays hold it: its offset in the upper half, its size below. */
-  private def append(base: AnyRef, baseOffset: Long, offsetAndSize: Long): Unit = {
+  private def append(base: AnyRef, baseOffset: Long, size: Int, offsetAndSize: Long): Unit = {
+    ColumnWriter.checkPlace(offsetAndSize, size)
     appendBytes(base, baseOffset + (offsetAndSize >>> 32), offsetAndSize.toInt)
     offsets.appendLong(end)
   }
@@ -78,6 +79,7 @@ final class ListWriter(arena: Arena, items: ColumnWriter, rows: Long) extends Of
   }
 
   override protected def appendBytes(base: AnyRef, from: Long, bytes: Int): Unit = {
+    ColumnWriter.checkArray(base, from, bytes, items.widthInArrays)
     view.pointTo(base, from, bytes)
     items.appendAll(view)
   }

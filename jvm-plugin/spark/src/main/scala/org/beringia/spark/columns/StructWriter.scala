@@ -6,6 +6,7 @@ import org.beringia.bridge.ArrowArrayStruct
 
 final class StructWriter(arena: Arena, fields: Array[ColumnWriter]) extends ColumnWriter(arena) {
   private[this] val view = new UnsafeRow(fields.length)
+  private[this] val fixedBytes = UnsafeRow.calculateBitSetWidthInBytes(fields.length) + 8 * fields.length
   private[this] var count = 0L
 
   override def length: Long = count
@@ -17,12 +18,13 @@ final class StructWriter(arena: Arena, fields: Array[ColumnWriter]) extends Colu
   }
 
   override def append(row: UnsafeRow, ordinal: Int): Unit =
-    put(row.getBaseObject, row.getBaseOffset, row.getLong(ordinal))
+    put(row.getBaseObject, row.getBaseOffset, row.getSizeInBytes, row.getLong(ordinal))
 
   override def appendAll(array: UnsafeArrayData): Unit = {
     var i = 0
     while (i < array.numElements) {
-      if (array.isNullAt(i)) appendNull() else put(array.getBaseObject, array.getBaseOffset, array.getLong(i))
+      if (array.isNullAt(i)) appendNull()
+      else put(array.getBaseObject, array.getBaseOffset, array.getSizeInBytes, array.getLong(i))
       i += 1
     }
   }
@@ -43,7 +45,9 @@ final class StructWriter(arena: Arena, fields: Array[ColumnWriter]) extends Colu
   }
 
   /** A row within a row or array: its offset in the upper half, its size below. */
-  private def put(base: AnyRef, baseOffset: Long, offsetAndSize: Long): Unit = {
+  private def put(base: AnyRef, baseOffset: Long, size: Int, offsetAndSize: Long): Unit = {
+    ColumnWriter.checkPlace(offsetAndSize, size)
+    if (offsetAndSize.toInt < fixedBytes) throw ColumnWriter.broken()
     view.pointTo(base, baseOffset + (offsetAndSize >>> 32), offsetAndSize.toInt)
     var i = 0
     while (i < fields.length) {

@@ -1,5 +1,6 @@
 package org.beringia.spark.columns
 
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.Platform
 import org.beringia.{BeringiaException, ErrorCode}
@@ -319,5 +320,32 @@ class BatchWriterTest {
     assertEquals(96L << 10, Arena.segmentSize((64 << 10) + 1))
     assertEquals(128L << 10, Arena.segmentSize((96 << 10) + 1))
     assertEquals(12L << 20, Arena.segmentSize(9 << 20))
+  }
+
+  @Test def aBrokenRowIsRefusedAndNotFollowed(): Unit = {
+    val types = Seq(ArrayType(ArrayType(IntegerType)), StringType)
+    val places = Seq(8L, 16L) // after the bits of nulls, a word for each field
+    val words = Seq(0x7fffffff00000040L, 0x0000001000000000L | Int.MaxValue, -1L)
+    for (place <- places; word <- words) {
+      val broken = rows(types, Seq(row(Seq(Seq(1, 2), Seq(3)), "some text"))).next()
+      Platform.putLong(broken.getBaseObject, broken.getBaseOffset + place, word)
+      refused(broken, types)
+    }
+    for (count <- Seq(-1L, 1000L, Long.MaxValue)) {
+      val broken = rows(types, Seq(row(Seq(Seq(1, 2), Seq(3)), "some text"))).next()
+      val array = (broken.getLong(0) >>> 32).toInt
+      Platform.putLong(broken.getBaseObject, broken.getBaseOffset + array, count)
+      refused(broken, types)
+    }
+  }
+
+  private def refused(broken: UnsafeRow, types: Seq[DataType]): Unit = {
+    val w = writer(types, keys = 0)
+    try {
+      w.begin()
+      w.startGroup(broken, () => "")
+      val e = assertThrows(classOf[BeringiaException], () => w.append(broken))
+      assertEquals(ErrorCode.INTERNAL.number, e.getCode)
+    } finally w.close()
   }
 }
