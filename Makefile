@@ -66,14 +66,15 @@ test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
 
-# A nightly compiler: rustup toolchain install nightly --component miri --component rust-src
-MIRI = PROPTEST_CASES=$(CASES) MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test \
-  --target-dir build/miri -p beringia-core
-miri: CASES = 8
+# rustup toolchain install nightly --component miri --component rust-src, once. The second run has memory written to
+# by a peer while it is viewed: Miri knows no other process, and would call that a breach of the borrowing rules.
+MIRI = $(CARGO) +nightly miri test --target-dir build/miri -p beringia-core
 miri: $(STAMPS)/python ## The core's unsafe code under Miri, on memory of the heap. Needs a nightly Rust with miri.
 	$(call say,Miri: some minutes)
-	$(MIRI) --lib -- segment::arena segment::cache segment::conformance::a_ segment::conformance::ranges placement
-	$(MIRI) --test forged -- forged_replies
+	MIRIFLAGS=-Zmiri-disable-isolation \
+	  $(MIRI) --lib -- segment::arena segment::cache segment::conformance::a_ segment::conformance::ranges --skip memfd
+	PROPTEST_CASES=8 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-disable-stacked-borrows" \
+	  $(MIRI) --test forged -- forged_replies
 
 # cargo install cargo-fuzz, once.
 FUZZ = cd native/core && cargo +nightly fuzz run --fuzz-dir fuzz --target-dir $(CURDIR)/build/fuzz

@@ -118,9 +118,9 @@ fn a_buffer_views_the_segment_and_keeps_it_alive() {
     each(|backend| {
         let segment = Arc::new(Segment::create(backend, 4096, Access::ReadOnly).unwrap());
         let address = segment.address();
+        segment.write(64, &7_i64.to_le_bytes()).unwrap();
         let buffer = segment.buffer(Arc::clone(&segment), 64, 8).unwrap();
         assert_eq!(buffer.as_ptr() as usize, address + 64);
-        segment.write(64, &7_i64.to_le_bytes()).unwrap();
         drop(segment);
         assert_eq!(buffer.typed_data::<i64>(), [7], "{backend:?}");
     });

@@ -64,6 +64,9 @@ fn forged_replies_are_refused_or_safe_to_read() {
             Ok(())
         })
         .unwrap();
-    // Neither always nor never, or the generator would test nothing.
-    assert!(accepted.get() > 10 && refused.get() > 10, "{accepted:?} accepted, {refused:?} refused");
+    // Neither always nor never, or the generator would test nothing. Miri is too slow for as many.
+    assert!(
+        cfg!(miri) || accepted.get() > 10 && refused.get() > 10,
+        "{accepted:?} accepted, {refused:?} refused"
+    );
 }
