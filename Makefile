@@ -40,14 +40,15 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check docs demo demo-hail bench wheel clean lock test-rust test-jvm test-python test-hail format
+.PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench wheel clean lock \
+  test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python ## All tests: Rust, JVM, Python, and jobs on a real Spark.
+test: test-rust test-jvm test-python test-hail ## All tests: Rust, JVM, Python, and jobs on a real Spark and Hail.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)
@@ -64,6 +65,27 @@ test-python: $(STAMPS)/package
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
+
+# A nightly compiler: rustup toolchain install nightly --component miri --component rust-src
+MIRI = PROPTEST_CASES=$(CASES) MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test \
+  --target-dir build/miri -p beringia-core
+miri: CASES = 8
+miri: $(STAMPS)/python ## The core's unsafe code under Miri, on memory of the heap. Needs a nightly Rust with miri.
+	$(call say,Miri: some minutes)
+	$(MIRI) --lib -- segment::arena segment::cache segment::conformance::a_ segment::conformance::ranges placement
+	$(MIRI) --test forged -- forged_replies
+
+# cargo install cargo-fuzz, once.
+FUZZ = cd native/core && cargo +nightly fuzz run --fuzz-dir fuzz --target-dir $(CURDIR)/build/fuzz
+SECONDS ?= 600
+fuzz: ## Forged messages and replies led by coverage, under AddressSanitizer: make fuzz SECONDS=3600. Needs cargo-fuzz.
+	$(call say,Fuzzing: twice $(SECONDS) seconds)
+	$(FUZZ) message -- -max_total_time=$(SECONDS)
+	$(FUZZ) reply -- -max_total_time=$(SECONDS)
+
+valgrind: $(STAMPS)/package ## A worker's extension under valgrind's memcheck. Needs valgrind.
+	$(call say,valgrind: some minutes)
+	$(RUN) scripts/valgrind.py
 
 check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)
@@ -85,6 +107,14 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md.
 	$(CARGO) run --quiet -p beringia-core --example configuration > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+
+faults: $(STAMPS)/package ## Every fault at every stage, and the figures into docs/failure-model.md.
+	$(call say,Faults: some minutes)
+	@$(PYTEST) integration-tests/faults --deselect integration-tests/faults/test_failure_page.py
+	@$(RUN) integration-tests/faults/page.py
+
+soak: $(STAMPS)/package ## Jobs and faults for MINUTES (5), and whether memory, descriptors and processes stayed flat.
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) integration-tests/faults/soak.py $(or $(MINUTES),5)
 
 demo: $(STAMPS)/package ## A robust regression on each route of 336,776 flights, and the same with applyInPandas.
 	$(call say,The demonstration: examples/flights.py)

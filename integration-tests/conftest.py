@@ -47,13 +47,29 @@ def workers() -> list[int]:
 
 
 def segments() -> set[str]:
-    """The named segments of Beringia on this machine.
+    """The named segments of Beringia on this machine, but for those of processes that are none of this test run's.
 
     Not the lease of a process that used some: an empty file, by which the next process knows that the first is gone.
     """
     shm = Path("/dev/shm")
     names = {path.name for path in shm.iterdir() if "beringia" in path.name} if shm.is_dir() else set()
-    return {name for name in names if not name.endswith(".lease")}
+    foreign = tuple(lease.removesuffix(".lease") + "-" for lease in _leases_of_others()) if names else ()
+    return {name for name in names if not name.endswith((".lease", ".draft")) and not name.startswith(foreign)}
+
+
+def _leases_of_others():
+    """The leases that living processes of other test runs hold."""
+    for process in Path("/proc").iterdir():
+        try:
+            if (
+                process.name.isdigit()
+                and process.name != str(os.getpid())
+                and RUN.encode() not in (process / "environ").read_bytes()
+            ):
+                links = [str(entry.readlink()) for entry in (process / "fd").iterdir()]
+                yield from (Path(link).name for link in links if link.startswith("/dev/shm/beringia-"))
+        except OSError:  # ended meanwhile
+            continue
 
 
 def stayed(others: set[int], seconds: float = 20.0) -> list[int]:

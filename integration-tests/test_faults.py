@@ -1,12 +1,10 @@
-"""Functions that raise, crash, leave, or block; and that the next job runs as if nothing had been."""
+"""What errors show, and that the next job runs as if nothing had been; `faults/` has the table of all faults."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -89,21 +87,6 @@ def test_a_long_message_arrives_or_is_cut_with_a_note(df):
     assert "ValueError: start xxx" in error.traceback
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda n: n.name)
-def test_a_worker_killed_names_signal_and_group(df, number):
-    def dies_on_seven(a, x):
-        if a == 7:
-            os.kill(os.getpid(), number)
-            time.sleep(60)
-        return 1.0
-
-    error = failing(df, dies_on_seven, WorkerDiedError)
-    assert number.name in str(error) or f"signal {number.value}" in str(error)
-    assert "7" in error.group
-    assert "k7" in error.group
-    assert error.group in str(error)
-
-
 def test_a_crash_shows_where_python_was(df):
     def crashes(x):
         import ctypes
@@ -112,23 +95,6 @@ def test_a_crash_shows_where_python_was(df):
 
     error = failing(df, crashes, WorkerDiedError)
     assert "in crashes" in str(error)  # faulthandler's
-
-
-@pytest.mark.parametrize("leave", [lambda: os._exit(3), lambda: sys.exit(3)], ids=["os._exit", "sys.exit"])
-def test_a_function_that_leaves(df, leave):
-    def leaves(x):
-        leave()
-
-    error = failing(df, leaves, GroupError)
-    assert "3" in str(error)
-    assert error.group
-
-
-def test_a_keyboard_interrupt_in_a_function_is_its_failure(df):
-    def interrupts(x):
-        raise KeyboardInterrupt
-
-    assert "KeyboardInterrupt" in str(failing(df, interrupts, GroupError))
 
 
 def test_a_function_that_cannot_be_loaded_in_the_worker(df):
@@ -141,17 +107,6 @@ def test_a_function_that_cannot_be_loaded_in_the_worker(df):
     assert "only on the driver" in str(failing(df, Trap(), BeringiaError))
 
 
-def test_what_the_function_prints_does_no_harm(df):
-    def prints(x):
-        print("out " * 1000)
-        print("err " * 1000, file=sys.stderr)
-        os.write(1, b"raw\n" * 1000)
-        return float(x.sum())
-
-    rows = numpy_map(prints, df.groupBy("a"), "y double").collect()
-    assert len(rows) == 10
-
-
 def test_an_idle_worker_that_was_killed_is_replaced(df, find_workers):
     numpy_map(lambda x: 1.0, df.groupBy("a"), "y double").collect()
     idle = find_workers()
@@ -159,31 +114,6 @@ def test_an_idle_worker_that_was_killed_is_replaced(df, find_workers):
     for pid in idle:
         os.kill(pid, signal.SIGKILL)
     # The next job is that of `the_next_job_works`.
-
-
-def test_cancelling_a_job_ends_a_function_that_runs(spark, df):
-    sc = spark.sparkContext
-    failed = []
-
-    def sleeps():
-        sc.setJobGroup("sleeping", "to be cancelled", interruptOnCancel=True)
-        try:
-            numpy_map(lambda x: time.sleep(600), df.groupBy("a"), "y double").collect()
-        except Exception as error:
-            failed.append(error)
-
-    from pyspark import InheritableThread
-
-    thread = InheritableThread(target=sleeps)
-    thread.start()
-    time.sleep(5)
-    assert thread.is_alive()
-    started = time.monotonic()
-    sc.cancelJobGroup("sleeping")
-    thread.join(60)
-    assert not thread.is_alive()
-    assert failed
-    assert time.monotonic() - started < 30
 
 
 def test_threads_of_blas_are_the_tasks_cpus(df):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from pyspark.ml.linalg import DenseMatrix, DenseVector, MatrixUDT, SparseMatrix, SparseVector, Vectors, VectorUDT
+from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
 from beringia.errors import ArgumentError, InterpreterError, MissingValueError, ResultError
@@ -233,3 +236,13 @@ def test_what_is_no_vector_does_not_fit(frame):
 def test_a_matrix_is_no_result_yet(frame):
     with pytest.raises(ArgumentError, match="field 'm' of returns has type matrix"):
         numpy_map(lambda v: v, frame(DENSE, VectorUDT()).groupBy("g"), fields(m=MatrixUDT()))
+
+
+def test_a_program_of_the_jvm_gets_and_gives_vectors_too(spark, frame):
+    front = spark._jvm.org.beringia.spark
+    spark.conf.set("spark.beringia.python", sys.executable)
+    function = front.PythonFunction.fromSource("def total(v):\n    return v.sum(axis=0)")
+    returns = spark._jvm.org.apache.spark.sql.types.DataType.fromJson(fields(total=VectorUDT()).json())
+    grouped = frame(DENSE, VectorUDT()).groupBy("g")._jgd
+    (row,) = DataFrame(front.NumpyFront.map(grouped, function, front.Returns.ofType(returns)), spark).collect()
+    assert row.total == DenseVector([5.0, 7.0, 9.0])

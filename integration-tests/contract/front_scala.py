@@ -56,7 +56,7 @@ class Scala(PySpark):
         result = self._front.NumpyFront.map(
             data,
             function,
-            self._front.Returns.dataType(self._jvm.org.apache.spark.sql.types.DataType.fromJson(returns(case).json())),
+            self._front.Returns.ofType(self._jvm.org.apache.spark.sql.types.DataType.fromJson(returns(case).json())),
             self._args(case.options.get("args")),
             self._options(dict(case.options)),
         )

@@ -28,7 +28,7 @@ import beringia
 
 pool = beringia.Pool(workers=2, segment_backend="{backend}")
 data, returns = {{"x": np.arange(9.0)}}, pa.schema({{"y": pa.float64()}})
-beringia.numpy_map(np.sum, data, returns, args=["x"], pool=pool)
+beringia.numpy_map(lambda x: x.sum(), data, returns, pool=pool)
 print("ran", flush=True)
 def run_for_ever():
     beringia.numpy_map(lambda x: time.sleep(600), data, returns, pool=pool)

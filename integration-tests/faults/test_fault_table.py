@@ -114,5 +114,5 @@ def test_a_fault_is_named_and_leaves_nothing(front, fault, stage, stamp, fresh, 
         assert settled(lambda: not Path(f"/proc/{pid}").exists()), "the process that failed is still there"
     assert front.zombies() == []
     assert settled(lambda: front.held() <= front.most), "descriptors stay"
-    assert find_segments() == named
+    assert settled(lambda: find_segments() <= named), "named segments stay"
     record(fault.name, stage, front.name, seconds)

@@ -151,6 +151,19 @@ def test_randomness_downstream(hl, summed):
     assert 0 < half < summed.count()
 
 
+def test_randomness_upstream(hl, numpy_map):
+    ht = hl.utils.range_table(200, 4)
+    table = numpy_map(
+        lambda x: {"x": x},
+        ht.idx % 3,
+        hl.tarray(hl.tstruct(x=hl.tfloat64)),
+        args=dict(x=hl.rand_unif(0, 1) + 0 * ht.idx),
+    )
+    values = table.x.collect()
+    assert len(set(values)) == 200
+    assert all(0 <= x < 1 for x in values)
+
+
 def test_dead_workers_and_timeouts(hl, numpy_map, genes):
     def dies(x):
         import os

@@ -4,6 +4,7 @@
 //! (`8m`, `1g`, `500ms`, `60s`).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -63,6 +64,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "0",
         doc: "The most shared memory of one executor: batches, results and what is kept for the next batch. \
               0 sets no limit but what the machine and the container have left.",
+    },
+    Setting {
+        name: "trace",
+        kind: "path",
+        default: "",
+        doc: "A directory: each executor writes a trace there, for Chrome or Perfetto (see docs/metrics.md).",
     },
     Setting {
         name: "worker.max",
@@ -132,6 +139,8 @@ pub struct Config {
     pub max_bytes: Option<usize>,
     /// See `python`; `None` where the front chooses.
     pub python: Option<String>,
+    /// See `trace`.
+    pub trace: Option<PathBuf>,
     /// See `worker.max`; `None` is no limit.
     pub max_workers: Option<usize>,
     /// See `worker.maxTasks`; `None` is no limit.
@@ -176,6 +185,7 @@ impl Config {
             idle_bytes: bytes("segment.idleBytes")?,
             max_bytes: some(bytes("segment.maxBytes")?),
             python: Some(values["python"].trim().to_owned()).filter(|python| !python.is_empty()),
+            trace: Some(values["trace"].trim()).filter(|path| !path.is_empty()).map(PathBuf::from),
             max_workers: some(count("worker.max")?),
             max_tasks: some(count("worker.maxTasks")?),
             prewarm: count("worker.prewarm")?,

@@ -7,6 +7,7 @@ const BUCKETS: usize = 40;
 
 /// See the module. Bucket `i` counts durations below 2ⁱ⁺¹ ns that are in no bucket before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Durations {
     counts: Vec<u64>,
 }

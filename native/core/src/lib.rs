@@ -13,6 +13,7 @@ pub mod error;
 pub mod group_key;
 pub mod job;
 pub mod log;
+pub mod metrics;
 pub mod placement;
 pub mod pool;
 mod preflight;
@@ -20,6 +21,7 @@ pub mod protocol;
 pub mod runtime;
 #[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]
 pub mod segment;
+pub mod trace;
 pub mod worker;
 
 pub use error::{Error, ErrorCode, Result};

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
+use crate::metrics::Metrics;
 use crate::segment::sweep;
 use crate::worker::{Interpreter, Limits, Starter, Worker};
 use queue::Queue;
@@ -52,12 +53,16 @@ struct State {
 pub struct Pool {
     config: Config,
     starter: Box<Starter>,
+    metrics: Metrics,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 /// How a task gets a worker.
 enum Claim {
+    /// It has one.
+    Own(Arc<WorkerLease>),
+    /// One that nobody uses.
     Idle(Idle),
     /// It may start one, after this one, of another interpreter, has ended.
     Start(Option<Idle>),
@@ -107,7 +112,13 @@ impl Pool {
     }
 
     fn with_starter(config: Config, starter: Box<Starter>) -> Arc<Pool> {
-        Arc::new(Pool { config, starter, state: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Pool {
+            config,
+            starter,
+            metrics: Metrics::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -126,6 +137,41 @@ impl Pool {
         place: u64,
         timeout: Duration,
     ) -> Result<Option<Arc<WorkerLease>>> {
+        let Some(claim) = self.claim(task, place, timeout)? else { return Ok(None) };
+        let worker = match claim {
+            Claim::Own(lease) => return Ok(Some(lease)),
+            Claim::Idle(idle) => Ok((idle.worker, idle.tasks)),
+            Claim::Start(other) => {
+                drop(other);
+                self.start(&task.1).map(|worker| (worker, 0))
+            }
+        };
+        let mut state = self.state();
+        let lease = match worker {
+            Ok((worker, tasks)) => {
+                let lease = Arc::new(WorkerLease {
+                    worker,
+                    tasks: tasks + 1,
+                    interpreter: task.1.clone(),
+                    counted: AtomicBool::new(true),
+                    pool: Arc::downgrade(self),
+                });
+                state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
+                Ok(Some(lease))
+            }
+            Err(error) => {
+                state.tasks.remove(task);
+                state.count -= 1;
+                Err(error)
+            }
+        };
+        drop(state);
+        self.changed.notify_all();
+        lease
+    }
+
+    /// What the task at `place` gets, waiting up to `timeout` for it. Other nodes of the task wait from then on.
+    fn claim(&self, task: &Task, place: u64, timeout: Duration) -> Result<Option<Claim>> {
         let deadline = Instant::now() + timeout;
         // Neither may be dropped under the lock.
         let (mut dead, mut lost) = (Vec::new(), Vec::new());
@@ -138,7 +184,7 @@ impl Pool {
                 None => (None, false),
             };
             match own {
-                Some(lease) if lease.worker.is_alive() => return Ok(Some(lease)),
+                Some(lease) if lease.worker.is_alive() => return Ok(Some(Claim::Own(lease))),
                 // Other nodes of the task may hold the dead one for long.
                 Some(lease) => {
                     lease.count_out(&mut state);
@@ -163,6 +209,7 @@ impl Pool {
         state.tasks.insert(task.clone(), Slot::Starting);
         drop(state);
         for idle in dead {
+            self.metrics.lost();
             tracing::warn!(
                 worker = idle.worker.describe(),
                 "an idle worker ended; another one takes its place"
@@ -170,35 +217,7 @@ impl Pool {
             drop(idle);
             sweep();
         }
-        let got = match claim {
-            Claim::Idle(idle) => Ok((idle.worker, idle.tasks)),
-            Claim::Start(other) => {
-                drop(other);
-                self.start(&task.1).map(|worker| (worker, 0))
-            }
-        };
-        let mut state = self.state();
-        let result = match got {
-            Ok((worker, tasks)) => {
-                let lease = Arc::new(WorkerLease {
-                    worker,
-                    tasks: tasks + 1,
-                    interpreter: task.1.clone(),
-                    counted: AtomicBool::new(true),
-                    pool: Arc::downgrade(self),
-                });
-                state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
-                Ok(Some(lease))
-            }
-            Err(error) => {
-                state.tasks.remove(task);
-                state.count -= 1;
-                Err(error)
-            }
-        };
-        drop(state);
-        self.changed.notify_all();
-        result
+        Ok(Some(claim))
     }
 
     fn start(&self, interpreter: &Interpreter) -> Result<Arc<Worker>> {
@@ -209,7 +228,9 @@ impl Pool {
             retained_bytes: self.config.retained_bytes,
             result_bytes: self.config.max_bytes,
         };
-        Ok(Arc::new(Worker::start(channel, peer, self.config.backend, limits)?))
+        let worker = Worker::start(channel, peer, self.config.backend, limits)?;
+        self.metrics.started();
+        Ok(Arc::new(worker))
     }
 
     /// Starts `worker.prewarm` workers in the background, once for each interpreter. One that cannot be started is
@@ -277,11 +298,17 @@ impl Pool {
         drop(state);
         self.changed.notify_all();
         if !alive {
+            self.metrics.lost();
             lease.worker.kill();
             sweep();
         } else if worn {
             end(vec![Arc::clone(&lease.worker)]);
         }
+    }
+
+    /// What they have done.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How many workers live, idle or leased.

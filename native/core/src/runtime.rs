@@ -5,15 +5,33 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
+use crate::metrics::Counts;
 use crate::pool::Pool;
 use crate::preflight;
 use crate::segment::{Access, Cache, Segment, sweep, tidy};
+use crate::trace::Trace;
 use crate::worker::Interpreter;
 
 /// How often a runtime looks after what lies idle.
 const TICK: Duration = Duration::from_secs(1);
+
+/// See [`Runtime::metrics`].
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Now {
+    workers: usize,
+    workers_idle: usize,
+    jobs_waiting: usize,
+    bytes_leased: usize,
+    bytes_idle: usize,
+    bytes_results: usize,
+    #[serde(flatten)]
+    counts: Counts,
+}
 
 /// One per executor, or per process on the local front.
 pub struct Runtime {
@@ -21,6 +39,7 @@ pub struct Runtime {
     cache: Arc<Cache>,
     pool: Arc<Pool>,
     constants: Mutex<HashMap<String, Weak<Segment>>>,
+    trace: Option<Arc<Trace>>,
 }
 
 impl Runtime {
@@ -28,16 +47,18 @@ impl Runtime {
     /// are to be warm.
     ///
     /// # Errors
-    /// [`ErrorCode::Resource`] when this machine has no shared memory of the kind that the settings choose.
+    /// [`ErrorCode::Resource`] when this machine has no shared memory of the kind that the settings choose,
+    /// [`ErrorCode::Config`] when a trace is asked for and cannot be written.
     pub fn new(config: Config) -> Result<Arc<Runtime>> {
         sweep();
         preflight::check(&config)?;
+        let trace = config.trace.as_deref().map(Trace::create).transpose()?.map(Arc::new);
         let cache = Cache::bounded(config.backend, config.idle_bytes, config.max_bytes);
         let pool = Pool::new(config.clone());
         if let Some(program) = &config.python {
             pool.prewarm(&Interpreter { program: program.clone(), threads: 1 });
         }
-        let runtime = Arc::new(Runtime { config, cache, pool, constants: Mutex::default() });
+        let runtime = Arc::new(Runtime { config, cache, pool, constants: Mutex::default(), trace });
         runtime.keep_house();
         Ok(runtime)
     }
@@ -78,6 +99,28 @@ impl Runtime {
     /// Segments for batches.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
+    }
+
+    /// The trace, if there is to be one.
+    pub fn trace(&self) -> Option<&Arc<Trace>> {
+        self.trace.as_ref()
+    }
+
+    /// What there is at this moment and what was done so far, as a JSON object of numbers and one list of counts.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when it cannot be written.
+    pub fn metrics(&self) -> Result<String> {
+        let now = Now {
+            workers: self.pool.size(),
+            workers_idle: self.pool.idle(),
+            jobs_waiting: self.pool.waiting(),
+            bytes_leased: self.cache.leased_bytes(),
+            bytes_idle: self.cache.idle_bytes(),
+            bytes_results: self.pool.result_bytes(),
+            counts: self.pool.metrics().snapshot(),
+        };
+        serde_json::to_string(&now).map_err(Error::internal)
     }
 
     /// The workers.

@@ -125,16 +125,22 @@ extern "system" fn Java_org_beringia_bridge_Natives_next<'local>(
         if stats == 0 {
             return Err(Error::protocol("no memory for the statistics").into());
         }
-        // SAFETY: the caller passes the addresses of an empty `ArrowArray` and of eight longs.
+        // SAFETY: the caller passes the addresses of an empty `ArrowArray` and of `STATS` longs.
         unsafe {
-            std::ptr::write_unaligned(stats as usize as *mut [u64; 8], longs(&output.stats));
+            std::ptr::write_unaligned(stats as usize as *mut [u64; STATS], longs(&output.stats));
             arrow::export_array(&output.array, array)?;
         }
         Ok(1)
     })
 }
 
-fn longs(stats: &Stats) -> [u64; 8] {
+/// Numbers of a result batch, in the order of `JobResult`.
+const STATS: usize = 10;
+
+/// In place of a level: the message is not an event, but the metrics of the runtime.
+const METRICS: &str = "METRICS";
+
+fn longs(stats: &Stats) -> [u64; STATS] {
     [
         stats.groups,
         stats.rows,
@@ -144,6 +150,8 @@ fn longs(stats: &Stats) -> [u64; 8] {
         stats.moved,
         stats.worker_nanos,
         stats.function_nanos,
+        stats.write_nanos,
+        stats.slowest_nanos,
     ]
 }
 
@@ -169,7 +177,11 @@ extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
 ) -> JObjectArray<'local, JString<'local>> {
     native(env, |env| {
         log::set_level(u8::try_from(log_level).unwrap_or(u8::MAX));
-        let lines = log::drain(millis(timeout));
+        let mut lines = log::drain(millis(timeout));
+        if let Some(runtime) = handles::newest_runtime() {
+            let metrics = log::Line { level: METRICS, logger: String::new(), message: runtime.metrics()? };
+            lines.insert(0, metrics);
+        }
         let count = lines.len() * 3;
         let array = env.new_object_type_array::<JString>(count, JString::null())?;
         for (index, line) in lines.into_iter().enumerate() {

@@ -339,11 +339,12 @@ class NumpyMapTable(ir.JavaTable):
         """Make the node over the table IR `child`."""
         backend = hl.current_backend()
         rendered = backend._render_ir(child)
+        front = setup.front()
         data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMapTable:
             text = json.dumps({**plan, "rowNumber": row_number})
-            answer = setup.front().numpyMap(backend._jbackend, rendered, text, data)
+            answer = front.numpyMap(backend._jbackend, rendered, text, data)
             number, _, table_type = answer.partition(" ")
             # The child is kept: what it refers to in the JVM must live as long as this.
             made = cls(hl.ttable._from_json(orjson.loads(table_type)), int(number), make)

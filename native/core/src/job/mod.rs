@@ -4,6 +4,7 @@
 //! the same order. A job that failed answers every later call with the same error.
 
 mod assemble;
+mod observe;
 mod spec;
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use crate::runtime::Runtime;
 use crate::segment::{Arena, Lease, Position, Segment, SegmentId};
 use crate::worker::{Assignment, Interpreter, Reply};
 
+use observe::Observer;
 pub use spec::{ConstantsSpec, JobSpec, Task};
 
 /// How often a batch is given to another worker after its own was lost, and not at one of its groups.
@@ -49,6 +51,7 @@ struct State {
     /// Where it waits for one.
     place: Option<Place>,
     ended: Option<Error>,
+    observer: Observer,
 }
 
 /// What one result batch took.
@@ -70,6 +73,10 @@ pub struct Stats {
     pub worker_nanos: u64,
     /// See `worker_nanos`.
     pub function_nanos: u64,
+    /// Nanoseconds in the worker that results were written for.
+    pub write_nanos: u64,
+    /// Nanoseconds that the slowest group took.
+    pub slowest_nanos: u64,
 }
 
 /// A result batch. It keeps the segments that its buffers lie in.
@@ -125,6 +132,7 @@ impl Job {
         let definition = spec.define(function.to_vec(), placed, input, output)?;
         let id = content_id(&definition)?;
         runtime.pool().prewarm(&interpreter);
+        let observer = Observer::new(&runtime, &task, &definition.name);
         Ok(Job {
             runtime,
             task,
@@ -134,7 +142,7 @@ impl Job {
             id,
             definition,
             constants,
-            state: Mutex::default(),
+            state: Mutex::new(State { observer, ..State::default() }),
         })
     }
 
@@ -154,6 +162,7 @@ impl Job {
     pub fn allocate(&self, bytes: usize) -> Result<Arc<Lease>> {
         let mut state = self.state();
         state.check()?;
+        state.observer.filling();
         let lease = self.runtime.cache().lease(bytes)?;
         state.filling.push(Arc::clone(&lease));
         Ok(lease)
@@ -173,12 +182,15 @@ impl Job {
                 format!("a batch of {} where {} was declared", batch.data_type(), self.input()),
             ));
         }
+        state.observer.filling();
         let mut arena = Arena::new(Arc::clone(self.runtime.cache()), self.runtime.config().batch_bytes);
         let mut leases = std::mem::take(&mut state.filling);
         let (descriptor, copied) = placement::place(batch, &leases, &mut arena)?;
         let moved = arena.moved();
         leases.extend(arena.into_leases());
-        state.pending.push_back(Batch { descriptor, leases, copied, moved, condemned: Vec::new(), lost: 0 });
+        let batch = Batch { descriptor, leases, copied, moved, condemned: Vec::new(), lost: 0 };
+        state.observer.submitted(&batch);
+        state.pending.push_back(batch);
         self.advance(&mut state, Duration::ZERO)
     }
 
@@ -209,7 +221,11 @@ impl Job {
                 condemned: &batch.condemned,
                 call_timeout: self.call_timeout,
                 python: self.python.as_deref(),
-                watch: Watch { task: self.task.to_string(), log_level: log::level(), trace: false },
+                watch: Watch {
+                    task: self.task.to_string(),
+                    log_level: log::level(),
+                    trace: state.observer.traces(),
+                },
             })?;
             state.running.push_back((ticket, batch));
         }
@@ -223,9 +239,11 @@ impl Job {
     pub fn next(&self, timeout: Duration) -> Result<Option<Output>> {
         let mut state = self.state();
         state.check()?;
+        state.observer.waiting();
         match self.step(&mut state, timeout) {
             Err(error) => {
                 let error = error.with_function(&self.definition.name);
+                self.runtime.pool().metrics().failed();
                 self.stop(&mut state, error.clone());
                 Err(error)
             }
@@ -264,7 +282,7 @@ impl Job {
                 state.running.pop_front();
                 Err(error)
             }
-            Some(Reply::Done { result, loans, retained, stats }) => {
+            Some(Reply::Done { result, loans, retained, stats: of_worker }) => {
                 retire(batch, &retained);
                 let find = |id: SegmentId| {
                     loans
@@ -279,13 +297,17 @@ impl Job {
                     groups: batch.descriptor.len,
                     rows: array.len() as u64,
                     bytes_in: placement::bytes(&batch.descriptor),
-                    bytes_out: stats.result_bytes,
+                    bytes_out: of_worker.result_bytes,
                     // The worker may say anything: its numbers must not overflow ours.
-                    copied: stats.copied.saturating_add(batch.copied).saturating_add(texts),
-                    moved: stats.moved.saturating_add(batch.moved),
-                    worker_nanos: stats.worker_nanos,
-                    function_nanos: stats.function_nanos,
+                    copied: of_worker.copied.saturating_add(batch.copied).saturating_add(texts),
+                    moved: of_worker.moved.saturating_add(batch.moved),
+                    worker_nanos: of_worker.worker_nanos,
+                    function_nanos: of_worker.function_nanos,
+                    write_nanos: of_worker.write_nanos,
+                    slowest_nanos: of_worker.slowest.map_or(0, |(_, nanos)| nanos),
                 };
+                self.runtime.pool().metrics().done(&stats, &of_worker.durations);
+                state.observer.done(&self.definition, batch, worker, &stats, &of_worker);
                 state.running.pop_front();
                 Ok(Some(Output { array, stats }))
             }
@@ -351,7 +373,10 @@ impl Job {
         state.pending.clear();
         state.running.clear();
         state.filling.clear();
-        state.ended.get_or_insert(error);
+        if state.ended.is_none() {
+            state.observer.ended(&self.task, &self.definition.name);
+            state.ended = Some(error);
+        }
     }
 
     fn quiesce(&self, state: &State, lease: Arc<WorkerLease>) {
@@ -367,7 +392,7 @@ impl Job {
                     retire(batch, &retained)
                 }
                 Ok(None) => {
-                    tracing::warn!(
+                    tracing::info!(
                         worker = worker.describe(),
                         "a worker did not finish a cancelled call and is killed"
                     );

@@ -80,6 +80,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes it minutes")]
 fn a_slice_is_not_copied_whole() {
     let values: Vec<_> = (0..100_000).map(Some).collect();
     for column in columns(&values) {

@@ -56,8 +56,10 @@ impl Place {
     /// when the pool is closed; [`ErrorCode::Resource`] when none was free for `worker.leaseTimeout`.
     pub fn lease(&self, timeout: Duration) -> Result<Option<Arc<WorkerLease>>> {
         let lease = self.pool.lease(&self.task, self.number, timeout)?;
-        if lease.is_none() && self.since.elapsed() >= self.pool.config.lease_timeout {
-            return Err(self.in_vain());
+        match &lease {
+            Some(_) => self.pool.metrics.leased(self.since.elapsed()),
+            None if self.since.elapsed() >= self.pool.config.lease_timeout => return Err(self.in_vain()),
+            None => {}
         }
         Ok(lease)
     }

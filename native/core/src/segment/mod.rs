@@ -97,8 +97,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Every backend that this platform has.
-    pub const ALL: &'static [Backend] = &[Backend::Memfd, Backend::Posix, Backend::Heap];
+    /// Every backend that this platform has. Miri knows no shared memory.
+    pub const ALL: &'static [Backend] =
+        if cfg!(miri) { &[Backend::Heap] } else { &[Backend::Memfd, Backend::Posix, Backend::Heap] };
 
     /// Reserves and maps `len` bytes, all zero. `access` is what the peer will be allowed.
     fn create(self, len: usize, access: Access) -> Result<Box<dyn Memory>> {

@@ -34,6 +34,8 @@ const EXIT_GRACE: Duration = Duration::from_secs(2);
 
 /// The other end of the channel: what can be asked of it beside messages.
 pub trait Peer: Send + Sync {
+    /// Its process; 0 where it is none.
+    fn id(&self) -> u32;
     /// How messages and logs name it.
     fn describe(&self) -> String;
     /// Ends it at once. Returns when it has ended and been reaped.
@@ -156,6 +158,11 @@ impl Worker {
 
     fn receiving(&self) -> MutexGuard<'_, Receiving> {
         self.receiving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its process; 0 where it is none.
+    pub fn id(&self) -> u32 {
+        self.peer.id()
     }
 
     /// How messages and logs name it.

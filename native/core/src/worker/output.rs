@@ -20,10 +20,12 @@ const MARK: u8 = 0x1e;
 const MAX_LINE: u64 = 64 * 1024;
 /// Bytes of a worker's standard error that are kept for its obituary.
 const LAST_WORDS: usize = 4096;
-/// Lines of one stream that reach the log at once, and after that each second.
+/// Lines of one stream that reach the log at once, and after that each second; a long one counts as several.
 const BURST: f64 = 1000.0;
 /// See [`BURST`].
 const LINES_PER_SECOND: f64 = 200.0;
+/// Bytes of one such line.
+const LINE: f64 = 1024.0;
 
 #[derive(Deserialize)]
 struct Record {
@@ -87,7 +89,7 @@ fn read(pid: u32, stream: Stream, pipe: impl Read, words: &LastWords) {
     let mut line = Vec::new();
     let mut limit = Limit::new();
     while let Ok(1..) = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
-        let shown = limit.allows();
+        let shown = limit.allows(line.len());
         if shown || stream == Stream::Stderr {
             let record = parse(&line, stream);
             if stream == Stream::Stderr {
@@ -142,7 +144,7 @@ impl Limit {
         Limit { tokens: BURST, at: Instant::now(), suppressed: 0 }
     }
 
-    fn allows(&mut self) -> bool {
+    fn allows(&mut self, bytes: usize) -> bool {
         let now = Instant::now();
         let earned = now.duration_since(self.at).as_secs_f64() * LINES_PER_SECOND;
         self.tokens = (self.tokens + earned).min(BURST);
@@ -151,7 +153,9 @@ impl Limit {
             self.suppressed += 1;
             return false;
         }
-        self.tokens -= 1.0;
+        #[allow(clippy::cast_precision_loss, reason = "lines are short")]
+        let lines = (bytes as f64 / LINE).max(1.0);
+        self.tokens -= lines;
         true
     }
 
@@ -188,9 +192,11 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_counted() {
         let mut limit = Limit::new();
-        let shown = (0..100_000).filter(|_| limit.allows()).count();
+        let shown = (0..100_000).filter(|_| limit.allows(80)).count();
         assert!((1000..2000).contains(&shown), "{shown}");
         assert_eq!(limit.suppressed, 100_000 - shown as u64);
+        let mut limit = Limit::new();
+        assert!((0..1000).filter(|_| limit.allows(64 * 1024)).count() < 30, "long lines count as several");
     }
 
     #[test]

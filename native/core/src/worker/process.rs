@@ -127,6 +127,10 @@ fn pid(child: &Child) -> Option<Pid> {
 }
 
 impl Peer for Process {
+    fn id(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).child.id()
+    }
+
     fn describe(&self) -> String {
         self.name.clone()
     }

@@ -44,6 +44,9 @@ pub(crate) struct Fake {
 }
 
 impl Peer for Fake {
+    fn id(&self) -> u32 {
+        0
+    }
     fn describe(&self) -> String {
         "fake worker".to_owned()
     }

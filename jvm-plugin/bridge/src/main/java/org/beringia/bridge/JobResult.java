@@ -5,7 +5,7 @@ package org.beringia.bridge;
  * releases the array, if it was filled, and frees the room. Not for several threads at once.
  */
 public final class JobResult implements AutoCloseable {
-    private static final int STATS = 8;
+    private static final int STATS = 10;
 
     private final long block = RawMemory.allocateZeroed(ArrowArrayStruct.SIZE + STATS * Long.BYTES);
     private boolean filled;
@@ -59,6 +59,16 @@ public final class JobResult implements AutoCloseable {
     /** Nanoseconds in the function, of those in the worker. */
     public long functionNanos() {
         return stat(7);
+    }
+
+    /** Nanoseconds in which results were written, of those in the worker. */
+    public long writeNanos() {
+        return stat(8);
+    }
+
+    /** Nanoseconds that the slowest group took. */
+    public long slowestNanos() {
+        return stat(9);
     }
 
     private long stat(int index) {

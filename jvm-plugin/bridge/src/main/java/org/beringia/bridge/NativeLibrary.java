@@ -15,7 +15,8 @@ import org.beringia.ErrorCode;
 /**
  * Finds the native library and loads it, once per JVM. A failure is kept, and every later call throws it again.
  *
- * <p>The system property {@code beringia.native.path} names a file to load as it is. Otherwise the copy for this
+ * <p>The system property {@code beringia.native.path} names a file to load as it is, unless everybody may write to
+ * it or to its directory. Otherwise the copy for this
  * platform in the jar is written to a directory that only this user may enter, checked, loaded, and removed:
  * the loaded image stays, the file does not outlive the call.
  */
@@ -24,6 +25,9 @@ public final class NativeLibrary {
     public static final String PATH_PROPERTY = "beringia.native.path";
 
     private static final String NAME = System.mapLibraryName("beringia_jni");
+
+    private static final int OTHERS_WRITE = 0002;
+    private static final int STICKY = 01000;
 
     private static boolean loaded;
     private static BeringiaException failure;
@@ -41,7 +45,9 @@ public final class NativeLibrary {
         try {
             String path = System.getProperty(PATH_PROPERTY);
             if (path != null) {
-                System.load(Paths.get(path).toAbsolutePath().toString());
+                Path file = Paths.get(path).toRealPath();
+                checkNobodyElseWrites(file);
+                System.load(file.toString());
             } else {
                 loadResource();
             }
@@ -92,6 +98,28 @@ public final class NativeLibrary {
                 ErrorCode.RESOURCE, "the native library written to " + part + " does not read back as written");
         }
         return Files.move(part, directory.resolve(NAME), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Refuses a file that every user of this machine could replace. */
+    static void checkNobodyElseWrites(Path file) throws IOException {
+        refuseIf((mode(file) & OTHERS_WRITE) != 0, file);
+        // In a sticky directory, such as /tmp, only its owner can replace a file.
+        for (Path directory = file.getParent(); directory != null; directory = directory.getParent()) {
+            refuseIf((mode(directory) & (OTHERS_WRITE | STICKY)) == OTHERS_WRITE, directory);
+        }
+    }
+
+    private static void refuseIf(boolean writable, Path path) {
+        if (writable) {
+            throw new BeringiaException(
+                ErrorCode.RESOURCE,
+                "Beringia's native library is not loaded, since every user may write to " + path
+                    + ": run chmod o-w on it, or put the library elsewhere");
+        }
+    }
+
+    private static int mode(Path path) throws IOException {
+        return (Integer) Files.getAttribute(path, "unix:mode");
     }
 
     private static byte[] sha256(byte[] content) {

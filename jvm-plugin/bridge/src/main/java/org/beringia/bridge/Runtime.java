@@ -2,6 +2,8 @@ package org.beringia.bridge;
 
 /** An executor's runtime: its shared memory and its pool of workers. Close the jobs first. */
 public final class Runtime extends NativeHandle {
+    private static volatile String metrics = "{}";
+
     private Runtime(long handle) {
         super(handle);
     }
@@ -15,6 +17,15 @@ public final class Runtime extends NativeHandle {
         NativeLibrary.load();
         LogPump.start();
         return new Runtime(Natives.open(conf));
+    }
+
+    /** What the runtime of this JVM does and has done, as a JSON object: at most a second or so old. */
+    public static String metrics() {
+        return metrics;
+    }
+
+    static void publish(String json) {
+        metrics = json;
     }
 
     /**

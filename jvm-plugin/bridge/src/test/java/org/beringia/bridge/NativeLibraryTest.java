@@ -3,11 +3,14 @@ package org.beringia.bridge;
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
 
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.stream.Stream;
+import org.beringia.BeringiaException;
 import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.TemporaryFolder;
@@ -42,5 +45,18 @@ public class NativeLibraryTest {
             FileAlreadyExistsException.class,
             () -> NativeLibrary.extract(new byte[] {1}, folder.getRoot().toPath()));
         assertArrayEquals(new byte[] {9}, Files.readAllBytes(part));
+    }
+
+    @Test
+    public void aLibraryThatEverybodyMayReplaceIsRefused() throws Exception {
+        Path file = folder.newFile("library.so").toPath();
+        NativeLibrary.checkNobodyElseWrites(file);
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xrwx"));
+        assertThrows(BeringiaException.class, () -> NativeLibrary.checkNobodyElseWrites(file));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(folder.getRoot().toPath(), PosixFilePermissions.fromString("rwxrwxrwx"));
+        BeringiaException error =
+            assertThrows(BeringiaException.class, () -> NativeLibrary.checkNobodyElseWrites(file));
+        assertTrue(error.getMessage(), error.getMessage().contains("every user may write to " + folder.getRoot()));
     }
 }

@@ -4,7 +4,8 @@ package org.beringia.hail
 import is.hail.types.physical.{PCanonicalStruct, PInt64, PStruct, PType}
 import org.apache.spark.TaskContext
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, NativeJob, ShippedFunction}
+import org.apache.spark.sql.beringia.SparkInternals
+import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, MeteredJob, NativeJob, ShippedFunction}
 import org.beringia.spark.columns.{BatchLimits, SegmentSource}
 import org.beringia.{BeringiaException, ErrorCode}
 
@@ -39,12 +40,13 @@ final class HailTask(
     val input = GroupWriter.schema(row, columns)
     val leading = (0 until carried).map(input.children.get)
     val results = fields.map { case (name, physical) => ValueWriter.field(name, physical.virtualType) }
-    new NativeJob(ExecutorRuntime.get(settings).openJob(
+    val job = ExecutorRuntime.get(settings).openJob(
       JobSpec.ofTask(function.spec, context),
       function.bytes,
       input,
       ArrowField.struct("", leading ++ results: _*)
-    ))
+    )
+    MeteredJob(new NativeJob(job), SparkInternals.memory(context))
   }
 
   def writer(source: SegmentSource): GroupWriter = new GroupWriter(row, columns, limits, source)

@@ -36,6 +36,7 @@ final class BeringiaExecutorPlugin extends ExecutorPlugin {
   override def init(plugin: PluginContext, settings: JavaMap[String, String]): Unit = {
     val received = if (settings == null) Collections.emptyMap[String, String] else settings
     ExecutorRuntime.start(received.asScala.toMap)
+    ExecutorMetrics.register(plugin.metricRegistry)
   }
 
   override def shutdown(): Unit = ExecutorRuntime.close()

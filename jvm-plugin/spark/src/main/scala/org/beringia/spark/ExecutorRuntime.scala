@@ -1,6 +1,7 @@
 // The runtime of this executor: one per JVM, opened by the plugin or else by the first task, shared by all.
 package org.beringia.spark
 
+import org.apache.spark.SparkEnv
 import org.apache.spark.sql.beringia.SparkInternals
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.Runtime
@@ -31,6 +32,7 @@ object ExecutorRuntime {
       throw new BeringiaException(failure.getErrorCode, failure.getMessage, failure)
     }
     if (runtime == null) {
+      Settings.checkEncryption(settings, SparkEnv.get.conf)
       runtime = Runtime.open(JobSpec.settings(settings))
       if (!hooked) {
         hooked = true

@@ -20,7 +20,9 @@ final class JobMetrics(
     val filling: SQLMetric,
     val waiting: SQLMetric,
     val worker: SQLMetric,
-    val function: SQLMetric
+    val function: SQLMetric,
+    val writing: SQLMetric,
+    val slowest: SQLMetric
 ) extends Serializable {
 
   /** A batch of `bytes` was written, `moved` of them more than once. */
@@ -39,6 +41,8 @@ final class JobMetrics(
     bytesMoved += result.bytesMoved
     worker += result.workerNanos
     function += result.functionNanos
+    writing += result.writeNanos
+    slowest.set(math.max(slowest.value, result.slowestNanos))
   }
 }
 
@@ -54,6 +58,8 @@ object JobMetrics {
   private val Waiting = "waitTime"
   private val Worker = "workerTime"
   private val Function = "functionTime"
+  private val Writing = "writeTime"
+  private val Slowest = "slowestGroup"
 
   def create(context: SparkContext): Map[String, SQLMetric] = Map(
     Groups -> SQLMetrics.createMetric(context, "number of groups"),
@@ -66,7 +72,9 @@ object JobMetrics {
     Filling -> SQLMetrics.createNanoTimingMetric(context, "time filling"),
     Waiting -> SQLMetrics.createNanoTimingMetric(context, "time waiting"),
     Worker -> SQLMetrics.createNanoTimingMetric(context, "time in Python worker"),
-    Function -> SQLMetrics.createNanoTimingMetric(context, "time in function")
+    Function -> SQLMetrics.createNanoTimingMetric(context, "time in function"),
+    Writing -> SQLMetrics.createNanoTimingMetric(context, "time writing results"),
+    Slowest -> SQLMetrics.createNanoTimingMetric(context, "slowest group of a task")
   )
 
   def of(metrics: Map[String, SQLMetric]): JobMetrics = new JobMetrics(
@@ -80,6 +88,8 @@ object JobMetrics {
     metrics(Filling),
     metrics(Waiting),
     metrics(Worker),
-    metrics(Function)
+    metrics(Function),
+    metrics(Writing),
+    metrics(Slowest)
   )
 }

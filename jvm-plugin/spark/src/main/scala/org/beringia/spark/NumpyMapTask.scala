@@ -2,6 +2,7 @@
 package org.beringia.spark
 
 import org.apache.spark.TaskContext
+import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
@@ -29,12 +30,13 @@ class NumpyMapTask(
     val runtime = ExecutorRuntime.get(settings)
     val output = keys.map(c => ArrowTypes.field(c.name, c.dataType)) ++
       fields.map { case (name, dataType) => ArrowTypes.field(name, dataType) }
-    new NativeJob(runtime.openJob(
+    val job = runtime.openJob(
       JobSpec.ofTask(function.spec, context),
       function.bytes,
       BatchWriter.schema(keys, arguments, per.lists),
       ArrowField.struct("", output: _*)
-    ))
+    )
+    MeteredJob(new NativeJob(job), SparkInternals.memory(context))
   }
 
   def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =

@@ -88,5 +88,5 @@ final class Returns private (val dataType: DataType)
 
 object Returns {
   implicit def ddl(text: String): Returns = new Returns(MapFront.parse(text))
-  implicit def dataType(dataType: DataType): Returns = new Returns(dataType)
+  implicit def ofType(dataType: DataType): Returns = new Returns(dataType)
 }

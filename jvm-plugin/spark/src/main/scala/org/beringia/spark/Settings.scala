@@ -2,6 +2,7 @@
 // gets the whole lot and refuses what it does not know. Resolved on the driver: tasks have no session.
 package org.beringia.spark
 
+import org.apache.spark.SparkConf
 import org.apache.spark.network.util.JavaUtils
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.spark.columns.BatchLimits
@@ -17,6 +18,9 @@ object Settings {
   val MaxGroupBytes: String = BatchLimits.GroupSetting
   private val DefaultMaxGroupBytes = "1g"
 
+  private val Backend = Prefix + "segment.backend"
+  private val Encryption = "spark.io.encryption.enabled"
+
   /** Those of Beringia among `all`. */
   def ours(all: Iterable[(String, String)]): Map[String, String] =
     all.filter { case (name, _) => name.startsWith(Prefix) }.toMap
@@ -25,6 +29,18 @@ object Settings {
     bytes(settings, BatchBytes, DefaultBatchBytes),
     bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes)
   )
+
+  /**
+   * Refuses named shared memory where Spark must encrypt what it writes to files: it is files, if in memory.
+   * Anonymous memory is none; and nothing of ours crosses a network.
+   */
+  def checkEncryption(settings: Map[String, String], conf: SparkConf): Unit =
+    if (conf.getBoolean(Encryption, false) && settings.get(Backend).contains("posix")) {
+      throw new BeringiaException(
+        ErrorCode.CONFIG,
+        s"$Backend is posix, which keeps data in files under /dev/shm, and $Encryption is true: set $Backend to memfd"
+      )
+    }
 
   private def bytes(settings: Map[String, String], name: String, default: String): Long = {
     val text = settings.getOrElse(name, default)

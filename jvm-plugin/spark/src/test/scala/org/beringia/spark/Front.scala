@@ -13,13 +13,21 @@ import org.apache.spark.sql.types.{DataType, StructType}
 object Front {
   private val mapper = new ObjectMapper
 
+  /** The Python that has the package. */
+  def python: String = System.getProperty("beringia.python", "python3")
+
   /** @param paths where the worker looks for modules */
-  def spec(function: String, parameters: Seq[String], paths: Seq[String] = Nil): String = {
+  def spec(
+      function: String,
+      parameters: Seq[String],
+      paths: Seq[String] = Nil,
+      interpreter: String = python
+  ): String = {
     val spec: ObjectNode = mapper.createObjectNode()
     spec
       .put("name", function.split(':').last)
       .put("function", function)
-      .put("interpreter", System.getProperty("beringia.python", "python3"))
+      .put("interpreter", interpreter)
       .put("pythonVersion", System.getProperty("beringia.python.version", "3.11"))
     val arguments = spec.putArray("arguments")
     parameters.foreach(name =>
@@ -39,8 +47,9 @@ object Front {
       args: Seq[(String, Column)],
       orderBy: Seq[Column] = Nil,
       paths: Seq[String] = Nil,
-      keep: Seq[Column] = Nil
-  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, null)
+      keep: Seq[Column] = Nil,
+      interpreter: String = python
+  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, null, interpreter)
 
   def rows(
       data: DataFrame,
@@ -51,7 +60,7 @@ object Front {
       keep: Seq[Column] = Nil,
       per: String = null,
       orderBy: Seq[Column] = Nil
-  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, per)
+  ): DataFrame = map(data, function, returns, args, orderBy, paths, keep, per, python)
 
   private def map(
       data: AnyRef,
@@ -61,11 +70,12 @@ object Front {
       orderBy: Seq[Column],
       paths: Seq[String],
       keep: Seq[Column],
-      per: String
+      per: String,
+      interpreter: String
   ): DataFrame = PythonFront.map(
     data,
     PythonFront.function(Array.emptyByteArray),
-    spec(function, args.map(_._1), paths),
+    spec(function, args.map(_._1), paths, interpreter),
     columns(args.map(_._2)),
     columns(keep),
     columns(orderBy),

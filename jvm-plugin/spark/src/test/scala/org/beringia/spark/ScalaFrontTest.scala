@@ -1,5 +1,6 @@
 package org.beringia.spark
 
+import java.io.{ByteArrayOutputStream, ObjectOutputStream}
 import java.nio.file.{Files, Path}
 
 import scala.sys.process.Process
@@ -133,14 +134,17 @@ class ScalaFrontTest {
     assertTrue(message(new Object).contains("java.lang.Object"))
   }
 
-  @Test def aConstantOfManyMegabytesGoesToEachExecutorOnce(): Unit = {
+  @Test def manyMegabytesOfConstantsTravelApartFromTheTasks(): Unit = {
     val w = Array.tabulate(1 << 20)(_.toDouble)
     val function = PythonFunction.fromSource("def f(x, w):\n    return w[-1]")
     val last =
       points.groupBy("id").numpyMap(function, "y double", options = NumpyOptions(consts = Map("w" -> w)))
     assertEquals(Seq(w.last, w.last), rows(last).map(_.getDouble(1)))
-    val node = last.queryExecution.executedPlan.collectFirst { case node: NumpyMapExec => node }
-    assertTrue(node.forall(_.function.bytes.length > NumpyFunction.InTask))
+    val sent = last.queryExecution.optimizedPlan.collectFirst { case node: NumpyMap => node.function }.get
+    assertTrue(sent.bytes.length > 8 * w.length)
+    val task = new ByteArrayOutputStream
+    new ObjectOutputStream(task).writeObject(sent.ship(spark.sparkContext))
+    assertTrue(s"${task.size} bytes", task.size < NumpyFunction.InTask)
   }
 
   @Test def optionsAreThoseOfPython(): Unit = {

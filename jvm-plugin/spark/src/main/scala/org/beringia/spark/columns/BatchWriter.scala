@@ -19,7 +19,7 @@ final class BatchWriter(
     source: SegmentSource
 ) extends AutoCloseable {
 
-  private[this] val arena = new Arena(source)
+  private[this] val arena = new Arena(bytes => allocate(bytes))
   private[this] val schema = BatchWriter.schema(keys, arguments, grouped)
   private[this] val array = new ArrowArrayStruct(schema)
 
@@ -62,6 +62,7 @@ final class BatchWriter(
       }
     if (limit == 0) limit = limits.first
     groupStart = 0
+    groupRows = 0
     arena.begin(scale)
     groupEnds.appendLong(0)
     keyWriters.foreach(_.begin())
@@ -141,6 +142,17 @@ final class BatchWriter(
       }
     }
   }
+
+  /** A segment; that there is none for a group names the group. */
+  private def allocate(bytes: Long): Long =
+    try source.allocate(bytes)
+    catch {
+      case e: BeringiaException if groupRows > 0 && e.getGroup == null && describeGroup().nonEmpty =>
+        val key = describeGroup()
+        val size = arena.used - groupStart
+        val message = s"${e.getMessage}\nGroup: $key, with $size bytes after $groupRows rows"
+        throw new BeringiaException(e.getCode, message, key, null, null)
+    }
 
   private def checkGroup(size: Long): Unit = if (size > limits.group) {
     val key = describeGroup()

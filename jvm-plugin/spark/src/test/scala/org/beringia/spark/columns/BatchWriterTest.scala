@@ -20,10 +20,11 @@ class BatchWriterTest {
       types: Seq[DataType],
       keys: Int,
       grouped: Boolean = true,
-      limits: BatchLimits = Limits
+      limits: BatchLimits = Limits,
+      source: SegmentSource = segments
   ) = {
     val (k, a) = types.indices.map(column(types)).splitAt(keys)
-    new BatchWriter(k, a, grouped, limits, segments)
+    new BatchWriter(k, a, grouped, limits, source)
   }
 
   private def written(
@@ -270,6 +271,25 @@ class BatchWriterTest {
       out.bytes
     }
     assertEquals(Seq(1, 2, 4, 8, 16, 16).map(_ * 64L), sizes.map(_ / 16))
+  }
+
+  @Test def memoryThatRunsOutNamesTheGroupThatItWasFor(): Unit = {
+    val types = Seq(StringType, LongType)
+    var left = 1 << 20
+    val scarce: SegmentSource = bytes => {
+      left -= bytes.toInt
+      if (left < 0) throw new BeringiaException(ErrorCode.RESOURCE, "no more memory")
+      segments.allocate(bytes)
+    }
+    val out = writer(types, 1, limits = BatchLimits(1 << 10, 1 << 30), source = scarce)
+    val rows = (0 until 200000).map(i => Seq("big", i.toLong))
+    val error = assertThrows(
+      classOf[BeringiaException],
+      () => write(out, types, Seq(Seq(Seq("small", 1L)), rows)): Unit
+    )
+    assertEquals(ErrorCode.RESOURCE, error.getErrorCode)
+    assertEquals("c0=big", error.getGroup)
+    assertTrue(error.getMessage, error.getMessage.matches("(?s)no more memory\nGroup: c0=big, with \\d+ bytes.*"))
   }
 
   @Test def aGroupPastTheCapIsRefusedByName(): Unit = {

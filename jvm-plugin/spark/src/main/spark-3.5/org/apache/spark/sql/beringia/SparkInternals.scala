@@ -4,6 +4,8 @@ package org.apache.spark.sql.beringia
 
 import scala.util.Try
 
+import org.apache.spark.TaskContext
+import org.apache.spark.memory.TaskMemoryManager
 import org.apache.spark.sql._
 import org.apache.spark.sql.catalyst.encoders.{encoderFor, ExpressionEncoder}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
@@ -62,6 +64,10 @@ object SparkInternals {
 
   /** The strategies by which this session plans, in their order. */
   def strategies(session: SparkSession): Seq[Strategy] = session.sessionState.planner.strategies
+
+  /** The memory of the task, if there is a task. */
+  def memory(context: TaskContext): Option[TaskMemoryManager] =
+    Option(context).flatMap(context => Option(context.taskMemoryManager()))
 
   /** Runs `action` when the JVM shuts down, after Spark has stopped its contexts. */
   def onShutdown(action: () => Unit): Unit = {
