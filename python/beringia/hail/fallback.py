@@ -77,7 +77,7 @@ def run(
         frames._java_list(session, []),
         frames._java_list(session, []),
         json.dumps(_schema(leaves, plan["many"])),
-        "group",
+        None,
         None if plan["batchBytes"] is None else str(plan["batchBytes"]),
     )
     result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *grouped.key_columns))

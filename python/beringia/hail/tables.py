@@ -183,6 +183,7 @@ def numpy_map(
                 f"the output has two columns named {name!r}: a key field and a field of returns. Rename one of them"
             )
     grouped = grouping.group(source, keys, [a.column for a in arguments], grouping.ordering(source, order_by))
+    front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = setup.obstacle(hl.version())
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else grouped)
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
@@ -199,7 +200,7 @@ def numpy_map(
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
     if obstacle is None:
-        table = hl.Table(NumpyMapTable.of(grouped.table._tir, plan, function))
+        table = hl.Table(NumpyMapTable.of(front, grouped.table._tir, plan, function))
     else:
         fallback.warn(obstacle)
         table = fallback.run(grouped, list(keys), plan, dict(leaves), function)
@@ -335,11 +336,10 @@ class NumpyMapTable(ir.JavaTable):
         self._again = again
 
     @classmethod
-    def of(cls, child: Any, plan: Mapping[str, Any], function: bytes | bytearray) -> NumpyMapTable:
-        """Make the node over the table IR `child`."""
+    def of(cls, front: Any, child: Any, plan: Mapping[str, Any], function: bytes | bytearray) -> NumpyMapTable:
+        """Make the node over the table IR `child` by the JVM's `front`."""
         backend = hl.current_backend()
         rendered = backend._render_ir(child)
-        front = setup.front()
         data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMapTable:
