@@ -43,7 +43,7 @@ def later(action):
 
 
 CTRL_C = f"try:\n    {later('os.kill(os.getpid(), signal.SIGINT)')!s}".replace("\nrun", "\n    run") + (
-    "\nexcept KeyboardInterrupt:\n    print('interrupted', flush=True)"
+    "\nexcept BaseException:  # PySpark may raise what the cancelled call raised\n    print('interrupted', flush=True)"
 )
 ENDS = {
     "Spark is stopped": (SPARK, "spark.stop()"),

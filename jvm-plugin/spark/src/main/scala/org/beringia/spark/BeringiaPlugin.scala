@@ -42,8 +42,14 @@ final class BeringiaExecutorPlugin extends ExecutorPlugin {
   override def init(plugin: PluginContext, settings: JavaMap[String, String]): Unit = {
     val received = if (settings == null) Collections.emptyMap[String, String] else settings
     ExecutorRuntime.start(received.asScala.toMap)
-    if (plugin.executorID != SparkContext.DRIVER_IDENTIFIER) ExecutorMetrics.register(plugin.metricRegistry)
+    if (plugin.executorID != BeringiaExecutorPlugin.Driver) ExecutorMetrics.register(plugin.metricRegistry)
   }
 
   override def shutdown(): Unit = ExecutorRuntime.close()
+}
+
+object BeringiaExecutorPlugin {
+
+  /** What Spark calls the executor that is in the driver's JVM. */
+  private val Driver = "driver"
 }
