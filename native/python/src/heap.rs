@@ -2,7 +2,7 @@
 //!
 //! By default glibc maps each array of more than some 100 KiB from the kernel and unmaps it when it is freed, so that
 //! every call faults in its temporaries page by page: most of the time of a function on arrays of a megabyte.
-//! See docs/decisions/0060.
+//! See docs/decisions/0018.
 
 /// Larger arrays are mapped and unmapped; glibc accepts no more.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
