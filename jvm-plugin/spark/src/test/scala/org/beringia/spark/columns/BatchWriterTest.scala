@@ -289,7 +289,10 @@ class BatchWriterTest {
     )
     assertEquals(ErrorCode.RESOURCE, error.getErrorCode)
     assertEquals("c0=big", error.getGroup)
-    assertTrue(error.getMessage, error.getMessage.matches("(?s)no more memory\nGroup: c0=big, with \\d+ bytes.*"))
+    assertTrue(
+      error.getMessage,
+      error.getMessage.matches("(?s)no more memory\nGroup: c0=big, with \\d+ bytes.*")
+    )
   }
 
   @Test def aGroupPastTheCapIsRefusedByName(): Unit = {
