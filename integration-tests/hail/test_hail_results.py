@@ -201,7 +201,7 @@ def test_failed_groups(hl, give):
     assert [r.a for r in rows] == [0.0, None, 4.0]
     assert rows[0].error is None
     assert "two" in rows[1].error
-    with pytest.raises(ArgumentError, match="rename it"):
+    with pytest.raises(ArgumentError, match="two columns named 'error'"):
         give(fails, hl.tstruct(error=hl.tstr), on_error="column")
 
 
