@@ -48,7 +48,7 @@ help: ## Show this.
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python test-hail ## All tests: Rust, JVM, Python, and jobs on a real Spark and Hail.
+test: test-rust test-jvm test-python ## All tests but those of Hail: Rust, JVM, Python, and jobs on a real Spark.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)
@@ -60,7 +60,9 @@ test-jvm: $(LIBRARY) $(STAMPS)/package
 
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
-	@$(PYTEST) python/tests integration-tests --ignore=integration-tests/hail
+	@$(PYTEST) python/tests
+	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults
+	@$(PYTEST) integration-tests/faults
 
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)

@@ -80,7 +80,7 @@ def test_nothing_stays_however_it_ends(run, find_workers, find_segments, gone, b
 
 
 CLUSTER = """
-import glob, os, pathlib, signal, sys, time
+import os
 import numpy as np
 import beringia.spark
 from beringia import errors
@@ -101,52 +101,10 @@ def session(**more):
 def data(spark):
     return spark.range(1000).select((F.col("id") % 20).cast("int").alias("g"), F.col("id").cast("double").alias("x"))
 
-def executors():
-    return len(glob.glob(os.environ["SPARK_WORKER_DIR"] + "/app-*/*"))
+def executors(spark):
+    # All that were ever started; the list has the driver too.
+    return spark.sparkContext._jsc.sc().statusStore().executorList(False).size() - 1
 """
-
-
-@pytest.mark.slow
-def test_a_killed_executor_and_an_overtaken_task_cost_no_result(run, find_workers, gone, record):
-    workers = set(find_workers())
-    program = (
-        CLUSTER
-        + """
-spark = session(**{
-    "spark.speculation": "true", "spark.speculation.multiplier": "1.1", "spark.speculation.quantile": "0.5",
-    "spark.speculation.minTaskRuntime": "500ms",
-})
-here = pathlib.Path.cwd()
-
-def kills_its_executor_once(g, x):
-    mark = here / "killed"
-    if g == 7 and not mark.exists():
-        mark.touch()
-        os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(600)
-    return x.sum()
-
-expected = {g: float(sum(range(g, 1000, 20))) for g in range(20)}
-rows = numpy_map(kills_its_executor_once, data(spark).groupBy("g"), "y double").collect()
-print({r.g: r.y for r in rows} == expected, (here / "killed").exists(), flush=True)
-
-def sleeps_once(g, x):
-    mark = here / "slept"
-    if g == 7 and not mark.exists():
-        mark.touch()
-        time.sleep(600)
-    return x.sum()
-
-started = time.monotonic()
-rows = numpy_map(sleeps_once, data(spark).groupBy("g"), "y double").collect()
-print({r.g: r.y for r in rows} == expected, (here / "slept").exists(), time.monotonic() - started < 300, flush=True)
-spark.stop()
-"""
-    )
-    assert run(program, timeout=400).splitlines() == ["True True", "True True True"]
-    assert set(gone(workers)) <= workers
-    record("an executor is killed", STAGE, "Spark")
-    record("a task is overtaken by its copy", STAGE, "Spark")
 
 
 @pytest.mark.slow
@@ -159,7 +117,7 @@ try:
     numpy_map(lambda x: 1, data(spark).groupBy("g"), "y int").collect()
 except errors.ResourceError as error:
     print("/nowhere/libberingia.so" in str(error), flush=True)
-print(spark.range(10).count(), executors(), flush=True)
+print(spark.range(10).count(), executors(spark), flush=True)
 spark.stop()
 """
     )
