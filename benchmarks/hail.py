@@ -200,13 +200,11 @@ def measure(workload: str, way: str) -> Found:
     work: Any = {"groups": Groups, "blocks": Blocks}[workload](hl)
     small = hl.utils.range_table(100, 2)
     hl.experimental.numpy_map(lambda idx: float(idx.sum()), small.idx % 3, "struct{s: float64}").collect()
-    run: Callable[[], Any]
-    if way == "query":
-        run = lambda: work.grouped()._force_count()  # noqa: E731
-    elif way == "loop":
-        run = work.loop()
-    else:
-        run = getattr(work, way)
+
+    def query() -> Any:
+        return work.grouped()._force_count()
+
+    run: Callable[[], Any] = query if way == "query" else work.loop() if way == "loop" else getattr(work, way)
     peak, done = 0, threading.Event()
 
     def watch() -> None:

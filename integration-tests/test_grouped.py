@@ -129,7 +129,7 @@ def test_args_are_names_or_expressions(spark, collected):
 
 def test_without_keys_the_whole_is_one_group(spark, collected):
     df = spark.range(1000).repartition(4)
-    assert collected(numpy_map(lambda id: id.sum(), df.groupBy(), "total long")) == [(499_500,)]  # noqa: A006
+    assert collected(numpy_map(lambda id: id.sum(), df.groupBy(), "total long")) == [(499_500,)]  # noqa: A006 (the column's name)
 
 
 def test_state_lives_on_between_calls(spark):

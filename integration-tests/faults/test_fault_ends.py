@@ -80,7 +80,7 @@ def test_nothing_stays_however_it_ends(run, find_workers, find_segments, gone, b
 
 
 CLUSTER = """
-import os
+import os, pathlib, signal, time
 import numpy as np
 import beringia.spark
 from beringia import errors
@@ -89,7 +89,7 @@ from beringia.spark import numpy_map
 
 def session(**more):
     return (
-        SparkSession.builder.master("local-cluster[2,1,1024]")
+        SparkSession.builder.master(os.environ["MASTER"])
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "4")
         .config("spark.sql.adaptive.enabled", "false")  # so little data would be one task
@@ -108,7 +108,50 @@ def executors(spark):
 
 
 @pytest.mark.slow
-def test_an_executor_without_the_library_says_why_and_is_not_started_again(run, record):
+def test_a_killed_executor_and_an_overtaken_task_cost_no_result(run, cluster, find_workers, gone, record):
+    workers = set(find_workers())
+    program = (
+        CLUSTER
+        + """
+spark = session(**{
+    "spark.speculation": "true", "spark.speculation.multiplier": "1.1", "spark.speculation.quantile": "0.5",
+    "spark.speculation.minTaskRuntime": "500ms",
+})
+here = pathlib.Path.cwd()
+
+def kills_its_executor_once(g, x):
+    mark = here / "killed"
+    if g == 7 and not mark.exists():
+        mark.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    return x.sum()
+
+expected = {g: float(sum(range(g, 1000, 20))) for g in range(20)}
+rows = numpy_map(kills_its_executor_once, data(spark).groupBy("g"), "y double").collect()
+print({r.g: r.y for r in rows} == expected, (here / "killed").exists(), flush=True)
+
+def sleeps_once(g, x):
+    mark = here / "slept"
+    if g == 7 and not mark.exists():
+        mark.touch()
+        time.sleep(600)
+    return x.sum()
+
+started = time.monotonic()
+rows = numpy_map(sleeps_once, data(spark).groupBy("g"), "y double").collect()
+print({r.g: r.y for r in rows} == expected, (here / "slept").exists(), time.monotonic() - started < 300, flush=True)
+spark.stop()
+"""
+    )
+    assert run(program, env={"MASTER": cluster}, timeout=200).splitlines() == ["True True", "True True True"]
+    assert set(gone(workers)) <= workers
+    record("an executor is killed", STAGE, "Spark")
+    record("a task is overtaken by its copy", STAGE, "Spark")
+
+
+@pytest.mark.slow
+def test_an_executor_without_the_library_says_why_and_is_not_started_again(run, cluster, record):
     program = (
         CLUSTER
         + """
@@ -121,5 +164,5 @@ print(spark.range(10).count(), executors(spark), flush=True)
 spark.stop()
 """
     )
-    assert run(program).splitlines() == ["True", "10 2"]
+    assert run(program, env={"MASTER": cluster}).splitlines() == ["True", "10 2"]
     record("the plugin cannot start", "at the start of an executor", "Spark")

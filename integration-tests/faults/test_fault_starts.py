@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from fronts import Local
+from fronts import TOTALS, Local
 
 import beringia
 from beringia.errors import InterpreterError
@@ -45,7 +45,8 @@ def runs(front, monkeypatch):
     def runs(program, f=lambda x: float(x.sum())):
         if front.name == "local":
             monkeypatch.setattr(sys, "executable", program)
-            return front.run(f)
+            with beringia.Pool(workers=2) as pool:  # which takes these workers with it
+                return Local(pool).run(f)
         front.session.conf.set("spark.beringia.python", program)
         try:
             return front.run(f)
@@ -72,8 +73,6 @@ def test_a_worker_that_does_not_start_says_why(runs, interpreter, fault, front, 
 
 @pytest.mark.parametrize("fault", HARMLESS)
 def test_a_worker_that_starts_in_spite_of_it_works(runs, interpreter, fault, front, record):
-    from fronts import TOTALS
-
     assert runs(interpreter(HARMLESS[fault])) == TOTALS
     record(fault, STAGE, front.name)
 

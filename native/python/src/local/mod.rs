@@ -1,6 +1,6 @@
 //! The local engine: a table's groups through a pool of workers of this machine, without Spark.
 //!
-//! Grouping sorts row numbers; each batch then gathers its own rows, so that the gathering is spread over the threads
+//! Grouping orders row numbers; each batch then gathers its own rows, so that the gathering is spread over the threads
 //! that drive the workers.
 
 mod arrow;
