@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -17,10 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hail_report
+from benchmarks import apart, hail_report
 from benchmarks.hail_report import CORES, WAYS, WORKLOADS, Found
 
-LIMIT = 900  # seconds after which a way is given up
 LONG = 60  # seconds after which a run is not repeated
 RUNS = 3
 
@@ -224,25 +222,12 @@ def measure(workload: str, way: str) -> Found:
     return {"seconds": min(seconds), "peak": peak}
 
 
-def of_process(workload: str, way: str) -> Found | None:
-    """Measure a way in a process of its own; None if it did not finish."""
-    command = [sys.executable, "-m", "benchmarks.hail", "--one", workload, way]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-        found: Found = json.loads(done.stdout.strip().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        print(f"{workload}, {way}: more than {LIMIT} s", flush=True)
-        return None
-    except (json.JSONDecodeError, IndexError):
-        print(f"{workload}, {way}: failed: {done.stderr[-300:]}", flush=True)
-        return None
-    print(f"{workload}, {way}: {found['seconds']:.2f} s", flush=True)
-    return found
-
-
 def main() -> None:
     """Measure everything, write the page, and fail if a target is missed."""
-    found = {workload: {way: result for way in WAYS if (result := of_process(workload, way))} for workload in WORKLOADS}
+    found = {
+        workload: {way: result for way in WAYS if (result := apart.measured("benchmarks.hail", workload, way))}
+        for workload in WORKLOADS
+    }
     hail_report.write(found)
     if missed := hail_report.missed(found):
         sys.exit("\n".join(missed))
