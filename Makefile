@@ -48,7 +48,7 @@ help: ## Show this.
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python ## All tests but those of Hail: Rust, JVM, Python, and jobs on a real Spark.
+test: test-rust test-jvm test-python test-hail ## All tests: Rust, JVM, Python, and jobs on a real Spark and a real Hail.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)

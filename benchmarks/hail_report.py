@@ -77,9 +77,10 @@ def page(found: Results) -> str:
     parts = [
         "# Benchmarks on Hail",
         "",
-        f"Written by `make bench`, on `local[{CORES}]`. Each way runs in a process of its own, up to three times after",
-        "a warm-up; the fastest run counts. A way whose first run takes more than a minute runs once. Memory is the",
-        f"peak of all processes together. Hail {hl.__version__.partition('-')[0]}, Python {platform.python_version()},",
+        f"Written by `make bench`, on `local[{CORES}]`. Each way runs in a process of its own, ten times or for a",
+        "minute, `numpy_map` in turn with the query and the loop; the fastest run counts: the JVM compiles for long.",
+        "Memory is the peak of all processes together.",
+        f"Hail {hl.__version__.partition('-')[0]}, Python {platform.python_version()},",
         f"NumPy {np.__version__}, {platform.system()} on {platform.machine()}. Ratios travel between machines, seconds",
         "do not; on a machine that is busy with other work all of them are worse.",
         "",

@@ -338,7 +338,7 @@ def draw(measured: list[Measured]) -> None:
         names = [way for way in (*reversed(OTHERS), OURS) if way in m.medians]
         times = [m.medians[way] for way in names]
         bars = axis.barh(names, times, color=["#d1495b" if way == OURS else "#9aa7b1" for way in names], height=0.62)
-        axis.bar_label(bars, [f"{t:.2f} s" for t in times], padding=4, fontsize=9)
+        axis.bar_label(bars, [f"{t:.2f} s" for t in times], padding=4, fontsize=9, bbox={"color": "white", "pad": 1})
         floor = m.loop + m.grouping
         axis.axvline(floor, color="#00798c", linewidth=1.2, linestyle="--")
         axis.set(xscale="log", xlim=(min(floor, *times) / 2.5, max(times) * 4), xlabel="seconds (logarithmic)")

@@ -1,4 +1,4 @@
-"""The metrics of the executor's workers, as Spark's sinks show them (its page, Prometheus); and a trace."""
+"""The metrics of the executor's workers, as Spark's sinks show them (its page, Prometheus, JMX); and a trace."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ settings = {
     "spark.sql.shuffle.partitions": "2", "spark.ui.port": "0", "trace": os.getcwd() + "/trace",
     "spark.metrics.conf.*.sink.prometheusServlet.class": "org.apache.spark.metrics.sink.PrometheusServlet",
     "spark.metrics.conf.*.sink.prometheusServlet.path": "/metrics/prometheus",
+    "spark.metrics.conf.*.sink.jmx.class": "org.apache.spark.metrics.sink.JmxSink",
 }
 spark = SparkSession.builder.master("local[2]").config(map=beringia.spark.conf(**settings)).getOrCreate()
 data = spark.range(1000).select((F.col("id") % 50).alias("g"), F.col("id").cast("double").alias("x"))
@@ -42,9 +43,15 @@ time.sleep(3)  # snapshots are a second old at most
 page = spark.sparkContext.uiWebUrl
 def read(path):
     return urllib.request.urlopen(page + path).read().decode()
+beans = spark._jvm.java.lang.management.ManagementFactory.getPlatformMBeanServer()
+ObjectName = spark._jvm.javax.management.ObjectName
 print(json.dumps({
     "page": json.loads(read("/metrics/json/")),
     "prometheus": read("/metrics/prometheus/"),
+    "jmx": {
+        name.toString(): str(beans.getAttribute(name, "Value"))
+        for name in beans.queryNames(ObjectName("metrics:name=*BeringiaPlugin*,type=gauges"), None)
+    },
 }))
 spark.stop()
 """
@@ -85,6 +92,11 @@ def test_prometheus_shows_them_too(shown):
     lines = shown[0]["prometheus"].splitlines()
     assert any("BeringiaPlugin_workersLost_Value" in line and line.endswith(" 1") for line in lines)
     assert any("BeringiaPlugin_callNanos" in line for line in lines)
+
+
+def test_jmx_shows_them_too(shown):
+    (lost,) = (value for name, value in shown[0]["jmx"].items() if "BeringiaPlugin.workersLost" in name)
+    assert lost == "1"
 
 
 def test_a_trace_has_nested_spans_of_each_task_and_worker(shown):

@@ -74,6 +74,20 @@ print(run())
     record("/dev/shm is tiny", STAGE, front)
 
 
+def test_too_little_off_heap_memory_of_a_task(run, record):
+    program = """
+run = front(**{"spark.memory.offHeap.enabled": "true", "spark.memory.offHeap.size": "24m", "batchBytes": "64k"})
+print(run())
+try:
+    run(n=4_000_000)
+except ResourceError as error:
+    print("spark.memory.offHeap.size" in str(error))
+print(run())
+"""
+    assert run(TEXT["Spark"] + program) == "[100.0]\nTrue\n[100.0]\n"
+    record("off-heap memory of the task is used up", STAGE, "Spark")
+
+
 @FRONTS
 def test_anonymous_memory_that_is_forbidden(run, front, record):
     program = """

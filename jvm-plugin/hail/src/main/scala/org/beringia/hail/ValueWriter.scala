@@ -37,6 +37,9 @@ abstract class ValueWriter(arena: Arena) {
 
   protected def appendValue(address: Long): Unit
 
+  /** Called before `n` values are appended one by one. */
+  def reserve(n: Long): Unit = ()
+
   /** Keeps the place of a missing value. */
   protected def appendNothing(): Unit
 
@@ -99,6 +102,8 @@ final class FixedWriter(arena: Arena, width: Int) extends ValueWriter(arena) {
 
   override protected def appendNothing(): Unit =
     if (width == 4) Platform.putInt(null, values.advance(4), 0) else values.appendLong(0)
+
+  override def reserve(n: Long): Unit = values.reserve(n * width)
 
   override protected def appendElements(array: PCanonicalArray, address: Long, n: Int): Unit = {
     val bytes = n.toLong * width
@@ -181,6 +186,18 @@ final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter
   }
 
   override protected def appendNothing(): Unit = ends.appendLong(items.length)
+
+  // A matrix comes as an array of rows: its size is known before the first of them.
+  override protected def appendElements(outer: PCanonicalArray, address: Long, n: Int): Unit = {
+    var size = 0L
+    var i = 0
+    while (i < n) {
+      if (outer.isElementDefined(address, i)) size += array.loadLength(outer.loadElement(address, n, i))
+      i += 1
+    }
+    items.reserve(size)
+    super.appendElements(outer, address, n)
+  }
 
   override def finish(node: ArrowArrayStruct.Node): Unit = {
     super.finish(node)

@@ -16,11 +16,12 @@ final class SharedBuffer(arena: Arena, initial: Long) {
   def address: Long = start
   def used: Long = position - start
 
+  /** Sees to it that `bytes` more have room. */
+  def reserve(bytes: Long): Unit = if (limit - position < bytes) grow(bytes)
+
   /** Room for `bytes` more: where they go. */
   def advance(bytes: Long): Long = {
-    if (limit - position < bytes) {
-      grow(bytes)
-    }
+    reserve(bytes)
     val at = position
     position = at + bytes
     at
