@@ -18,6 +18,8 @@ settings = {
     "spark.metrics.conf.*.sink.prometheusServlet.class": "org.apache.spark.metrics.sink.PrometheusServlet",
     "spark.metrics.conf.*.sink.prometheusServlet.path": "/metrics/prometheus",
     "spark.metrics.conf.*.sink.jmx.class": "org.apache.spark.metrics.sink.JmxSink",
+    # For Py4J, which calls methods of the class and not of its public interface.
+    "spark.driver.extraJavaOptions": "--add-opens=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
 }
 spark = SparkSession.builder.master("local[2]").config(map=beringia.spark.conf(**settings)).getOrCreate()
 data = spark.range(1000).select((F.col("id") % 50).alias("g"), F.col("id").cast("double").alias("x"))
