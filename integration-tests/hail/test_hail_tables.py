@@ -1,5 +1,7 @@
 """The result is a Hail table like any other, and regions live as long as they must."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -249,7 +251,7 @@ except GroupTooLargeError as e:
 
 
 def test_a_group_past_the_limit(run):
-    assert "id=0 True" in run(LIMIT)
+    assert re.search("id=[01] True", run(LIMIT))  # whichever fails first
 
 
 PLAIN = """
