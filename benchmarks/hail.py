@@ -208,7 +208,7 @@ def measure(workload: str, way: str) -> dict[str, Found]:
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.25):
+        while not done.wait(1.0):
             peak = max(peak, tree_memory(os.getpid()))
 
     watcher = threading.Thread(target=watch)

@@ -166,3 +166,33 @@ def test_explain_names_the_function(totals, capsys):
 
     numpy_map(gini, totals.groupBy("g"), "y double", args={"x": "total"}).explain()
     assert "gini" in capsys.readouterr().out
+
+
+ONE_CORE = """
+import os
+import beringia.spark
+from beringia.spark import numpy_map
+from pyspark.sql import SparkSession, functions as F
+
+settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "3", "worker.max": 1}
+spark = SparkSession.builder.master("local[1]").config(map=beringia.spark.conf(**settings)).getOrCreate()
+df = spark.range(60).select((F.col("id") % 6).alias("g"), F.col("id").cast("double").alias("x"))
+
+def size(x):
+    return x.size, os.getpid()
+
+def same(n, pid):
+    return n[0], pid[0], os.getpid()
+
+first = numpy_map(size, df.groupBy("g"), "n long, pid long")
+chain = numpy_map(same, first.groupBy("g"), "n long, first long, second long")
+other = numpy_map(size, df.where("x >= 30").groupBy("g"), "m long, third long")
+rows = chain.join(other, "g").collect()
+print(sorted((r.g, r.n, r.m) for r in rows) == [(g, 10, 5) for g in range(6)])
+print(len({pid for r in rows for pid in (r.first, r.second, r.third)}))
+spark.stop()
+"""
+
+
+def test_a_chain_and_a_join_do_with_one_worker_per_core(run):
+    assert run(ONE_CORE).splitlines() == ["True", "1"]
