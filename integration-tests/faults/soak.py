@@ -23,11 +23,11 @@ sys.path.insert(0, str(ROOT / "integration-tests"))
 # Before the JVM starts: what there is and was of this run is told by it.
 os.environ["BERINGIA_TEST_RUN"] = RUN = f"beringia-soak-{uuid.uuid4().hex}"
 
-import fronts  # noqa: E402
-import strikes  # noqa: E402
+import fronts  # noqa: E402 (see above)
+import strikes  # noqa: E402 (see above)
 
-import beringia  # noqa: E402
-from beringia.errors import BeringiaError  # noqa: E402
+import beringia  # noqa: E402 (see above)
+from beringia.errors import BeringiaError  # noqa: E402 (see above)
 
 FAULTS = (
     strikes.killed,

@@ -22,7 +22,7 @@ final class GroupWriter(row: PStruct, fields: Seq[String], limits: BatchLimits, 
   private[this] var groupStart = 0L
   private[this] var describe: () => String = () => ""
 
-  arena.beforeGrowth = () => checkGroup()
+  arena.beforeGrowth = more => checkGroup(arena.used + more - groupStart)
 
   def groups: Long = count
 
@@ -51,8 +51,9 @@ final class GroupWriter(row: PStruct, fields: Seq[String], limits: BatchLimits, 
       i += 1
     }
     count += 1
-    checkGroup()
-    groupStart = arena.used
+    val used = arena.used
+    checkGroup(used - groupStart)
+    groupStart = used
     groupStart >= limit
   }
 
@@ -72,19 +73,16 @@ final class GroupWriter(row: PStruct, fields: Seq[String], limits: BatchLimits, 
   /** Frees the structs; the segments belong to their source. */
   override def close(): Unit = array.close()
 
-  private def checkGroup(): Unit = {
-    val size = arena.used - groupStart
-    if (size > limits.group) {
-      val key = describe()
-      throw new BeringiaException(
-        ErrorCode.TOO_LARGE.number,
-        s"group $key takes more than $size bytes; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
-          "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
-        key,
-        null,
-        null
-      )
-    }
+  private def checkGroup(size: Long): Unit = if (size > limits.group) {
+    val key = describe()
+    throw new BeringiaException(
+      ErrorCode.TOO_LARGE.number,
+      s"group $key takes more than $size bytes; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
+        "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
+      key,
+      null,
+      null
+    )
   }
 }
 

@@ -13,8 +13,8 @@ final class Arena(source: SegmentSource) {
   private[this] var end = 0L
   private[this] var moved = 0L
 
-  /** Called before a region moves to a larger one: the place to refuse a batch that grows too large. */
-  var beforeGrowth: () => Unit = () => ()
+  /** Called with the bytes to come, before memory is taken for them: the place to refuse a batch that grows too large. */
+  var beforeGrowth: Long => Unit = (_: Long) => ()
 
   /** Bytes that had to be moved to larger regions since the start. */
   def bytesMoved: Long = moved
@@ -52,9 +52,9 @@ final class Arena(source: SegmentSource) {
     cut(size)
   }
 
-  /** A region of `bytes` that starts with the `used` bytes at `from`. */
-  private[columns] def move(from: Long, used: Long, bytes: Long): Long = {
-    beforeGrowth()
+  /** A region of `bytes` that starts with the `used` bytes at `from`, for `more` that the batch is to hold. */
+  private[columns] def move(from: Long, used: Long, bytes: Long, more: Long): Long = {
+    beforeGrowth(more)
     val to = region(bytes)
     Platform.copyMemory(null, from, null, to, used)
     moved += used

@@ -44,7 +44,7 @@ final class BatchWriter(
   private[this] var groupStart = 0L
   private[this] var describeGroup: () => String = () => ""
 
-  arena.beforeGrowth = () => checkGroup(arena.used - groupStart)
+  arena.beforeGrowth = more => checkGroup(arena.used + more - groupStart)
 
   def groups: Long = groupCount
   def bytes: Long = arena.used

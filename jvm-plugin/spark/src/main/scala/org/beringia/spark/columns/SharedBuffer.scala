@@ -45,7 +45,7 @@ final class SharedBuffer(arena: Arena, initial: Long) {
   private def grow(bytes: Long): Unit = {
     val size = math.max(2 * (limit - start), Arena.aligned(used + bytes))
     val length = used
-    start = arena.move(start, length, size)
+    start = arena.move(start, length, size, bytes)
     position = start + length
     limit = start + size
   }

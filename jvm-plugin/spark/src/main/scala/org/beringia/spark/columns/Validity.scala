@@ -37,7 +37,7 @@ final class Validity(arena: Arena) {
     val needed = (length + 7) >> 3
     if (needed > capacity) {
       val size = Arena.aligned(math.max(needed, 2 * capacity))
-      start = if (capacity == 0) arena.region(size) else arena.move(start, capacity, size)
+      start = if (capacity == 0) arena.region(size) else arena.move(start, capacity, size, more = 0)
       Platform.setMemory(start + capacity, 0xff.toByte, size - capacity)
       capacity = size
     }
