@@ -67,7 +67,7 @@ class Overhead:
         return low, high
 
 
-def measure(spark: SparkSession, groups: int = 100_000, *, warmups: int = 12, runs: int = 15) -> Overhead:
+def measure(spark: SparkSession, groups: int = 100_000, *, warmups: int = 25, runs: int = 25) -> Overhead:
     """Measure, warm, in turn."""
     df = data(spark, groups)
     sorted_rows = df.toPandas().sort_values("g", kind="stable")

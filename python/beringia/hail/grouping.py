@@ -1,12 +1,13 @@
 """From expressions to a table with one row per group: keys, then what the function gets.
 
-The source (a Table or MatrixTable) is inferred from the expressions. Grouping is Hail's: `aggregate` with a
-`collect` for each leaf, so that a group's values lie in arrays, one copy away from the worker.
+The source (a Table or MatrixTable) is inferred from the expressions. Each leaf is collected, so that a group's values
+lie in arrays, one copy away from the worker: by Hail itself where the rows have the key already, else by a node of our
+own (:func:`beringia.hail.nodes.collect_by_key`), which is several times faster than Hail's `group_by`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,11 +176,21 @@ def _field(source: Any, name: str) -> Any:
     return source[name]
 
 
-def group(source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]) -> Grouped:
+Collect = Callable[[Any, Mapping[str, str], Sequence[str]], Any]
+"""Brings the rows of a table's IR together, as :func:`beringia.hail.nodes.collect_by_key` does, if it can."""
+
+
+def group(
+    source: Any,
+    keys: Mapping[str, Any],
+    inputs: Sequence[Input],
+    order: Sequence[tuple[Any, bool]],
+    collect: Collect | None = None,
+) -> Grouped:
     """Bring the groups together: one row for each, with arrays of the values of its rows."""
     plan = _Plan(source, keys, inputs, order)
     rows = plan.rows_of_matrix() if isinstance(source, hl.MatrixTable) else plan.rows_of_table()
-    return plan.aggregate(rows)
+    return plan.aggregate(rows, collect)
 
 
 class _Plan:
@@ -262,10 +273,15 @@ class _Plan:
             )
         return rows if self.is_prefix else rows.key_by().drop(*self.source.row_key)
 
-    def aggregate(self, rows: Any) -> Grouped:
+    def aggregate(self, rows: Any, collect: Collect | None) -> Grouped:
         """Group the rows, order each group, and add the scalars of the key."""
-        fields = {name: hl.agg.collect(rows[name]) for name in [*self.collected, *self.order]}
-        if self.is_prefix:
+        names = [*self.collected, *self.order]
+        by = {f"__key_{i}": name for i, name in enumerate(self.keys)}
+        made = None if self.is_prefix or collect is None else collect(rows._tir, by, names)
+        fields = {name: hl.agg.collect(rows[name]) for name in names}
+        if made is not None:
+            table = hl.Table(made)
+        elif self.is_prefix:
             tir = rows._tir
             if len(self.keys) < len(
                 self.source.row_key if isinstance(self.source, hl.MatrixTable) else self.source.key
@@ -273,16 +289,18 @@ class _Plan:
                 tir = ir.TableKeyBy(tir, list(self.keys), is_sorted=True)
             table = hl.Table(ir.TableAggregateByKey(tir, hl.struct(**fields)._ir))
         else:
-            by = {f"__key_{i}": rows[f"__key_{i}"] for i in range(len(self.keys))}
-            table = rows.group_by(**by).aggregate(**fields)
-            table = table.rename(dict(zip(by, self.keys, strict=True)))
+            table = rows.group_by(**{place: rows[place] for place in by}).aggregate(**fields)
+            table = table.rename(by)
         if self.order:
             table = self._ordered(table)
         if self.key_places:
             scalars = {place: leaf.of(table[key]) for place, key, leaf in self.key_places}
             table = table.annotate(**scalars)
         key_columns = [place for place, _, _ in self.key_places]
-        return Grouped(table.select(*key_columns, *self.collected), key_columns, self.collected, self._global_columns())
+        columns = [*key_columns, *self.collected]
+        if list(table.row_value) != columns:
+            table = table.select(*columns)
+        return Grouped(table, key_columns, self.collected, self._global_columns())
 
     def _global_columns(self) -> list[str]:
         return [place for item in self.inputs if item.is_global for place in item.places]

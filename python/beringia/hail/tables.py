@@ -1,19 +1,16 @@
 """``hl.experimental.numpy_map``: what the user wrote, checked, and the node that it becomes in Hail's IR.
 
-Nothing runs here. The groups are brought together in Hail's IR (:mod:`beringia.hail.grouping`); the node itself
-is a ``TableToTableFunction`` of the JVM, wrapped as a :class:`hail.ir.JavaTable`.
+Nothing runs here. The groups are brought together by :mod:`beringia.hail.grouping`; the node itself is one of
+:mod:`beringia.hail.nodes`.
 """
 
 from __future__ import annotations
 
 import functools
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cloudpickle
-import orjson
 from hail.expr.expressions import Expression
 from hail.expr.types import hail_type
 from hail.typecheck import anyfunc, anytype, dictof, enumeration, nullable, numeric, oneof, sequenceof, typecheck
@@ -22,10 +19,8 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
-from beringia.hail import _values, fallback, grouping, layout, setup
-from beringia.spark import frames, interpreter
-from beringia.spark import setup as spark_setup
-from hail import ir
+from beringia.hail import _values, fallback, grouping, layout, nodes, setup
+from beringia.spark import interpreter
 
 cloudpickle.register_pickle_by_value(_values)
 
@@ -182,9 +177,11 @@ def numpy_map(
             raise ArgumentError(
                 f"the output has two columns named {name!r}: a key field and a field of returns. Rename one of them"
             )
-    grouped = grouping.group(source, keys, [a.column for a in arguments], grouping.ordering(source, order_by))
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = setup.obstacle(hl.version())
+    collect = None if obstacle else functools.partial(nodes.collect_by_key, front)
+    order = grouping.ordering(source, order_by)
+    grouped = grouping.group(source, keys, [a.column for a in arguments], order, collect)
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else grouped)
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     leaves = [leaf for field in fields for leaf in field.leaves]
@@ -200,7 +197,7 @@ def numpy_map(
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
     if obstacle is None:
-        table = hl.Table(NumpyMapTable.of(front, grouped.table._tir, plan, function))
+        table = hl.Table(nodes.NumpyMap.of(front, grouped.table._tir, plan, function))
     else:
         fallback.warn(obstacle)
         table = fallback.run(grouped, list(keys), plan, dict(leaves), function)
@@ -326,37 +323,3 @@ def _job(
 
 def _interpreter() -> str:
     return interpreter.resolve(Env.spark_session())
-
-
-class NumpyMapTable(ir.JavaTable):
-    """The node: a table of the JVM that can number its rows, for randomness further on."""
-
-    def __init__(self, table_type: Any, tir_id: int, again: Callable[[str], NumpyMapTable]):
-        super().__init__(table_type, tir_id)
-        self._again = again
-
-    @classmethod
-    def of(cls, front: Any, child: Any, plan: Mapping[str, Any], function: bytes | bytearray) -> NumpyMapTable:
-        """Make the node over the table IR `child` by the JVM's `front`."""
-        backend = hl.current_backend()
-        rendered = backend._render_ir(child)
-        data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
-
-        def make(row_number: str | None) -> NumpyMapTable:
-            text = json.dumps({**plan, "rowNumber": row_number})
-            answer = front.numpyMap(backend._jbackend, rendered, text, data)
-            number, _, table_type = answer.partition(" ")
-            # The child is kept: what it refers to in the JVM must live as long as this.
-            made = cls(hl.ttable._from_json(orjson.loads(table_type)), int(number), make)
-            made._kept = child
-            return made
-
-        return make(None)
-
-    def _handle_randomness(self, uid_field_name: str | None) -> NumpyMapTable:
-        return self if uid_field_name is None else self._again(uid_field_name)
-
-    def __del__(self) -> None:
-        # At the interpreter's exit, Hail may be gone before its tables are, and this module too.
-        if sys is not None and not sys.is_finalizing():
-            super().__del__()

@@ -5,12 +5,16 @@ package org.beringia.hail
 import is.hail.annotations.{Region, UnsafeRow}
 import is.hail.backend.HailStateManager
 import is.hail.types.physical.{PCanonicalStruct, PStruct, PType}
+import org.apache.spark.broadcast.Broadcast
 
 /**
  * @param row the rows that groups come in
  * @param names the key's fields, which are fields of `row`
+ * @param shared Hail's reference genomes, too large to travel with each task
  */
-final class GroupKeys(row: PStruct, names: IndexedSeq[String], state: HailStateManager) extends Serializable {
+final class GroupKeys(row: PStruct, names: IndexedSeq[String], shared: Broadcast[HailStateManager])
+    extends Serializable {
+  @transient private[this] lazy val state = shared.value
   private[this] val indices = names.map(row.fieldIdx).toArray
 
   /** How keys are kept. */

@@ -7,9 +7,13 @@ import java.lang.reflect.{InvocationTargetException, Method}
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
+import is.hail.expr.ir.functions.TableToTableFunction
+import org.beringia.hail.grouping.{CollectByKey, KeyCodec}
 import org.beringia.spark.FunctionBytes
 import org.beringia.{BeringiaException, ErrorCode}
 import org.json4s.jackson.JsonMethods
+
+import scala.collection.JavaConverters._
 
 object HailFront {
 
@@ -25,11 +29,40 @@ object HailFront {
   def numpyMap(driver: Py4JQueryDriver, child: String, plan: String, function: FunctionBytes): String = {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
-      val node: TableIR =
-        TableToTableApply(IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function.bytes))
-      val id = addJavaIR(driver, ctx, node)
-      s"$id ${JsonMethods.compact(node.typ.toJSON)}"
+      apply(driver, ctx, child, new NumpyMapFunction(parsed, function.bytes))
     }
+  }
+
+  /**
+   * The rows of a table brought together by their keys.
+   *
+   * @param child IR of the table
+   * @param keys fields of its rows, one after the other, and the names that they get
+   * @param columns fields that become arrays
+   * @return as [[numpyMap]]; empty if keys of these types are left to Hail
+   */
+  def collectByKey(
+      driver: Py4JQueryDriver,
+      child: String,
+      keys: java.util.List[String],
+      names: java.util.List[String],
+      columns: java.util.List[String]
+  ): String = inContext(driver) { ctx =>
+    val types = IRParser.parse_table_ir(ctx, child).typ.rowType
+    val known = keys.asScala.forall(key => KeyCodec.of(types.fieldType(key), ctx.stateManager).isDefined)
+    val fields = keys.asScala.zip(names.asScala).toIndexedSeq
+    if (known) apply(driver, ctx, child, new CollectByKey(fields, columns.asScala.toIndexedSeq)) else ""
+  }
+
+  private def apply(
+      driver: Py4JQueryDriver,
+      ctx: ExecuteContext,
+      child: String,
+      function: TableToTableFunction
+  ): String = {
+    val node: TableIR = TableToTableApply(IRParser.parse_table_ir(ctx, child), function)
+    val id = addJavaIR(driver, ctx, node)
+    s"$id ${JsonMethods.compact(node.typ.toJSON)}"
   }
 
   /** Whether this Hail has what [[numpyMap]] needs; otherwise says what is missing. */

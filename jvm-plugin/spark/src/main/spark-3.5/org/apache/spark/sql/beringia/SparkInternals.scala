@@ -4,7 +4,8 @@ package org.apache.spark.sql.beringia
 
 import scala.util.Try
 
-import org.apache.spark.TaskContext
+import org.apache.spark.{SparkEnv, TaskContext}
+import org.apache.spark.internal.config
 import org.apache.spark.memory.TaskMemoryManager
 import org.apache.spark.sql._
 import org.apache.spark.sql.catalyst.encoders.{encoderFor, ExpressionEncoder}
@@ -12,6 +13,7 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.util.ShutdownHookManager
+import org.apache.spark.util.collection.unsafe.sort.{PrefixComparator, RecordComparator, UnsafeExternalSorter}
 
 object SparkInternals {
 
@@ -68,6 +70,34 @@ object SparkInternals {
   /** The memory of the task, if there is a task. */
   def memory(context: TaskContext): Option[TaskMemoryManager] =
     Option(context).flatMap(context => Option(context.taskMemoryManager()))
+
+  /**
+   * A sorter of records that are bytes, in the task's share of memory, and on disk where that does not suffice. Its
+   * task's end frees it.
+   *
+   * @param radix whether to sort by prefixes alone
+   */
+  def sorter(
+      context: TaskContext,
+      comparator: () => RecordComparator,
+      prefixes: PrefixComparator,
+      radix: Boolean
+  ): UnsafeExternalSorter = {
+    val env = SparkEnv.get
+    val memory = context.taskMemoryManager()
+    UnsafeExternalSorter.create(
+      memory,
+      env.blockManager,
+      env.serializerManager,
+      context,
+      () => comparator(),
+      prefixes,
+      env.conf.get(config.SHUFFLE_SORT_INIT_BUFFER_SIZE).toInt,
+      memory.pageSizeBytes,
+      env.conf.get(config.SHUFFLE_SPILL_NUM_ELEMENTS_FORCE_SPILL_THRESHOLD),
+      radix
+    )
+  }
 
   /** Runs `action` when the JVM shuts down, after Spark has stopped its contexts. */
   def onShutdown(action: () => Unit): Unit = {

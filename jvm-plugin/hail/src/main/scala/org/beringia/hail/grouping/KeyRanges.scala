@@ -1,0 +1,126 @@
+// What one pass over the rows says of their keys: whether they lie in order already, and if not, which range of keys
+// each partition shall get, so that all get about as many rows.
+package org.beringia.hail.grouping
+
+import is.hail.backend.HailStateManager
+import is.hail.rvd.RVDPartitioner
+import is.hail.sparkextras.ContextRDD
+import is.hail.types.virtual.TStruct
+import is.hail.utils.Interval
+
+import scala.collection.mutable
+
+/**
+ * The keys of a partition that has rows.
+ *
+ * @param sorted whether its rows are in the order of their keys
+ * @param least,greatest its keys are between these
+ * @param sample some of its keys, each with the same chance
+ */
+final case class PartitionKeys(
+    index: Int,
+    rows: Long,
+    sorted: Boolean,
+    least: Array[Byte],
+    greatest: Array[Byte],
+    sample: Array[Array[Byte]]
+)
+
+final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
+  private[this] val ordering = KeyBytes.ordering
+
+  def isEmpty: Boolean = partitions.isEmpty
+
+  /** The partitions by their keys, if their rows need not move but for a key that two of them share. */
+  val inOrder: Option[IndexedSeq[PartitionKeys]] = {
+    val ordered = partitions.sortBy(_.least)(ordering)
+    val apart = ordered.zip(ordered.drop(1)).forall { case (left, right) =>
+      ordering.lteq(left.greatest, right.least)
+    }
+    if (apart && partitions.forall(_.sorted)) Some(ordered) else None
+  }
+
+  /** The greatest keys of all partitions but the last, at most `count` - 1. */
+  lazy val bounds: Array[Array[Byte]] = {
+    val weighted = for {
+      partition <- partitions
+      key <- partition.sample
+    } yield (key, partition.rows.toDouble / partition.sample.length)
+    val share = weighted.map(_._2).sum / count
+    val found = mutable.ArrayBuffer.empty[Array[Byte]]
+    val greatest = partitions.map(_.greatest).max(ordering)
+    var reached = 0.0
+    weighted.sortBy(_._1)(ordering).foreach { case (key, weight) =>
+      reached += weight
+      val isDue = found.length < count - 1 && reached >= share * (found.length + 1)
+      val isNew = found.isEmpty || ordering.gt(key, found.last)
+      if (isDue && isNew && ordering.lt(key, greatest)) found += key
+    }
+    found.toArray
+  }
+
+  /** The partitioner of rows that were sent by `bounds`. */
+  def partitioner(layout: RecordLayout, keyType: TStruct, state: HailStateManager): RVDPartitioner = {
+    val least = partitions.map(_.least).min(ordering)
+    val greatest = partitions.map(_.greatest).max(ordering)
+    val ends = bounds :+ greatest
+    val starts = least +: bounds
+    val intervals = starts.indices.map { i =>
+      Interval(layout.key(starts(i)), layout.key(ends(i)), includesStart = i == 0, includesEnd = true)
+    }
+    new RVDPartitioner(state, keyType, intervals)
+  }
+}
+
+object KeyRanges {
+  private val SampleSize = 100 // of a partition
+
+  /** Goes over the rows once. */
+  def of(rows: ContextRDD[Long], layout: RecordLayout): KeyRanges = {
+    val found = rows.cmapPartitionsWithContextAndIndex[PartitionKeys] { (index, loader, consumer, part) =>
+      val producer = consumer.freshContext()
+      survey(index, layout, part(loader, producer), () => producer.region.clear()).iterator
+    }
+    new KeyRanges(found.run.collect().toIndexedSeq, rows.getNumPartitions)
+  }
+
+  private def survey(
+      index: Int,
+      layout: RecordLayout,
+      rows: Iterator[Long],
+      clear: () => Unit
+  ): Option[PartitionKeys] = {
+    val random = new java.util.SplittableRandom(index.toLong)
+    val sample = mutable.ArrayBuffer.empty[Array[Byte]]
+    var key, previous = new ByteSink(64)
+    var least, greatest: Array[Byte] = null
+    var count = 0L
+    var sorted = true
+    while (rows.hasNext) {
+      key.clear()
+      layout.writeKey(rows.next(), key)
+      clear()
+      if (count == 0) {
+        least = key.copy
+        greatest = least
+      } else {
+        val step = KeyBytes.compare(previous.bytes, previous.length, key.bytes, key.length)
+        if (step > 0) sorted = false
+        if (step != 0) {
+          if (KeyBytes.compare(key.bytes, key.length, least, least.length) < 0) least = key.copy
+          if (KeyBytes.compare(key.bytes, key.length, greatest, greatest.length) > 0) greatest = key.copy
+        }
+      }
+      if (sample.length < SampleSize) sample += key.copy
+      else {
+        val place = random.nextLong(count + 1)
+        if (place < SampleSize) sample(place.toInt) = key.copy
+      }
+      count += 1
+      val last = previous
+      previous = key
+      key = last
+    }
+    if (count == 0) None else Some(PartitionKeys(index, count, sorted, least, greatest, sample.toArray))
+  }
+}

@@ -1,0 +1,92 @@
+// Rows sent to the partitions that their keys belong to: by Spark's shuffle, in blocks of many records, since a block
+// costs Spark as much as a row would.
+package org.beringia.hail.grouping
+
+import is.hail.rvd.RVDContext
+import is.hail.sparkextras.ContextRDD
+import org.apache.spark.Partitioner
+import org.apache.spark.rdd.{RDD, ShuffledRDD}
+
+object RowShuffle {
+  private val BlockBytes = 32 << 10
+  private val TaskBytes = 32 << 20
+
+  /** Blocks of records, `[length][record]` each, in partitions with the keys up to each of `bounds` and beyond. */
+  def apply(rows: ContextRDD[Long], layout: RecordLayout, bounds: Array[Array[Byte]]): RDD[Array[Byte]] = {
+    val sent = rows.cmapPartitionsWithContext[(Int, Array[Byte])] { (loader, consumer, part) =>
+      val producer = consumer.freshContext()
+      new BlockIterator(layout, bounds, part(loader, producer), producer)
+    }
+    val target = new PartitionByNumber(bounds.length + 1)
+    new ShuffledRDD[Int, Array[Byte], Array[Byte]](sent.run, target).mapPartitions(_.map(_._2))
+  }
+
+  final private class PartitionByNumber(override val numPartitions: Int) extends Partitioner {
+    override def getPartition(key: Any): Int = key.asInstanceOf[Int]
+  }
+
+  /** Fills a block for each partition, and gives out the ones that are full. */
+  final private class BlockIterator(
+      layout: RecordLayout,
+      bounds: Array[Array[Byte]],
+      rows: Iterator[Long],
+      producer: RVDContext
+  ) extends Iterator[(Int, Array[Byte])] {
+    private[this] val full = math.max(1 << 10, math.min(BlockBytes, TaskBytes / (bounds.length + 1)))
+    private[this] val blocks = new Array[ByteSink](bounds.length + 1)
+    private[this] val key = new ByteSink(64)
+    private[this] var rest = 0 // of the blocks, when there are no more rows
+    private[this] var ready: (Int, Array[Byte]) = _
+
+    override def hasNext: Boolean = {
+      while (ready == null && rows.hasNext) add(rows.next())
+      while (ready == null && rest < blocks.length) {
+        give(rest)
+        rest += 1
+      }
+      ready != null
+    }
+
+    override def next(): (Int, Array[Byte]) = {
+      if (!hasNext) throw new NoSuchElementException("no block is left")
+      val block = ready
+      ready = null
+      block
+    }
+
+    private def add(row: Long): Unit = {
+      key.clear()
+      layout.writeKey(row, key)
+      val target = partition
+      if (blocks(target) == null) blocks(target) = new ByteSink(full + full / 4)
+      val block = blocks(target)
+      val start = block.length
+      block.putInt(0)
+      layout.write(key, row, block)
+      block.setInt(start, block.length - start - 4)
+      producer.region.clear()
+      if (block.length >= full) give(target)
+    }
+
+    private def give(target: Int): Unit = {
+      val block = blocks(target)
+      if (block != null && block.length > 0) {
+        ready = (target, block.copy)
+        block.clear()
+      }
+    }
+
+    /** The first partition whose greatest key is not less. */
+    private def partition: Int = {
+      var low = 0
+      var high = bounds.length
+      while (low < high) {
+        val middle = (low + high) >>> 1
+        val bound = bounds(middle)
+        if (KeyBytes.compare(bound, bound.length, key.bytes, key.length) < 0) low = middle + 1
+        else high = middle
+      }
+      low
+    }
+  }
+}

@@ -1,0 +1,154 @@
+// The values of a column between the regions of two tasks: written row by row, read into arrays. Numbers are their
+// bytes; the arrays of numbers are Hail's own, whole.
+package org.beringia.hail.grouping
+
+import is.hail.annotations.Region
+import is.hail.types.physical._
+import org.apache.spark.unsafe.Platform
+import org.beringia.{BeringiaException, ErrorCode}
+
+sealed abstract class ValueCodec extends Serializable {
+
+  /** Writes the value at `address`. */
+  def write(address: Long, out: ByteSink): Unit
+
+  /** Reads a value, and appends to `out` what a field or an element holds for it; its parts go to `region`. */
+  def read(in: ByteSource, region: Region, out: ByteSink): Unit
+}
+
+object ValueCodec {
+  def of(physical: PType): ValueCodec = physical match {
+    case fixed if isFixed(fixed) => new FixedCodec(fixed.byteSize.toInt)
+    case string: PCanonicalString => new StringCodec(string)
+    case array: PCanonicalArray if isFixed(array.elementType) => new BlockCodec(array)
+    case array: PCanonicalArray => new ArrayCodec(array, of(array.elementType))
+    case _ =>
+      throw new BeringiaException(
+        ErrorCode.INTERNAL,
+        s"numpy_map met values in an unexpected form: $physical"
+      )
+  }
+
+  private def isFixed(physical: PType): Boolean = physical match {
+    case _: PBoolean | _: PInt32 | _: PInt64 | _: PFloat32 | _: PFloat64 | _: PCanonicalCall => true
+    case _ => false
+  }
+
+  final private class FixedCodec(size: Int) extends ValueCodec {
+    override def write(address: Long, out: ByteSink): Unit = out.put(null, address, size)
+    override def read(in: ByteSource, region: Region, out: ByteSink): Unit = in.copyTo(out, size)
+  }
+
+  /** Values that a field or an element points to. */
+  sealed abstract private class PointedCodec extends ValueCodec {
+
+    /** Reads a value into `region`; returns its address. */
+    def make(in: ByteSource, region: Region): Long
+
+    final override def read(in: ByteSource, region: Region, out: ByteSink): Unit =
+      out.putLong(make(in, region))
+  }
+
+  final private class StringCodec(string: PCanonicalString) extends PointedCodec {
+    private[this] val layout = string.binaryRepresentation
+
+    override def write(address: Long, out: ByteSink): Unit = {
+      val length = layout.loadLength(address)
+      out.putInt(length)
+      out.put(null, layout.bytesAddress(address), length)
+    }
+
+    override def make(in: ByteSource, region: Region): Long = {
+      val length = in.int()
+      val text = layout.allocate(region, length)
+      layout.storeLength(text, length)
+      in.copyTo(layout.bytesAddress(text), length.toLong)
+      text
+    }
+  }
+
+  /** Arrays without pointers: one block of memory each. */
+  final private class BlockCodec(array: PCanonicalArray) extends PointedCodec {
+    override def write(address: Long, out: ByteSink): Unit = {
+      val n = array.loadLength(address)
+      out.putInt(n)
+      out.put(null, address, Math.toIntExact(array.contentsByteSize(n)))
+    }
+
+    override def make(in: ByteSource, region: Region): Long = {
+      val n = in.int()
+      val elements = array.allocate(region, n)
+      in.copyTo(elements, array.contentsByteSize(n))
+      elements
+    }
+  }
+
+  final private class ArrayCodec(array: PCanonicalArray, element: ValueCodec) extends PointedCodec {
+    override def write(address: Long, out: ByteSink): Unit = {
+      val n = array.loadLength(address)
+      out.putInt(n)
+      var i = 0
+      while (i < n) {
+        if (array.isElementDefined(address, i)) {
+          out.putByte(1)
+          element.write(array.loadElement(address, n, i), out)
+        } else out.putByte(0)
+        i += 1
+      }
+    }
+
+    override def make(in: ByteSource, region: Region): Long = {
+      val column = new ValueColumn(array, element)
+      val n = in.int()
+      var i = 0
+      while (i < n) {
+        column.append(in, region)
+        i += 1
+      }
+      column.finish(region)
+    }
+  }
+}
+
+/** An array of `array`'s type in the making. Each element follows a byte that says whether it is there. */
+final class ValueColumn(array: PCanonicalArray, element: ValueCodec) {
+  private[this] val width = array.elementType.byteSize.toInt
+  private[this] val values = new ByteSink(1024)
+  private[this] val missing = new java.util.BitSet
+  private[this] var count = 0
+
+  def append(in: ByteSource, region: Region): Unit = {
+    if (in.byte() != 0) element.read(in, region, values)
+    else {
+      missing.set(count)
+      var i = 0
+      while (i < width) {
+        values.putByte(0)
+        i += 1
+      }
+    }
+    count += 1
+  }
+
+  /** Puts the array into `region`, and is empty again. */
+  def finish(region: Region): Long = {
+    val result = array.allocate(region, count)
+    array.initialize(result, count)
+    Platform.copyMemory(
+      values.bytes,
+      Platform.BYTE_ARRAY_OFFSET.toLong,
+      null,
+      array.firstElementOffset(result, count),
+      values.length.toLong
+    )
+    var i = missing.nextSetBit(0)
+    while (i >= 0) {
+      array.setElementMissing(result, i)
+      i = missing.nextSetBit(i + 1)
+    }
+    values.clear()
+    missing.clear()
+    count = 0
+    result
+  }
+}
