@@ -1,8 +1,8 @@
 """From expressions to a table with one row per group: keys, then what the function gets.
 
 The source (a Table or MatrixTable) is inferred from the expressions. Each leaf is collected, so that a group's values
-lie in arrays, one copy away from the worker: by Hail itself where the rows have the key already, else by a node of our
-own (:func:`beringia.hail.nodes.collect_by_key`), which is several times faster than Hail's `group_by`.
+lie in arrays, one copy away from the worker: by a node of our own (:func:`beringia.hail.nodes.collect_by_key`), or by
+Hail's `group_by` and `collect`, several times slower, for keys of types whose order only Hail knows.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _field(source: Any, name: str) -> Any:
     return source[name]
 
 
-Collect = Callable[[Any, Mapping[str, str], Sequence[str]], Any]
+Collect = Callable[[Any, Mapping[str, str], Sequence[tuple[str, bool]], Sequence[str], bool], Any]
 """Brings the rows of a table's IR together, as :func:`beringia.hail.nodes.collect_by_key` does, if it can."""
 
 
@@ -275,24 +275,11 @@ class _Plan:
 
     def aggregate(self, rows: Any, collect: Collect | None) -> Grouped:
         """Group the rows, order each group, and add the scalars of the key."""
-        names = [*self.collected, *self.order]
-        by = {f"__key_{i}": name for i, name in enumerate(self.keys)}
-        made = None if self.is_prefix or collect is None else collect(rows._tir, by, names)
-        fields = {name: hl.agg.collect(rows[name]) for name in names}
-        if made is not None:
-            table = hl.Table(made)
-        elif self.is_prefix:
-            tir = rows._tir
-            if len(self.keys) < len(
-                self.source.row_key if isinstance(self.source, hl.MatrixTable) else self.source.key
-            ):
-                tir = ir.TableKeyBy(tir, list(self.keys), is_sorted=True)
-            table = hl.Table(ir.TableAggregateByKey(tir, hl.struct(**fields)._ir))
-        else:
-            table = rows.group_by(**{place: rows[place] for place in by}).aggregate(**fields)
-            table = table.rename(by)
-        if self.order:
-            table = self._ordered(table)
+        own = {name: name for name in self.keys}
+        by = own if self.is_prefix else {f"__key_{i}": name for i, name in enumerate(self.keys)}
+        order = list(zip(self.order, self.descending, strict=True))
+        node = collect and collect(rows._tir, by, order, self.collected, self.is_prefix)
+        table = hl.Table(node) if node else self._aggregated(rows, by)
         if self.key_places:
             scalars = {place: leaf.of(table[key]) for place, key, leaf in self.key_places}
             table = table.annotate(**scalars)
@@ -301,6 +288,18 @@ class _Plan:
         if list(table.row_value) != columns:
             table = table.select(*columns)
         return Grouped(table, key_columns, self.collected, self._global_columns())
+
+    def _aggregated(self, rows: Any, by: Mapping[str, str]) -> Any:
+        """Do it by Hail's own means."""
+        fields = {name: hl.agg.collect(rows[name]) for name in [*self.collected, *self.order]}
+        if self.is_prefix:
+            tir = rows._tir
+            if len(by) < len(rows.key):
+                tir = ir.TableKeyBy(tir, list(by), is_sorted=True)
+            table = hl.Table(ir.TableAggregateByKey(tir, hl.struct(**fields)._ir))
+        else:
+            table = rows.group_by(**{place: rows[place] for place in by}).aggregate(**fields).rename(by)
+        return self._ordered(table) if self.order else table
 
     def _global_columns(self) -> list[str]:
         return [place for item in self.inputs if item.is_global for place in item.places]

@@ -54,23 +54,33 @@ class NumpyMap(Node):
         return self if uid_field_name is None else self._again(uid_field_name)
 
 
-def collect_by_key(front: Any, child: Any, keys: Mapping[str, str], columns: Sequence[str]) -> Node | None:
+def collect_by_key(
+    front: Any,
+    child: Any,
+    keys: Mapping[str, str],
+    order: Sequence[tuple[str, bool]],
+    columns: Sequence[str],
+    keyed: bool,
+) -> Node | None:
     """Bring the rows of the table IR `child` together.
 
     Parameters
     ----------
     keys : mapping of str to str
         Fields by which rows are grouped, each with the name that it gets.
+    order : sequence of (str, bool)
+        Fields by which the rows of a group are ordered, each with whether it descends. Missing values come last.
     columns : sequence of str
         Fields that become arrays.
+    keyed : bool
+        Whether `keys` are the table's own key, or the start of it.
 
     Returns
     -------
     Node or None
-        None if keys of these types are left to Hail.
+        None if keys, or an order, of these types are left to Hail.
     """
     backend = hl.current_backend()
-    session = Env.spark_session()
-    lists = [frames._java_list(session, list(names)) for names in (keys.keys(), keys.values(), columns)]
-    answer = front.collectByKey(backend._jbackend, backend._render_ir(child), *lists)
+    plan = {"keys": list(keys.items()), "order": list(order), "columns": list(columns), "keyed": keyed}
+    answer = front.collectByKey(backend._jbackend, backend._render_ir(child), json.dumps(plan))
     return Node(answer, child) if answer else None

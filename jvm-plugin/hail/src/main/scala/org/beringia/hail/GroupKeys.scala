@@ -14,7 +14,7 @@ import org.apache.spark.broadcast.Broadcast
  */
 final class GroupKeys(row: PStruct, names: IndexedSeq[String], shared: Broadcast[HailStateManager])
     extends Serializable {
-  @transient private[this] lazy val state = shared.value
+  private def state: HailStateManager = shared.value
   private[this] val indices = names.map(row.fieldIdx).toArray
 
   /** How keys are kept. */

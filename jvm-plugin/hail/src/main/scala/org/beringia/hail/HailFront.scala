@@ -8,12 +8,10 @@ import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
 import is.hail.expr.ir.functions.TableToTableFunction
-import org.beringia.hail.grouping.{CollectByKey, KeyCodec}
+import org.beringia.hail.grouping.{CollectByKey, GroupPlan, KeyCodec}
 import org.beringia.spark.FunctionBytes
 import org.beringia.{BeringiaException, ErrorCode}
 import org.json4s.jackson.JsonMethods
-
-import scala.collection.JavaConverters._
 
 object HailFront {
 
@@ -37,21 +35,16 @@ object HailFront {
    * The rows of a table brought together by their keys.
    *
    * @param child IR of the table
-   * @param keys fields of its rows, one after the other, and the names that they get
-   * @param columns fields that become arrays
-   * @return as [[numpyMap]]; empty if keys of these types are left to Hail
+   * @param plan JSON (see [[GroupPlan]])
+   * @return as [[numpyMap]]; empty if keys, or an order, of these types are left to Hail
    */
-  def collectByKey(
-      driver: Py4JQueryDriver,
-      child: String,
-      keys: java.util.List[String],
-      names: java.util.List[String],
-      columns: java.util.List[String]
-  ): String = inContext(driver) { ctx =>
-    val types = IRParser.parse_table_ir(ctx, child).typ.rowType
-    val known = keys.asScala.forall(key => KeyCodec.of(types.fieldType(key), ctx.stateManager).isDefined)
-    val fields = keys.asScala.zip(names.asScala).toIndexedSeq
-    if (known) apply(driver, ctx, child, new CollectByKey(fields, columns.asScala.toIndexedSeq)) else ""
+  def collectByKey(driver: Py4JQueryDriver, child: String, plan: String): String = inContext(driver) { ctx =>
+    val parsed = GroupPlan.parse(plan)
+    val row = IRParser.parse_table_ir(ctx, child).typ.rowType
+    val known = (parsed.keys ++ parsed.order).forall { case (field, _) =>
+      KeyCodec.of(row.fieldType(field), ctx.stateManager).isDefined
+    }
+    if (known) apply(driver, ctx, child, new CollectByKey(parsed)) else ""
   }
 
   private def apply(

@@ -1,5 +1,5 @@
-// Sorted records to groups: one row for each key, with arrays of what its records hold. A row is written whole into
-// the consumer's region within next(), as the consumer clears that region before each.
+// Rows in the order of their keys to groups: one row for each key, with arrays of what its rows hold. It is written
+// whole into the consumer's region within next(), as the consumer clears that region before each.
 package org.beringia.hail.grouping
 
 import is.hail.rvd.RVDContext
@@ -9,9 +9,8 @@ final class GroupIterator(layout: RecordLayout, records: Records, consumer: RVDC
     extends Iterator[Long] {
   private[this] val columns = layout.newColumns()
   private[this] val key = new ByteSink(64)
-  private[this] val source = new ByteSource
   private[this] var started = false
-  private[this] var more = false // a record is there that is not in a group yet
+  private[this] var more = false // a row is there that is not in a group yet
 
   override def hasNext: Boolean = {
     if (!started) {
@@ -24,14 +23,9 @@ final class GroupIterator(layout: RecordLayout, records: Records, consumer: RVDC
   override def next(): Long = {
     if (!hasNext) throw new NoSuchElementException("no group is left")
     key.clear()
-    key.put(records.base, records.offset + 4, Platform.getInt(records.base, records.offset))
+    key.put(records.keyBase, records.keyOffset, records.keyLength)
     do {
-      source.reset(records.base, records.offset + 4 + key.length)
-      var i = 0
-      while (i < columns.length) {
-        columns(i).append(source, consumer.region)
-        i += 1
-      }
+      records.appendTo(columns, consumer.region)
       more = records.advance()
     } while (more && isOfGroup)
     layout.writeGroup(key.copy, columns, consumer.region)
@@ -41,8 +35,8 @@ final class GroupIterator(layout: RecordLayout, records: Records, consumer: RVDC
     key.bytes,
     Platform.BYTE_ARRAY_OFFSET.toLong,
     key.length,
-    records.base,
-    records.offset + 4,
-    Platform.getInt(records.base, records.offset)
+    records.keyBase,
+    records.keyOffset,
+    records.keyLength
   ) == 0
 }

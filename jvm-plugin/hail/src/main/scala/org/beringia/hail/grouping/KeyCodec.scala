@@ -2,7 +2,7 @@
 // sorted and sent where they belong without their keys being taken apart again.
 //
 // Any value follows a byte that says whether it is there; what is missing comes last. Integers have their sign turned
-// round, floats are ordered by Double.compare, with one zero and one NaN; text ends with two zeros (and a zero in it is
+// round, floats are ordered by Double.compare (-0.0 before 0.0, one NaN at the end), text ends with two zeros (and a zero in it is
 // followed by 0xff), an array has a one before each element and a zero at its end.
 package org.beringia.hail.grouping
 
@@ -50,6 +50,18 @@ sealed abstract class KeyCodec extends Serializable {
 object KeyCodec {
   private val Present = 0
   private val Missing = 1
+
+  /** Turns the order of the value from `start` on round; what is missing stays last. */
+  def reverse(out: ByteSink, start: Int): Unit = {
+    val bytes = out.bytes
+    if (bytes(start) == Present) {
+      var i = start + 1
+      while (i < out.length) {
+        bytes(i) = (~bytes(i)).toByte
+        i += 1
+      }
+    }
+  }
 
   /** How keys of a type are written; None where Hail's order of it is not known here. */
   def of(keyType: Type, state: HailStateManager): Option[KeyCodec] = keyType match {
@@ -100,7 +112,7 @@ object KeyCodec {
   private object Float32Key extends KeyCodec {
     override def width: Option[Int] = Some(5)
     override protected def write(value: Any, out: ByteSink): Unit = {
-      val bits = java.lang.Float.floatToIntBits(value.asInstanceOf[Float] + 0.0f)
+      val bits = java.lang.Float.floatToIntBits(value.asInstanceOf[Float])
       putInt(bits ^ (bits >> 31 | Int.MinValue), out)
     }
     override protected def read(in: ByteSource): Any = {
@@ -112,7 +124,7 @@ object KeyCodec {
   private object Float64Key extends KeyCodec {
     override def width: Option[Int] = Some(9)
     override protected def write(value: Any, out: ByteSink): Unit = {
-      val bits = java.lang.Double.doubleToLongBits(value.asInstanceOf[Double] + 0.0)
+      val bits = java.lang.Double.doubleToLongBits(value.asInstanceOf[Double])
       putLong(bits ^ (bits >> 63 | Long.MinValue), out)
     }
     override protected def read(in: ByteSource): Any = {

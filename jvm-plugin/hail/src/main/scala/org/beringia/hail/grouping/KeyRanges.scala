@@ -13,13 +13,15 @@ import scala.collection.mutable
 /**
  * The keys of a partition that has rows.
  *
- * @param sorted whether its rows are in the order of their keys
- * @param least,greatest its keys are between these
+ * @param grouped whether its rows are in the order of their groups' keys
+ * @param sorted whether they are in the order of their sort keys
+ * @param least,greatest its groups' keys are between these
  * @param sample some of its keys, each with the same chance
  */
 final case class PartitionKeys(
     index: Int,
     rows: Long,
+    grouped: Boolean,
     sorted: Boolean,
     least: Array[Byte],
     greatest: Array[Byte],
@@ -31,17 +33,20 @@ final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
 
   def isEmpty: Boolean = partitions.isEmpty
 
-  /** The partitions by their keys, if their rows need not move but for a key that two of them share. */
+  /** Whether the rows of each partition are in the order of their sort keys. */
+  def isSorted: Boolean = partitions.forall(_.sorted)
+
+  /** The partitions by their keys, if their rows need not move but for a key that several share. */
   val inOrder: Option[IndexedSeq[PartitionKeys]] = {
     val ordered = partitions.sortBy(_.least)(ordering)
     val apart = ordered.zip(ordered.drop(1)).forall { case (left, right) =>
       ordering.lteq(left.greatest, right.least)
     }
-    if (apart && partitions.forall(_.sorted)) Some(ordered) else None
+    if (apart && partitions.forall(_.grouped)) Some(ordered) else None
   }
 
-  /** The greatest keys of all partitions but the last, at most `count` - 1. */
-  lazy val bounds: Array[Array[Byte]] = {
+  /** The greatest keys of partitions that all have about as many rows, if rows are sent to them; at most `count`. */
+  def balanced: Array[Array[Byte]] = {
     val weighted = for {
       partition <- partitions
       key <- partition.sample
@@ -56,16 +61,18 @@ final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
       val isNew = found.isEmpty || ordering.gt(key, found.last)
       if (isDue && isNew && ordering.lt(key, greatest)) found += key
     }
-    found.toArray
+    (found += greatest).toArray
   }
 
-  /** The partitioner of rows that were sent by `bounds`. */
-  def partitioner(layout: RecordLayout, keyType: TStruct, state: HailStateManager): RVDPartitioner = {
-    val least = partitions.map(_.least).min(ordering)
-    val greatest = partitions.map(_.greatest).max(ordering)
-    val ends = bounds :+ greatest
-    val starts = least +: bounds
-    val intervals = starts.indices.map { i =>
+  /** The partitioner of partitions with these greatest keys. */
+  def partitioner(
+      ends: Array[Array[Byte]],
+      layout: RecordLayout,
+      keyType: TStruct,
+      state: HailStateManager
+  ): RVDPartitioner = {
+    val starts = partitions.map(_.least).min(ordering) +: ends
+    val intervals = ends.indices.map { i =>
       Interval(layout.key(starts(i)), layout.key(ends(i)), includesStart = i == 0, includesEnd = true)
     }
     new RVDPartitioner(state, keyType, intervals)
@@ -92,35 +99,36 @@ object KeyRanges {
   ): Option[PartitionKeys] = {
     val random = new java.util.SplittableRandom(index.toLong)
     val sample = mutable.ArrayBuffer.empty[Array[Byte]]
-    var key, previous = new ByteSink(64)
+    var key, previous = layout.newKey()
     var least, greatest: Array[Byte] = null
     var count = 0L
-    var sorted = true
+    var grouped, sorted = true
     while (rows.hasNext) {
-      key.clear()
       layout.writeKey(rows.next(), key)
       clear()
       if (count == 0) {
-        least = key.copy
+        least = key.group
         greatest = least
       } else {
-        val step = KeyBytes.compare(previous.bytes, previous.length, key.bytes, key.length)
-        if (step > 0) sorted = false
+        if (sorted && KeyBytes.compare(previous.sink.bytes, previous.sink.length, key.sink.bytes, key.sink.length) > 0)
+          sorted = false
+        val step = KeyBytes.compare(previous.sink.bytes, previous.groupLength, key.sink.bytes, key.groupLength)
+        if (step > 0) grouped = false
         if (step != 0) {
-          if (KeyBytes.compare(key.bytes, key.length, least, least.length) < 0) least = key.copy
-          if (KeyBytes.compare(key.bytes, key.length, greatest, greatest.length) > 0) greatest = key.copy
+          if (KeyBytes.compare(key.sink.bytes, key.groupLength, least, least.length) < 0) least = key.group
+          if (KeyBytes.compare(key.sink.bytes, key.groupLength, greatest, greatest.length) > 0) greatest = key.group
         }
       }
-      if (sample.length < SampleSize) sample += key.copy
+      if (sample.length < SampleSize) sample += key.group
       else {
         val place = random.nextLong(count + 1)
-        if (place < SampleSize) sample(place.toInt) = key.copy
+        if (place < SampleSize) sample(place.toInt) = key.group
       }
       count += 1
       val last = previous
       previous = key
       key = last
     }
-    if (count == 0) None else Some(PartitionKeys(index, count, sorted, least, greatest, sample.toArray))
+    if (count == 0) None else Some(PartitionKeys(index, count, grouped, sorted, least, greatest, sample.toArray))
   }
 }

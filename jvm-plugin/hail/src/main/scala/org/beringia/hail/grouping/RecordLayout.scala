@@ -1,4 +1,5 @@
-// A row as one record of bytes, `[length of the key][key][values]`, and a group of such records as a row with arrays.
+// A row as one record of bytes, `[length of the key][length of the sort key][sort key][values]`, and a group of rows as
+// one row with arrays. The sort key is the group's key, then what orders the rows of a group.
 package org.beringia.hail.grouping
 
 import is.hail.annotations.Region
@@ -10,53 +11,61 @@ import org.apache.spark.unsafe.Platform
 
 /**
  * @param row the rows
- * @param keys fields of `row` by which rows are grouped, with the names that they get
- * @param columns fields of `row` that become arrays
+ * @param plan which of its fields are what
  * @param shared Hail's reference genomes, too large to travel with each task
  */
-final class RecordLayout(
-    row: PStruct,
-    keys: IndexedSeq[(String, String)],
-    columns: IndexedSeq[String],
-    shared: Broadcast[HailStateManager]
-) extends Serializable {
-  @transient private[this] lazy val state = shared.value
-  private[this] val keyFields = keys.map { case (field, _) => row.fieldIdx(field) }.toArray
-  private[this] val keyTypes = keyFields.map(row.types(_))
-  @transient private[this] lazy val keyCodecs = keyTypes.map(physical => KeyCodec.of(physical.virtualType, state).get)
-  private[this] val valueFields = columns.map(row.fieldIdx).toArray
+final class RecordLayout(row: PStruct, plan: GroupPlan, shared: Broadcast[HailStateManager])
+    extends Serializable {
+  private def state: HailStateManager = shared.value
+  @transient private[this] lazy val keyFields = plan.keys.map { case (field, _) => new KeyField(field) }.toArray
+  @transient private[this] lazy val orderFields = plan.order.map { case (field, _) => new KeyField(field) }.toArray
+  private[this] val descending = plan.order.map(_._2).toArray
+  private[this] val valueFields = plan.columns.map(row.fieldIdx).toArray
   private[this] val valueCodecs = valueFields.map(i => ValueCodec.of(row.types(i)))
   private[this] val arrays = valueFields.map(i => PCanonicalArray(row.types(i), true))
 
   /** A group's row: its key, then an array for each column. */
   val group: PCanonicalStruct = PCanonicalStruct(
     true,
-    keys.map { case (field, name) => name -> PType.canonical(row.fieldType(field).virtualType) } ++
-      columns.zip(arrays): _*
+    plan.keys.map { case (field, name) => name -> PType.canonical(row.fieldType(field).virtualType) } ++
+      plan.columns.zip(arrays): _*
   )
 
-  /** Whether a key's prefix says all of it. */
+  /** Whether rows of a group have an order. */
+  def isOrdered: Boolean = plan.order.nonEmpty
+
+  /** Whether a sort key's prefix says all of it. */
   def prefixIsKey: Boolean = {
-    val widths = keyCodecs.map(_.width)
+    val widths = (keyFields ++ orderFields).map(_.codec.width)
     widths.forall(_.isDefined) && widths.flatten.sum <= KeyBytes.PrefixBytes
   }
 
-  /** Appends the key of the row at `address`. */
-  def writeKey(address: Long, out: ByteSink): Unit = {
+  def newKey(): SortKey = new SortKey
+
+  /** Writes the sort key of the row at `address`. */
+  def writeKey(address: Long, key: SortKey): Unit = {
+    val out = key.sink
+    out.clear()
     var i = 0
     while (i < keyFields.length) {
-      val field = keyFields(i)
-      if (row.isFieldDefined(address, field))
-        keyCodecs(i).putAt(keyTypes(i), row.loadField(address, field), out)
-      else keyCodecs(i).putMissing(out)
+      keyFields(i).write(address, out)
+      i += 1
+    }
+    key.groupLength = out.length
+    i = 0
+    while (i < orderFields.length) {
+      val start = out.length
+      orderFields(i).write(address, out)
+      if (descending(i)) KeyCodec.reverse(out, start)
       i += 1
     }
   }
 
-  /** Appends the record of the row at `address`, whose key was written to `key`. */
-  def write(key: ByteSink, address: Long, out: ByteSink): Unit = {
-    out.putInt(key.length)
-    out.put(key.bytes, Platform.BYTE_ARRAY_OFFSET.toLong, key.length)
+  /** Appends the record of the row at `address`, which has this key. */
+  def write(key: SortKey, address: Long, out: ByteSink): Unit = {
+    out.putInt(key.groupLength)
+    out.putInt(key.sink.length)
+    out.put(key.sink.bytes, Platform.BYTE_ARRAY_OFFSET.toLong, key.sink.length)
     var i = 0
     while (i < valueFields.length) {
       val field = valueFields(i)
@@ -68,11 +77,22 @@ final class RecordLayout(
     }
   }
 
-  /** A key as Hail has it on the JVM's heap. */
-  def key(bytes: Array[Byte]): Row =
-    key(new ByteSource().reset(bytes, Platform.BYTE_ARRAY_OFFSET.toLong))
+  /** Appends the values of the row at `address` to a group's columns. */
+  def append(address: Long, columns: Array[ValueColumn], region: Region): Unit = {
+    var i = 0
+    while (i < columns.length) {
+      val field = valueFields(i)
+      if (row.isFieldDefined(address, field)) columns(i).append(row.loadField(address, field), region)
+      else columns(i).appendMissing()
+      i += 1
+    }
+  }
 
-  private def key(in: ByteSource): Row = Row.fromSeq(keyCodecs.map(_.get(in)))
+  /** A group's key as Hail has it on the JVM's heap. */
+  def key(bytes: Array[Byte]): Row = {
+    val in = new ByteSource().reset(bytes, Platform.BYTE_ARRAY_OFFSET.toLong)
+    Row.fromSeq(keyFields.map(_.codec.get(in)))
+  }
 
   /** Arrays in the making, one for each column. */
   def newColumns(): Array[ValueColumn] =
@@ -98,4 +118,22 @@ final class RecordLayout(
     }
     address
   }
+
+  final private class KeyField(name: String) {
+    private[this] val index = row.fieldIdx(name)
+    private[this] val physical = row.types(index)
+    val codec: KeyCodec = KeyCodec.of(physical.virtualType, state).get
+
+    def write(address: Long, out: ByteSink): Unit =
+      if (row.isFieldDefined(address, index)) codec.putAt(physical, row.loadField(address, index), out)
+      else codec.putMissing(out)
+  }
+}
+
+/** A sort key, of which the first `groupLength` bytes are the group's key. */
+final class SortKey {
+  val sink = new ByteSink(64)
+  var groupLength = 0
+
+  def group: Array[Byte] = java.util.Arrays.copyOf(sink.bytes, groupLength)
 }

@@ -1,6 +1,8 @@
-// Where sorted records come from: rows that lie in order already, or a sorter that may spill to disk.
+// Where rows come from in the order of their keys: from a table that has that order already, or from a sorter that may
+// spill to disk.
 package org.beringia.hail.grouping
 
+import is.hail.annotations.Region
 import is.hail.rvd.RVDContext
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.beringia.SparkInternals
@@ -9,56 +11,72 @@ import org.apache.spark.util.collection.unsafe.sort.{PrefixComparators, RecordCo
 
 trait Records {
 
-  /** Goes on to the next record; false if there is none. The last one may be gone then. */
+  /** Goes on to the next row; false if there is none. The last one may be gone then. */
   def advance(): Boolean
 
-  /** Where the record lies: at `offset` of `base`, or at the address `offset` where `base` is null. */
-  def base: AnyRef
-  def offset: Long
+  /** The group's key: `keyLength` bytes at `keyOffset` of `keyBase`, or at that address if `keyBase` is null. */
+  def keyBase: AnyRef
+  def keyOffset: Long
+  def keyLength: Int
+
+  /** Appends the row's values to a group's columns. */
+  def appendTo(columns: Array[ValueColumn], region: Region): Unit
 }
 
-/** Rows that are in the order of their keys, in a region of their own. */
+/**
+ * Rows that have the order of their keys. As with [[org.beringia.hail.RegionIterator]], they come in a region of their
+ * own, which is cleared before the next one is asked for.
+ */
 final class RowRecords(layout: RecordLayout, rows: Iterator[Long], producer: RVDContext) extends Records {
-  private[this] val key = new ByteSink(64)
-  private[this] val sink = new ByteSink(1024)
+  private[this] val key = layout.newKey()
+  private[this] var row = 0L
 
-  override def advance(): Boolean = rows.hasNext && {
-    val row = rows.next()
-    key.clear()
-    sink.clear()
-    layout.writeKey(row, key)
-    layout.write(key, row, sink)
+  override def advance(): Boolean = {
     producer.region.clear()
-    true
+    val more = rows.hasNext
+    if (more) {
+      row = rows.next()
+      layout.writeKey(row, key)
+    }
+    more
   }
 
-  override def base: AnyRef = sink.bytes
-  override def offset: Long = Platform.BYTE_ARRAY_OFFSET.toLong
+  override def keyBase: AnyRef = key.sink.bytes
+  override def keyOffset: Long = Platform.BYTE_ARRAY_OFFSET.toLong
+  override def keyLength: Int = key.groupLength
+
+  override def appendTo(columns: Array[ValueColumn], region: Region): Unit =
+    layout.append(row, columns, region)
 }
 
 /** The records of many blocks, sorted by Spark's own sorter, in the task's share of memory. */
 final class SortedRecords(layout: RecordLayout, blocks: Iterator[Array[Byte]], context: TaskContext)
     extends Records {
+  import SortedRecords._
+
   private[this] val sorter = SparkInternals.sorter(
     context,
-    () => SortedRecords.ByKey,
+    () => BySortKey,
     PrefixComparators.BINARY,
     // Radix sort knows nothing but prefixes.
     radix = layout.prefixIsKey
   )
   private[this] lazy val sorted: UnsafeSorterIterator = {
-    blocks.foreach { block =>
-      val end = Platform.BYTE_ARRAY_OFFSET.toLong + block.length
-      var at = Platform.BYTE_ARRAY_OFFSET.toLong
-      while (at < end) {
-        val length = Platform.getInt(block, at)
-        at += 4
-        val prefix = KeyBytes.prefix(block, at + 4, Platform.getInt(block, at))
-        sorter.insertRecord(block, at, length, prefix, false)
-        at += length
-      }
-    }
+    blocks.foreach(insert)
     sorter.getSortedIterator
+  }
+  private[this] val source = new ByteSource
+
+  private def insert(block: Array[Byte]): Unit = {
+    val end = Platform.BYTE_ARRAY_OFFSET.toLong + block.length
+    var at = Platform.BYTE_ARRAY_OFFSET.toLong
+    while (at < end) {
+      val length = Platform.getInt(block, at)
+      val record = at + 4
+      val prefix = KeyBytes.prefix(block, record + Header, sortKeyLength(block, record))
+      sorter.insertRecord(block, record, length, prefix, false)
+      at = record + length
+    }
   }
 
   override def advance(): Boolean = {
@@ -67,12 +85,28 @@ final class SortedRecords(layout: RecordLayout, blocks: Iterator[Array[Byte]], c
     more
   }
 
-  override def base: AnyRef = sorted.getBaseObject
-  override def offset: Long = sorted.getBaseOffset
+  override def keyBase: AnyRef = sorted.getBaseObject
+  override def keyOffset: Long = sorted.getBaseOffset + Header
+  override def keyLength: Int = Platform.getInt(sorted.getBaseObject, sorted.getBaseOffset)
+
+  override def appendTo(columns: Array[ValueColumn], region: Region): Unit = {
+    val base = sorted.getBaseObject
+    val offset = sorted.getBaseOffset
+    source.reset(base, offset + Header + sortKeyLength(base, offset))
+    var i = 0
+    while (i < columns.length) {
+      columns(i).append(source, region)
+      i += 1
+    }
+  }
 }
 
 object SortedRecords {
-  private object ByKey extends RecordComparator {
+  private val Header = 8 // the two lengths
+
+  private def sortKeyLength(base: AnyRef, record: Long): Int = Platform.getInt(base, record + 4)
+
+  private object BySortKey extends RecordComparator {
     override def compare(
         left: AnyRef,
         leftOffset: Long,
@@ -82,11 +116,11 @@ object SortedRecords {
         rightLength: Int
     ): Int = KeyBytes.compare(
       left,
-      leftOffset + 4,
-      Platform.getInt(left, leftOffset),
+      leftOffset + Header,
+      sortKeyLength(left, leftOffset),
       right,
-      rightOffset + 4,
-      Platform.getInt(right, rightOffset)
+      rightOffset + Header,
+      sortKeyLength(right, rightOffset)
     )
   }
 }

@@ -11,15 +11,19 @@ object RowShuffle {
   private val BlockBytes = 32 << 10
   private val TaskBytes = 32 << 20
 
-  /** Blocks of records, `[length][record]` each, in partitions with the keys up to each of `bounds` and beyond. */
-  def apply(rows: ContextRDD[Long], layout: RecordLayout, bounds: Array[Array[Byte]]): RDD[Array[Byte]] = {
+  /** Blocks of records, `[length][record]` each, in partitions with the keys up to each of `ends`. */
+  def apply(rows: ContextRDD[Long], layout: RecordLayout, ends: Array[Array[Byte]]): RDD[Array[Byte]] = {
     val sent = rows.cmapPartitionsWithContext[(Int, Array[Byte])] { (loader, consumer, part) =>
       val producer = consumer.freshContext()
-      new BlockIterator(layout, bounds, part(loader, producer), producer)
+      new BlockIterator(layout, ends, part(loader, producer), producer)
     }
-    val target = new PartitionByNumber(bounds.length + 1)
+    val target = new PartitionByNumber(ends.length)
     new ShuffledRDD[Int, Array[Byte], Array[Byte]](sent.run, target).mapPartitions(_.map(_._2))
   }
+
+  /** The rows of a partition as blocks, without sending them anywhere. */
+  def blocks(layout: RecordLayout, rows: Iterator[Long], producer: RVDContext): Iterator[Array[Byte]] =
+    new BlockIterator(layout, Array(Array.emptyByteArray), rows, producer).map(_._2)
 
   final private class PartitionByNumber(override val numPartitions: Int) extends Partitioner {
     override def getPartition(key: Any): Int = key.asInstanceOf[Int]
@@ -28,13 +32,13 @@ object RowShuffle {
   /** Fills a block for each partition, and gives out the ones that are full. */
   final private class BlockIterator(
       layout: RecordLayout,
-      bounds: Array[Array[Byte]],
+      ends: Array[Array[Byte]],
       rows: Iterator[Long],
       producer: RVDContext
   ) extends Iterator[(Int, Array[Byte])] {
-    private[this] val full = math.max(1 << 10, math.min(BlockBytes, TaskBytes / (bounds.length + 1)))
-    private[this] val blocks = new Array[ByteSink](bounds.length + 1)
-    private[this] val key = new ByteSink(64)
+    private[this] val full = math.max(1 << 10, math.min(BlockBytes, TaskBytes / ends.length))
+    private[this] val blocks = new Array[ByteSink](ends.length)
+    private[this] val key = layout.newKey()
     private[this] var rest = 0 // of the blocks, when there are no more rows
     private[this] var ready: (Int, Array[Byte]) = _
 
@@ -55,7 +59,6 @@ object RowShuffle {
     }
 
     private def add(row: Long): Unit = {
-      key.clear()
       layout.writeKey(row, key)
       val target = partition
       if (blocks(target) == null) blocks(target) = new ByteSink(full + full / 4)
@@ -76,14 +79,14 @@ object RowShuffle {
       }
     }
 
-    /** The first partition whose greatest key is not less. */
+    /** The first partition whose greatest key is not less; the last one takes what is left. */
     private def partition: Int = {
       var low = 0
-      var high = bounds.length
+      var high = ends.length - 1
       while (low < high) {
         val middle = (low + high) >>> 1
-        val bound = bounds(middle)
-        if (KeyBytes.compare(bound, bound.length, key.bytes, key.length) < 0) low = middle + 1
+        val end = ends(middle)
+        if (KeyBytes.compare(end, end.length, key.sink.bytes, key.groupLength) < 0) low = middle + 1
         else high = middle
       }
       low

@@ -14,6 +14,9 @@ sealed abstract class ValueCodec extends Serializable {
 
   /** Reads a value, and appends to `out` what a field or an element holds for it; its parts go to `region`. */
   def read(in: ByteSource, region: Region, out: ByteSink): Unit
+
+  /** Does so with a copy of the value at `address`. */
+  def copy(address: Long, region: Region, out: ByteSink): Unit
 }
 
 object ValueCodec {
@@ -37,6 +40,7 @@ object ValueCodec {
   final private class FixedCodec(size: Int) extends ValueCodec {
     override def write(address: Long, out: ByteSink): Unit = out.put(null, address, size)
     override def read(in: ByteSource, region: Region, out: ByteSink): Unit = in.copyTo(out, size)
+    override def copy(address: Long, region: Region, out: ByteSink): Unit = write(address, out)
   }
 
   /** Values that a field or an element points to. */
@@ -45,8 +49,14 @@ object ValueCodec {
     /** Reads a value into `region`; returns its address. */
     def make(in: ByteSource, region: Region): Long
 
+    /** Copies the value at `address` into `region`; returns its address there. */
+    def made(address: Long, region: Region): Long
+
     final override def read(in: ByteSource, region: Region, out: ByteSink): Unit =
       out.putLong(make(in, region))
+
+    final override def copy(address: Long, region: Region, out: ByteSink): Unit =
+      out.putLong(made(address, region))
   }
 
   final private class StringCodec(string: PCanonicalString) extends PointedCodec {
@@ -65,6 +75,13 @@ object ValueCodec {
       in.copyTo(layout.bytesAddress(text), length.toLong)
       text
     }
+
+    override def made(address: Long, region: Region): Long = {
+      val length = layout.loadLength(address)
+      val text = layout.allocate(region, length)
+      Platform.copyMemory(null, address, null, text, layout.contentByteSize(length))
+      text
+    }
   }
 
   /** Arrays without pointers: one block of memory each. */
@@ -79,6 +96,13 @@ object ValueCodec {
       val n = in.int()
       val elements = array.allocate(region, n)
       in.copyTo(elements, array.contentsByteSize(n))
+      elements
+    }
+
+    override def made(address: Long, region: Region): Long = {
+      val n = array.loadLength(address)
+      val elements = array.allocate(region, n)
+      Platform.copyMemory(null, address, null, elements, array.contentsByteSize(n))
       elements
     }
   }
@@ -107,25 +131,47 @@ object ValueCodec {
       }
       column.finish(region)
     }
+
+    override def made(address: Long, region: Region): Long = {
+      val column = new ValueColumn(array, element)
+      val n = array.loadLength(address)
+      var i = 0
+      while (i < n) {
+        if (array.isElementDefined(address, i)) column.append(array.loadElement(address, n, i), region)
+        else column.appendMissing()
+        i += 1
+      }
+      column.finish(region)
+    }
   }
 }
 
-/** An array of `array`'s type in the making. Each element follows a byte that says whether it is there. */
+/** An array of `array`'s type in the making. */
 final class ValueColumn(array: PCanonicalArray, element: ValueCodec) {
   private[this] val width = array.elementType.byteSize.toInt
   private[this] val values = new ByteSink(1024)
   private[this] val missing = new java.util.BitSet
   private[this] var count = 0
 
-  def append(in: ByteSource, region: Region): Unit = {
-    if (in.byte() != 0) element.read(in, region, values)
-    else {
-      missing.set(count)
-      var i = 0
-      while (i < width) {
-        values.putByte(0)
-        i += 1
-      }
+  /** Appends what comes next: a byte that says whether it is there, and the value. */
+  def append(in: ByteSource, region: Region): Unit =
+    if (in.byte() != 0) {
+      element.read(in, region, values)
+      count += 1
+    } else appendMissing()
+
+  /** Appends a copy of the value at `address`. */
+  def append(address: Long, region: Region): Unit = {
+    element.copy(address, region, values)
+    count += 1
+  }
+
+  def appendMissing(): Unit = {
+    missing.set(count)
+    var i = 0
+    while (i < width) {
+      values.putByte(0)
+      i += 1
     }
     count += 1
   }
