@@ -15,6 +15,7 @@ import scala.collection.mutable
  *
  * @param grouped whether its rows are in the order of their groups' keys
  * @param sorted whether they are in the order of their sort keys
+ * @param first,last the sort keys of its first and last row
  * @param least,greatest its groups' keys are between these
  * @param sample some of its keys, each with the same chance
  */
@@ -23,6 +24,8 @@ final case class PartitionKeys(
     rows: Long,
     grouped: Boolean,
     sorted: Boolean,
+    first: Array[Byte],
+    last: Array[Byte],
     least: Array[Byte],
     greatest: Array[Byte],
     sample: Array[Array[Byte]]
@@ -33,17 +36,20 @@ final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
 
   def isEmpty: Boolean = partitions.isEmpty
 
-  /** Whether the rows of each partition are in the order of their sort keys. */
-  def isSorted: Boolean = partitions.forall(_.sorted)
+  private[this] val byLeast = partitions.sortBy(_.least)(ordering)
+
+  private def eachPair(isRight: (PartitionKeys, PartitionKeys) => Boolean): Boolean =
+    byLeast.zip(byLeast.drop(1)).forall(isRight.tupled)
 
   /** The partitions by their keys, if their rows need not move but for a key that several share. */
-  val inOrder: Option[IndexedSeq[PartitionKeys]] = {
-    val ordered = partitions.sortBy(_.least)(ordering)
-    val apart = ordered.zip(ordered.drop(1)).forall { case (left, right) =>
-      ordering.lteq(left.greatest, right.least)
-    }
-    if (apart && partitions.forall(_.grouped)) Some(ordered) else None
+  def inOrder: Option[IndexedSeq[PartitionKeys]] = {
+    val apart = eachPair((left, right) => ordering.lteq(left.greatest, right.least))
+    if (apart && partitions.forall(_.grouped)) Some(byLeast) else None
   }
+
+  /** Whether the rows of these partitions, one after the other, are in the order of their sort keys. */
+  def isSorted: Boolean =
+    partitions.forall(_.sorted) && eachPair((left, right) => ordering.lteq(left.last, right.first))
 
   /** The greatest keys of partitions that all have about as many rows, if rows are sent to them; at most `count`. */
   def balanced: Array[Array[Byte]] = {
@@ -100,13 +106,14 @@ object KeyRanges {
     val random = new java.util.SplittableRandom(index.toLong)
     val sample = mutable.ArrayBuffer.empty[Array[Byte]]
     var key, previous = layout.newKey()
-    var least, greatest: Array[Byte] = null
+    var first, least, greatest: Array[Byte] = null
     var count = 0L
     var grouped, sorted = true
     while (rows.hasNext) {
       layout.writeKey(rows.next(), key)
       clear()
       if (count == 0) {
+        first = key.sink.copy
         least = key.group
         greatest = least
       } else {
@@ -129,6 +136,10 @@ object KeyRanges {
       previous = key
       key = last
     }
-    if (count == 0) None else Some(PartitionKeys(index, count, grouped, sorted, least, greatest, sample.toArray))
+    if (count == 0) None
+    else {
+      val last = previous.sink.copy
+      Some(PartitionKeys(index, count, grouped, sorted, first, last, least, greatest, sample.toArray))
+    }
   }
 }
