@@ -32,7 +32,6 @@ _OTHERWISE = {
     "refused: missing that is no policy": _TYPECHECK,
     "refused: on_error that is none": _TYPECHECK,
     "refused: a timeout that is no number": _TYPECHECK,
-    "NaN is one key": "Hail's group_by takes every NaN for a key of its own",
     "refused: a list for a key": "Hail groups by keys of any type",
     "refused: a field twice": "Hail's structs have no field twice",
     "in order: a name ascends, nulls first": _MISSING_LAST,

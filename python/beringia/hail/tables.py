@@ -129,8 +129,8 @@ def numpy_map(
         with a default keeps it unless `args` or `consts` names it.
     key_expr : :class:`.Expression`, or list or dict of them
         What makes the groups: row-indexed expressions. A field keeps its name in the result, a struct such as
-        ``mt.row_key`` spreads into its fields, any other expression is called ``id`` (a dict gives names). If it
-        is the key of the table, or the start of it, nothing is shuffled.
+        ``mt.row_key`` spreads into its fields, any other expression is called ``id`` (a dict gives names). If the
+        rows lie in its order, as they do if it is the key of the table or the start of it, nothing is shuffled.
     returns : :class:`.HailType` or :class:`str`
         :class:`.tstruct`: one row per group. `f` returns a tuple in the order of the fields, a dict, a NamedTuple
         or dataclass; for one field also its bare value. :class:`.tarray` of :class:`.tstruct`: any number of rows

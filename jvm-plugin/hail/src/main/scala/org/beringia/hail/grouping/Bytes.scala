@@ -47,7 +47,7 @@ final class ByteSink(initial: Int) {
       if (needed > ByteSink.Most) {
         throw new BeringiaException(
           ErrorCode.TOO_LARGE.number,
-          s"numpy_map: a column of one group takes more than ${ByteSink.Most} bytes. Group more finely.",
+          s"numpy_map: a row takes more than ${ByteSink.Most} bytes. Make its arrays shorter.",
           null,
           null,
           null
@@ -88,12 +88,6 @@ final class ByteSource {
   def long(): Long = {
     at += 8
     Platform.getLong(base, at - 8)
-  }
-
-  /** Appends the next `n` bytes to `sink`. */
-  def copyTo(sink: ByteSink, n: Int): Unit = {
-    sink.put(base, at, n)
-    at += n
   }
 
   /** Copies the next `n` bytes to `address`. */

@@ -29,7 +29,7 @@ final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, re
         case Some(partitions) => inPlace(partitions, ranges.isSorted)
         case None => shuffled(ranges.balanced)
       }
-      val partitioner = ranges.partitioner(ends, layout, result.kType.virtualType, ctx.stateManager)
+      val partitioner = ranges.partitioner(ends, result.kType.virtualType, ctx.stateManager)
       RVD(result, partitioner, groups)
     }
   }
@@ -44,15 +44,17 @@ final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, re
       partitions: IndexedSeq[PartitionKeys],
       isSorted: Boolean
   ): (Array[Array[Byte]], ContextRDD[Long]) = {
-    val greatest = partitions.map(_.greatest)
-    val ends = (greatest.head +: greatest.zip(greatest.drop(1)).collect {
-      case (previous, end) if ordering.gt(end, previous) => end
-    }).toArray
-    val from = ends.indices.map { i =>
-      if (i == 0) 0 else partitions.indexWhere(partition => ordering.gt(partition.greatest, ends(i - 1)))
+    val indices = partitions.indices
+    val lasts = indices.filter { i =>
+      i == indices.last || ordering.gt(partitions(i + 1).greatest, partitions(i).greatest)
     }
-    val to = ends.map(end => partitions.lastIndexWhere(partition => ordering.lteq(partition.least, end)))
-    val blocks = rows.crdd.reorderPartitions(partitions.map(_.index)).blocked(from.toArray, to)
+    val ends = lasts.map(partitions(_).greatest).toArray
+    val from = 0 +: lasts.init.map(_ + 1)
+    val to = lasts.zip(ends).map { case (last, end) =>
+      val beyond = partitions.indexWhere(partition => ordering.gt(partition.least, end), last + 1)
+      (if (beyond < 0) partitions.length else beyond) - 1
+    }
+    val blocks = rows.crdd.reorderPartitions(partitions.map(_.index)).blocked(from.toArray, to.toArray)
     (ends, group(blocks, Some(ends), isSorted))
   }
 

@@ -72,12 +72,16 @@ object KeyCodec {
     case TFloat64 => Some(Float64Key)
     case TString => Some(StringKey)
     case TLocus(genome) => Some(new LocusKey(state.referenceGenomes(genome)))
-    case TArray(element) => of(element, state).map(new ArrayKey(_))
+    case TArray(element) => inner(element, state).map(new ArrayKey(_))
     case struct: TBaseStruct =>
-      val fields = struct.types.map(of(_, state))
+      val fields = struct.types.map(inner(_, state))
       if (fields.forall(_.isDefined)) Some(new StructKey(fields.flatten)) else None
     case _ => None
   }
+
+  // Strings only where KeyRanges sees them.
+  private def inner(keyType: Type, state: HailStateManager): Option[KeyCodec] =
+    if (keyType == TString) None else of(keyType, state)
 
   private def putInt(value: Int, out: ByteSink): Unit = out.putInt(Integer.reverseBytes(value))
   private def putLong(value: Long, out: ByteSink): Unit = out.putLong(java.lang.Long.reverseBytes(value))

@@ -2,11 +2,14 @@
 // each partition shall get, so that all get about as many rows.
 package org.beringia.hail.grouping
 
+import is.hail.asm4s.HailClassLoader
 import is.hail.backend.HailStateManager
-import is.hail.rvd.RVDPartitioner
+import is.hail.rvd.{RVDContext, RVDPartitioner}
 import is.hail.sparkextras.ContextRDD
+import is.hail.sparkextras.ContextRDD.Element
 import is.hail.types.virtual.TStruct
 import is.hail.utils.Interval
+import org.apache.spark.sql.Row
 
 import scala.collection.mutable
 
@@ -31,7 +34,8 @@ final case class PartitionKeys(
     sample: Array[Array[Byte]]
 )
 
-final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
+final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys], count: Int) {
+  import KeyRanges._
   private[this] val ordering = KeyBytes.ordering
 
   def isEmpty: Boolean = partitions.isEmpty
@@ -44,7 +48,8 @@ final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
   /** The partitions by their keys, if their rows need not move but for a key that several share. */
   def inOrder: Option[IndexedSeq[PartitionKeys]] = {
     val apart = eachPair((left, right) => ordering.lteq(left.greatest, right.least))
-    if (apart && partitions.forall(_.grouped)) Some(byLeast) else None
+    val isSplit = byLeast.init.forall(partition => isPlain(layout.key(partition.greatest)))
+    if (apart && isSplit && partitions.forall(_.grouped)) Some(byLeast) else None
   }
 
   /** Whether the rows of these partitions, one after the other, are in the order of their sort keys. */
@@ -65,21 +70,18 @@ final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
       reached += weight
       val isDue = found.length < count - 1 && reached >= share * (found.length + 1)
       val isNew = found.isEmpty || ordering.gt(key, found.last)
-      if (isDue && isNew && ordering.lt(key, greatest)) found += key
+      if (isDue && isNew && ordering.lt(key, greatest) && isPlain(layout.key(key))) found += key
     }
     (found += greatest).toArray
   }
 
   /** The partitioner of partitions with these greatest keys. */
-  def partitioner(
-      ends: Array[Array[Byte]],
-      layout: RecordLayout,
-      keyType: TStruct,
-      state: HailStateManager
-  ): RVDPartitioner = {
-    val starts = partitions.map(_.least).min(ordering) +: ends
+  def partitioner(ends: Array[Array[Byte]], keyType: TStruct, state: HailStateManager): RVDPartitioner = {
+    val inner = ends.init.map(layout.key)
+    val starts = below(layout.key(partitions.map(_.least).min(ordering))) +: inner
+    val stops = inner :+ above(layout.key(ends.last))
     val intervals = ends.indices.map { i =>
-      Interval(layout.key(starts(i)), layout.key(ends(i)), includesStart = i == 0, includesEnd = true)
+      Interval(starts(i), stops(i), includesStart = i == 0, includesEnd = true)
     }
     new RVDPartitioner(state, keyType, intervals)
   }
@@ -88,16 +90,39 @@ final class KeyRanges(partitions: IndexedSeq[PartitionKeys], count: Int) {
 object KeyRanges {
   private val SampleSize = 100 // of a partition
 
-  /** Goes over the rows once. */
-  def of(rows: ContextRDD[Long], layout: RecordLayout): KeyRanges = {
-    val found = rows.cmapPartitionsWithContextAndIndex[PartitionKeys] { (index, loader, consumer, part) =>
-      val producer = consumer.freshContext()
-      survey(index, layout, part(loader, producer), () => producer.region.clear()).iterator
-    }
-    new KeyRanges(found.run.collect().toIndexedSeq, rows.getNumPartitions)
+  // Hail orders rows by the bytes of their strings, and the bounds of partitions by UTF-16: the two differ where one
+  // string has a surrogate and the other what comes after those. Bounds without either are the same in both orders.
+  private def plain(text: String): String = text.takeWhile(_ < Character.MIN_SURROGATE)
+
+  private def isPlain(key: Row): Boolean = key.toSeq.forall {
+    case text: String => plain(text).length == text.length
+    case _ => true
   }
 
-  private def survey(
+  /** A key before which none is in either order, if none is before `key` in one. */
+  private def below(key: Row): Row = Row.fromSeq(key.toSeq.map {
+    case text: String => plain(text)
+    case value => value
+  })
+
+  /** A key after which none is in either order, if none is after `key` in one: what is missing comes last. */
+  private def above(key: Row): Row = Row.fromSeq(key.toSeq.map {
+    case text: String if plain(text).length < text.length => null
+    case value => value
+  })
+
+  /** Goes over the rows once. */
+  def of(rows: ContextRDD[Long], layout: RecordLayout): KeyRanges = {
+    val survey: (Int, HailClassLoader, RVDContext, Iterator[Element[Long]]) => Iterator[PartitionKeys] =
+      (index, loader, consumer, parts) => {
+        val producer = consumer.freshContext()
+        keysOf(index, layout, parts.flatMap(_(loader, producer)), () => producer.region.clear()).iterator
+      }
+    val found = rows.cmapPartitionsAndContextWithIndex[PartitionKeys](survey, false)
+    new KeyRanges(layout, found.run.collect().toIndexedSeq, rows.getNumPartitions)
+  }
+
+  private def keysOf(
       index: Int,
       layout: RecordLayout,
       rows: Iterator[Long],
@@ -117,13 +142,22 @@ object KeyRanges {
         least = key.group
         greatest = least
       } else {
-        if (sorted && KeyBytes.compare(previous.sink.bytes, previous.sink.length, key.sink.bytes, key.sink.length) > 0)
+        if (
+          sorted && KeyBytes.compare(
+            previous.sink.bytes,
+            previous.sink.length,
+            key.sink.bytes,
+            key.sink.length
+          ) > 0
+        )
           sorted = false
-        val step = KeyBytes.compare(previous.sink.bytes, previous.groupLength, key.sink.bytes, key.groupLength)
+        val step =
+          KeyBytes.compare(previous.sink.bytes, previous.groupLength, key.sink.bytes, key.groupLength)
         if (step > 0) grouped = false
         if (step != 0) {
           if (KeyBytes.compare(key.sink.bytes, key.groupLength, least, least.length) < 0) least = key.group
-          if (KeyBytes.compare(key.sink.bytes, key.groupLength, greatest, greatest.length) > 0) greatest = key.group
+          if (KeyBytes.compare(key.sink.bytes, key.groupLength, greatest, greatest.length) > 0)
+            greatest = key.group
         }
       }
       if (sample.length < SampleSize) sample += key.group

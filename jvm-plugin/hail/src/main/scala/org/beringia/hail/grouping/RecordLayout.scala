@@ -17,8 +17,12 @@ import org.apache.spark.unsafe.Platform
 final class RecordLayout(row: PStruct, plan: GroupPlan, shared: Broadcast[HailStateManager])
     extends Serializable {
   private def state: HailStateManager = shared.value
-  @transient private[this] lazy val keyFields = plan.keys.map { case (field, _) => new KeyField(field) }.toArray
-  @transient private[this] lazy val orderFields = plan.order.map { case (field, _) => new KeyField(field) }.toArray
+  @transient private[this] lazy val keyFields = plan.keys.map { case (field, _) =>
+    new KeyField(field)
+  }.toArray
+  @transient private[this] lazy val orderFields = plan.order.map { case (field, _) =>
+    new KeyField(field)
+  }.toArray
   private[this] val descending = plan.order.map(_._2).toArray
   private[this] val valueFields = plan.columns.map(row.fieldIdx).toArray
   private[this] val valueCodecs = valueFields.map(i => ValueCodec.of(row.types(i)))
@@ -83,7 +87,7 @@ final class RecordLayout(row: PStruct, plan: GroupPlan, shared: Broadcast[HailSt
     while (i < columns.length) {
       val field = valueFields(i)
       if (row.isFieldDefined(address, field)) columns(i).append(row.loadField(address, field), region)
-      else columns(i).appendMissing()
+      else columns(i).appendMissing(region)
       i += 1
     }
   }

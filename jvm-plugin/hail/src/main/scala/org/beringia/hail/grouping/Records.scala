@@ -7,7 +7,11 @@ import is.hail.rvd.RVDContext
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.unsafe.Platform
-import org.apache.spark.util.collection.unsafe.sort.{PrefixComparators, RecordComparator, UnsafeSorterIterator}
+import org.apache.spark.util.collection.unsafe.sort.{
+  PrefixComparators,
+  RecordComparator,
+  UnsafeSorterIterator
+}
 
 trait Records {
 

@@ -1,5 +1,5 @@
-// The values of a column between the regions of two tasks: written row by row, read into arrays. Numbers are their
-// bytes; the arrays of numbers are Hail's own, whole.
+// The values of a column on their way from one region to another: as bytes between tasks, or copied. Numbers are their
+// bytes; arrays of numbers are Hail's own, whole.
 package org.beringia.hail.grouping
 
 import is.hail.annotations.Region
@@ -12,11 +12,11 @@ sealed abstract class ValueCodec extends Serializable {
   /** Writes the value at `address`. */
   def write(address: Long, out: ByteSink): Unit
 
-  /** Reads a value, and appends to `out` what a field or an element holds for it; its parts go to `region`. */
-  def read(in: ByteSource, region: Region, out: ByteSink): Unit
+  /** Reads a value, and writes to `to` what a field or an element holds for it; its parts go to `region`. */
+  def read(in: ByteSource, region: Region, to: Long): Unit
 
   /** Does so with a copy of the value at `address`. */
-  def copy(address: Long, region: Region, out: ByteSink): Unit
+  def copy(address: Long, region: Region, to: Long): Unit
 }
 
 object ValueCodec {
@@ -39,8 +39,9 @@ object ValueCodec {
 
   final private class FixedCodec(size: Int) extends ValueCodec {
     override def write(address: Long, out: ByteSink): Unit = out.put(null, address, size)
-    override def read(in: ByteSource, region: Region, out: ByteSink): Unit = in.copyTo(out, size)
-    override def copy(address: Long, region: Region, out: ByteSink): Unit = write(address, out)
+    override def read(in: ByteSource, region: Region, to: Long): Unit = in.copyTo(to, size.toLong)
+    override def copy(address: Long, region: Region, to: Long): Unit =
+      Platform.copyMemory(null, address, null, to, size.toLong)
   }
 
   /** Values that a field or an element points to. */
@@ -52,11 +53,11 @@ object ValueCodec {
     /** Copies the value at `address` into `region`; returns its address there. */
     def made(address: Long, region: Region): Long
 
-    final override def read(in: ByteSource, region: Region, out: ByteSink): Unit =
-      out.putLong(make(in, region))
+    final override def read(in: ByteSource, region: Region, to: Long): Unit =
+      Region.storeAddress(to, make(in, region))
 
-    final override def copy(address: Long, region: Region, out: ByteSink): Unit =
-      out.putLong(made(address, region))
+    final override def copy(address: Long, region: Region, to: Long): Unit =
+      Region.storeAddress(to, made(address, region))
   }
 
   final private class StringCodec(string: PCanonicalString) extends PointedCodec {
@@ -138,63 +139,10 @@ object ValueCodec {
       var i = 0
       while (i < n) {
         if (array.isElementDefined(address, i)) column.append(array.loadElement(address, n, i), region)
-        else column.appendMissing()
+        else column.appendMissing(region)
         i += 1
       }
       column.finish(region)
     }
-  }
-}
-
-/** An array of `array`'s type in the making. */
-final class ValueColumn(array: PCanonicalArray, element: ValueCodec) {
-  private[this] val width = array.elementType.byteSize.toInt
-  private[this] val values = new ByteSink(1024)
-  private[this] val missing = new java.util.BitSet
-  private[this] var count = 0
-
-  /** Appends what comes next: a byte that says whether it is there, and the value. */
-  def append(in: ByteSource, region: Region): Unit =
-    if (in.byte() != 0) {
-      element.read(in, region, values)
-      count += 1
-    } else appendMissing()
-
-  /** Appends a copy of the value at `address`. */
-  def append(address: Long, region: Region): Unit = {
-    element.copy(address, region, values)
-    count += 1
-  }
-
-  def appendMissing(): Unit = {
-    missing.set(count)
-    var i = 0
-    while (i < width) {
-      values.putByte(0)
-      i += 1
-    }
-    count += 1
-  }
-
-  /** Puts the array into `region`, and is empty again. */
-  def finish(region: Region): Long = {
-    val result = array.allocate(region, count)
-    array.initialize(result, count)
-    Platform.copyMemory(
-      values.bytes,
-      Platform.BYTE_ARRAY_OFFSET.toLong,
-      null,
-      array.firstElementOffset(result, count),
-      values.length.toLong
-    )
-    var i = missing.nextSetBit(0)
-    while (i >= 0) {
-      array.setElementMissing(result, i)
-      i = missing.nextSetBit(i + 1)
-    }
-    values.clear()
-    missing.clear()
-    count = 0
-    result
   }
 }
