@@ -26,8 +26,8 @@ TIMES = {"groups": 30.0, "blocks": 5.0}  # how much faster than each of the othe
 OVERHEAD = 1.3  # times the query and the loop, its time divided by the cores
 
 WHY_MISSED = (
-    "On the driver of one machine rows need not be sent anywhere, and a million of them fit. To read them alone takes about",
-    "a quarter of `numpy_map`'s time, so that no distributed way can be thirty times faster than those on this workload.",
+    "On the driver of one machine rows need not be sent anywhere, and a million of them fit. To read them alone takes",
+    "about a quarter of `numpy_map`'s time, so that no distributed way can be thirty times faster than those here.",
 )
 
 
@@ -85,7 +85,7 @@ def page(found: Results) -> str:
         f"Written by `make bench`, on `local[{CORES}]`. Each way runs in a process of its own, forty times or for a",
         "minute, `numpy_map` in turn with the query and the loop; the fastest run counts: the JVM compiles for long.",
         "Memory is the peak of all processes together. The query is Hail's own: the rows grouped by `group_by` and",
-        "`collect`, and counted. Collecting all blocks would take many minutes: one tenth is, and its time is multiplied.",
+        "`collect`, and counted. Collecting all blocks takes minutes: a tenth of them is, and its time multiplied.",
         f"Hail {hl.__version__.partition('-')[0]}, Python {platform.python_version()},",
         f"NumPy {np.__version__}, {platform.system()} on {platform.machine()}. Ratios travel between machines, seconds",
         "do not; on a machine that is busy with other work all of them are worse.",

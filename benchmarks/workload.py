@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def in_turn(works: dict[str, Callable[[], object]], *, warmups: int, runs: int) -> dict[str, list[float]]:
+def in_turn(works: Mapping[str, Callable[[], object]], *, warmups: int, runs: int) -> dict[str, list[float]]:
     """Run the works in turn, so that whatever disturbs the machine disturbs all; return the seconds of each run."""
     taken: dict[str, list[float]] = {name: [] for name in works}
     for run in range(warmups + runs):
