@@ -10,11 +10,11 @@ import org.apache.spark.broadcast.Broadcast
 /**
  * @param row the rows that groups come in
  * @param names the key's fields, which are fields of `row`
- * @param shared Hail's reference genomes, too large to travel with each task
+ * @param genomes those of the key's types (see [[Genomes]])
  */
-final class GroupKeys(row: PStruct, names: IndexedSeq[String], shared: Broadcast[HailStateManager])
+final class GroupKeys(row: PStruct, names: IndexedSeq[String], genomes: Broadcast[HailStateManager])
     extends Serializable {
-  private def state: HailStateManager = shared.value
+  private def state: HailStateManager = genomes.value
   private[this] val indices = names.map(row.fieldIdx).toArray
 
   /** How keys are kept. */

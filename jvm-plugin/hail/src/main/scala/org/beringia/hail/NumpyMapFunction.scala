@@ -30,7 +30,8 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte]) extends Table
   override def execute(ctx: ExecuteContext, child: TableValue): TableValue = {
     val result = typ(child.typ)
     val row = child.rvd.rowPType
-    val keys = new GroupKeys(row, child.typ.key, child.rvd.sparkContext.broadcast(ctx.stateManager))
+    val genomes = Genomes.of(child.typ.keyType.types, ctx.stateManager, child.rvd.sparkContext)
+    val keys = new GroupKeys(row, child.typ.key, genomes)
     val fields = plan.returns.fields.map(f => f.name -> PType.canonical(f.typ))
     val number = plan.rowNumber.map(_ -> HailTask.NumberType)
     val output = PCanonicalStruct(true, child.typ.key.zip(keys.types) ++ fields ++ number: _*)

@@ -9,6 +9,7 @@ import is.hail.expr.ir.TableValue
 import is.hail.expr.ir.functions.TableToTableFunction
 import is.hail.rvd.RVDType
 import is.hail.types.virtual._
+import org.beringia.hail.Genomes
 import org.json4s.{JArray, JObject, JString, JValue}
 
 final class CollectByKey(plan: GroupPlan) extends TableToTableFunction {
@@ -30,7 +31,9 @@ final class CollectByKey(plan: GroupPlan) extends TableToTableFunction {
   override def execute(ctx: ExecuteContext, child: TableValue): TableValue = {
     val result = typ(child.typ)
     val rows = child.rvd
-    val layout = new RecordLayout(rows.rowPType, plan, rows.sparkContext.broadcast(ctx.stateManager))
+    val sortedBy = (plan.keys ++ plan.order).map { case (field, _) => child.typ.rowType.fieldType(field) }
+    val genomes = Genomes.of(sortedBy, ctx.stateManager, rows.sparkContext)
+    val layout = new RecordLayout(rows.rowPType, plan, genomes)
     val grouped = new GroupedRows(ctx, rows, layout, RVDType(layout.group, result.key))
     val rvd = if (plan.keyed) grouped.byOwnKey(plan.keys.length) else grouped.byFields()
     TableValue(ctx, result, child.globals, rvd)

@@ -12,11 +12,11 @@ import org.apache.spark.unsafe.Platform
 /**
  * @param row the rows
  * @param plan which of its fields are what
- * @param shared Hail's reference genomes, too large to travel with each task
+ * @param genomes those of the fields by which rows are sorted (see [[Genomes]])
  */
-final class RecordLayout(row: PStruct, plan: GroupPlan, shared: Broadcast[HailStateManager])
+final class RecordLayout(row: PStruct, plan: GroupPlan, genomes: Broadcast[HailStateManager])
     extends Serializable {
-  private def state: HailStateManager = shared.value
+  private def state: HailStateManager = genomes.value
   @transient private[this] lazy val keyFields = plan.keys.map { case (field, _) =>
     new KeyField(field)
   }.toArray
