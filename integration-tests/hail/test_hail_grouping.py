@@ -108,7 +108,7 @@ def test_zeros_are_two_keys_and_every_nan_is_one(hl):
     assert found == [("-0.0", [1.0, 5.0]), ("0.0", [0.0, 4.0]), ("nan", [2.0, 3.0, 6.0, 7.0])]
 
 
-@pytest.mark.parametrize("rows", [1, 10, 70, 600])
+@pytest.mark.parametrize("rows", [1, 10, 70, 200])
 def test_rows_in_order_stay_where_they_are(hl, rows):
     """Groups that lie across partitions, several of them at times, are whole all the same."""
     ht = hl.utils.range_table(600, 7)
@@ -131,6 +131,47 @@ def test_partitions_may_lie_in_any_order_and_be_empty(hl):
     found = rows_of(hl, together(hl, -(ht.idx // 100), ht.x))
     assert shuffled(hl) == before
     assert [(key, len(x)) for key, x in found] == [(-5, 100), (-4, 100), (-3, 100), (-1, 100), (0, 100)]
+
+
+def test_a_key_of_many_partitions_does_not_end_in_one_task(hl):
+    ht = hl.utils.range_table(600, 12)
+    ht = ht.annotate(x=hl.float64(ht.idx))
+    before = shuffled(hl)
+    assert [len(x) for _, x in rows_of(hl, together(hl, ht.idx // 599, ht.x))] == [599, 1]
+    assert shuffled(hl) > before
+
+
+def test_rows_larger_than_a_block(hl):
+    """Each fills a block of the shuffle by itself."""
+    ht = hl.utils.range_table(60, 4)
+    ht = ht.annotate(wide=hl.range(20_000).map(lambda j: hl.float64(j + ht.idx)))
+    table = hl.experimental.numpy_map(
+        lambda wide: (wide.shape[0], float(wide.sum())),
+        ht.idx % 7,
+        "struct{n: int32, s: float64}",
+        args=dict(wide=ht.wide),
+    )
+    total = sum(range(20_000))
+    assert [(r.id, r.n, r.s) for r in table.collect()] == [
+        (g, len(range(g, 60, 7)), sum(total + 20_000 * i for i in range(g, 60, 7))) for g in range(7)
+    ]
+
+
+def test_rows_in_another_order_than_before(hl, tmp_path):
+    """A table that is not the same each time it is computed: an error, and no row is lost in silence."""
+    seen = tmp_path / "seen"
+
+    def once_ascending(idx):
+        again = seen.exists()
+        seen.touch()
+        return np.arange(9, -1, -1) if again else np.arange(10)
+
+    ht = hl.utils.range_table(3, 1)
+    fields = hl.tarray(hl.tstruct(k=hl.tint32))
+    restless = hl.experimental.numpy_map(once_ascending, ht.idx // 9, fields, args=dict(idx=ht.idx))
+    restless = restless.annotate(x=hl.float64(restless.k))
+    with pytest.raises(Exception, match=r"the rows came in another order than a moment ago[\s\S]*checkpoint"):
+        together(hl, restless.k, restless.x).collect()
 
 
 def test_partitions_that_were_put_together(hl):

@@ -27,7 +27,7 @@ object HailFront {
   def numpyMap(driver: Py4JQueryDriver, child: String, plan: String, function: FunctionBytes): String = {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
-      apply(driver, ctx, child, new NumpyMapFunction(parsed, function.bytes))
+      apply(driver, ctx, IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function.bytes))
     }
   }
 
@@ -40,20 +40,20 @@ object HailFront {
    */
   def collectByKey(driver: Py4JQueryDriver, child: String, plan: String): String = inContext(driver) { ctx =>
     val parsed = GroupPlan.parse(plan)
-    val row = IRParser.parse_table_ir(ctx, child).typ.rowType
+    val rows = IRParser.parse_table_ir(ctx, child)
     val known = (parsed.keys ++ parsed.order).forall { case (field, _) =>
-      KeyCodec.of(row.fieldType(field), ctx.stateManager).isDefined
+      KeyCodec.of(rows.typ.rowType.fieldType(field), ctx.stateManager).isDefined
     }
-    if (known) apply(driver, ctx, child, new CollectByKey(parsed)) else ""
+    if (known) apply(driver, ctx, rows, new CollectByKey(parsed)) else ""
   }
 
   private def apply(
       driver: Py4JQueryDriver,
       ctx: ExecuteContext,
-      child: String,
+      child: TableIR,
       function: TableToTableFunction
   ): String = {
-    val node: TableIR = TableToTableApply(IRParser.parse_table_ir(ctx, child), function)
+    val node: TableIR = TableToTableApply(child, function)
     val id = addJavaIR(driver, ctx, node)
     s"$id ${JsonMethods.compact(node.typ.toJSON)}"
   }

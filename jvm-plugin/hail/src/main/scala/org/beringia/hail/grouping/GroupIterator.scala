@@ -28,7 +28,7 @@ final class GroupIterator(layout: RecordLayout, records: Records, consumer: RVDC
       records.appendTo(columns, consumer.region)
       more = records.advance()
     } while (more && isOfGroup)
-    layout.writeGroup(key.copy, columns, consumer.region)
+    layout.writeGroup(key.bytes, columns, consumer.region)
   }
 
   private def isOfGroup: Boolean = KeyBytes.compare(

@@ -6,17 +6,16 @@ import is.hail.backend.ExecuteContext
 import is.hail.rvd.{RVD, RVDContext, RVDType}
 import is.hail.sparkextras.ContextRDD
 import is.hail.sparkextras.ContextRDD.Element
-import org.apache.spark.TaskContext
+import org.apache.spark.{InterruptibleIterator, TaskContext}
 
 /** @param result the groups */
 final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, result: RVDType) {
   import GroupedRows._
-  private[this] val ordering = KeyBytes.ordering
 
   /** Groups by the first `n` fields of the rows' own key. */
   def byOwnKey(n: Int): RVD = {
     val keyed = rows.truncateKey(n)
-    val whole = keyed.repartition(ctx, keyed.partitioner.strictify(), false, true)
+    val whole = keyed.repartition(ctx, keyed.partitioner.strictify(), shuffle = false)
     RVD(result, whole.partitioner, group(whole.crdd, None, isSorted = !layout.isOrdered))
   }
 
@@ -26,37 +25,25 @@ final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, re
     if (ranges.isEmpty) RVD.empty(ctx.stateManager, result)
     else {
       val (ends, groups) = ranges.inOrder match {
-        case Some(partitions) => inPlace(partitions, ranges.isSorted)
-        case None => shuffled(ranges.balanced)
+        case Some(blocks) => (blocks.ends, inPlace(blocks, ranges.isSorted))
+        case None =>
+          val ends = ranges.balanced
+          (ends, shuffled(ends))
       }
       val partitioner = ranges.partitioner(ends, result.kType.virtualType, ctx.stateManager)
       RVD(result, partitioner, groups)
     }
   }
 
-  private def shuffled(ends: Array[Array[Byte]]): (Array[Array[Byte]], ContextRDD[Long]) = {
-    val blocks = RowShuffle(rows.crdd, layout, ends)
-    (ends, ContextRDD.weaken(blocks).cmapPartitions[Long](sorted(layout)))
-  }
+  private def shuffled(ends: Array[Array[Byte]]): ContextRDD[Long] =
+    ContextRDD.weaken(RowShuffle(rows.crdd, layout, ends)).cmapPartitions[Long](sorted(layout))
 
-  /** The groups up to the greatest key of each partition, with the rows of the last one that following ones have. */
-  private def inPlace(
-      partitions: IndexedSeq[PartitionKeys],
-      isSorted: Boolean
-  ): (Array[Array[Byte]], ContextRDD[Long]) = {
-    val indices = partitions.indices
-    val lasts = indices.filter { i =>
-      i == indices.last || ordering.gt(partitions(i + 1).greatest, partitions(i).greatest)
-    }
-    val ends = lasts.map(partitions(_).greatest).toArray
-    val from = 0 +: lasts.init.map(_ + 1)
-    val to = lasts.zip(ends).map { case (last, end) =>
-      val beyond = partitions.indexWhere(partition => ordering.gt(partition.least, end), last + 1)
-      (if (beyond < 0) partitions.length else beyond) - 1
-    }
-    val blocks = rows.crdd.reorderPartitions(partitions.map(_.index)).blocked(from.toArray, to.toArray)
-    (ends, group(blocks, Some(ends), isSorted))
-  }
+  private def inPlace(blocks: KeyBlocks, isSorted: Boolean): ContextRDD[Long] =
+    group(
+      rows.crdd.reorderPartitions(blocks.partitions).blocked(blocks.from, blocks.to),
+      Some(blocks.ends),
+      isSorted
+    )
 
   /**
    * Groups rows that are together.
@@ -87,9 +74,9 @@ object GroupedRows {
   ): (Int, HailClassLoader, RVDContext, Iterator[Element[Long]]) => Iterator[Long] =
     (index, loader, consumer, parts) => {
       val producer = consumer.freshContext()
-      val all = parts.flatMap(_(loader, producer))
-      val rows = ends.fold(all) { keys =>
-        new RowsBetween(layout, all, if (index == 0) null else keys(index - 1), keys(index))
+      val all = new InterruptibleIterator(TaskContext.get(), parts.flatMap(_(loader, producer)))
+      val rows = ends.fold[Iterator[Long]](all) { keys =>
+        new RowsBetween(layout, all, producer, if (index == 0) null else keys(index - 1), keys(index))
       }
       val records =
         if (isSorted) new RowRecords(layout, rows, producer)

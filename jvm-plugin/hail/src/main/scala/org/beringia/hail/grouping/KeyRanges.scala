@@ -9,6 +9,7 @@ import is.hail.sparkextras.ContextRDD
 import is.hail.sparkextras.ContextRDD.Element
 import is.hail.types.virtual.TStruct
 import is.hail.utils.Interval
+import org.apache.spark.{InterruptibleIterator, TaskContext}
 import org.apache.spark.sql.Row
 
 import scala.collection.mutable
@@ -34,22 +35,56 @@ final case class PartitionKeys(
     sample: Array[Array[Byte]]
 )
 
+/**
+ * Partitions of rows in the order of their keys, each made of some of those that there were.
+ *
+ * @param ends their greatest keys
+ * @param partitions those that there were, in their order
+ * @param from,to which of these each is made of; the first and the last may have rows of its neighbours, too
+ */
+final case class KeyBlocks(
+    ends: Array[Array[Byte]],
+    partitions: IndexedSeq[Int],
+    from: Array[Int],
+    to: Array[Int]
+)
+
 final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys], count: Int) {
   import KeyRanges._
   private[this] val ordering = KeyBytes.ordering
 
   def isEmpty: Boolean = partitions.isEmpty
 
-  private[this] val byLeast = partitions.sortBy(_.least)(ordering)
+  private[this] val ordered =
+    partitions.sorted(Ordering.by((p: PartitionKeys) => (p.least, p.greatest))(Ordering.Tuple2(
+      ordering,
+      ordering
+    )))
 
   private def eachPair(isRight: (PartitionKeys, PartitionKeys) => Boolean): Boolean =
-    byLeast.zip(byLeast.drop(1)).forall(isRight.tupled)
+    ordered.zip(ordered.drop(1)).forall(isRight.tupled)
 
-  /** The partitions by their keys, if their rows need not move but for a key that several share. */
-  def inOrder: Option[IndexedSeq[PartitionKeys]] = {
+  /**
+   * The ranges that the partitions have already, if their rows need not move but for a key that some share. If many share
+   * it, they had better move: else one task would do the work of all of these.
+   */
+  def inOrder: Option[KeyBlocks] = {
     val apart = eachPair((left, right) => ordering.lteq(left.greatest, right.least))
-    val isSplit = byLeast.init.forall(partition => isPlain(layout.key(partition.greatest)))
-    if (apart && isSplit && partitions.forall(_.grouped)) Some(byLeast) else None
+    val boundsArePlain = ordered.init.forall(partition => isPlain(layout.key(partition.greatest)))
+    if (apart && boundsArePlain && partitions.forall(_.grouped)) {
+      val lasts = ordered.indices.filter { i =>
+        i == ordered.indices.last || ordering.gt(ordered(i + 1).greatest, ordered(i).greatest)
+      }
+      val ends = lasts.map(ordered(_).greatest).toArray
+      val from = 0 +: lasts.init.map(_ + 1)
+      val to = lasts.zip(ends).map { case (last, end) =>
+        val beyond = ordered.indexWhere(partition => ordering.gt(partition.least, end), last + 1)
+        (if (beyond < 0) ordered.length else beyond) - 1
+      }
+      if (from.zip(to).forall { case (first, last) => last - first < MostTogether })
+        Some(KeyBlocks(ends, ordered.map(_.index), from.toArray, to.toArray))
+      else None
+    } else None
   }
 
   /** Whether the rows of these partitions, one after the other, are in the order of their sort keys. */
@@ -88,7 +123,9 @@ final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys
 }
 
 object KeyRanges {
+  private val MostTogether = 4 // partitions that one task reads
   private val SampleSize = 100 // of a partition
+  private val AllSamples = 1000000
 
   // Hail orders rows by the bytes of their strings, and the bounds of partitions by UTF-16: the two differ where one
   // string has a surrogate and the other what comes after those. Bounds without either are the same in both orders.
@@ -113,10 +150,12 @@ object KeyRanges {
 
   /** Goes over the rows once. */
   def of(rows: ContextRDD[Long], layout: RecordLayout): KeyRanges = {
+    val samples = math.max(1, math.min(SampleSize, AllSamples / math.max(1, rows.getNumPartitions)))
     val survey: (Int, HailClassLoader, RVDContext, Iterator[Element[Long]]) => Iterator[PartitionKeys] =
       (index, loader, consumer, parts) => {
         val producer = consumer.freshContext()
-        keysOf(index, layout, parts.flatMap(_(loader, producer)), () => producer.region.clear()).iterator
+        val cancellable = new InterruptibleIterator(TaskContext.get(), parts.flatMap(_(loader, producer)))
+        keysOf(index, layout, samples, cancellable, () => producer.region.clear()).iterator
       }
     val found = rows.cmapPartitionsAndContextWithIndex[PartitionKeys](survey, false)
     new KeyRanges(layout, found.run.collect().toIndexedSeq, rows.getNumPartitions)
@@ -125,6 +164,7 @@ object KeyRanges {
   private def keysOf(
       index: Int,
       layout: RecordLayout,
+      samples: Int,
       rows: Iterator[Long],
       clear: () => Unit
   ): Option[PartitionKeys] = {
@@ -160,10 +200,10 @@ object KeyRanges {
             greatest = key.group
         }
       }
-      if (sample.length < SampleSize) sample += key.group
+      if (sample.length < samples) sample += key.group
       else {
         val place = random.nextLong(count + 1)
-        if (place < SampleSize) sample(place.toInt) = key.group
+        if (place < samples) sample(place.toInt) = key.group
       }
       count += 1
       val last = previous

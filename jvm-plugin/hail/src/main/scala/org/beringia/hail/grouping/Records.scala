@@ -60,7 +60,7 @@ final class SortedRecords(layout: RecordLayout, blocks: Iterator[Array[Byte]], c
 
   private[this] val sorter = SparkInternals.sorter(
     context,
-    () => BySortKey,
+    BySortKey,
     PrefixComparators.BINARY,
     // Radix sort knows nothing but prefixes.
     radix = layout.prefixIsKey

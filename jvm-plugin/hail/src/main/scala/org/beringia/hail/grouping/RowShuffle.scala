@@ -4,7 +4,7 @@ package org.beringia.hail.grouping
 
 import is.hail.rvd.RVDContext
 import is.hail.sparkextras.ContextRDD
-import org.apache.spark.Partitioner
+import org.apache.spark.{InterruptibleIterator, Partitioner, TaskContext}
 import org.apache.spark.rdd.{RDD, ShuffledRDD}
 
 object RowShuffle {
@@ -15,7 +15,8 @@ object RowShuffle {
   def apply(rows: ContextRDD[Long], layout: RecordLayout, ends: Array[Array[Byte]]): RDD[Array[Byte]] = {
     val sent = rows.cmapPartitionsWithContext[(Int, Array[Byte])] { (loader, consumer, part) =>
       val producer = consumer.freshContext()
-      new BlockIterator(layout, ends, part(loader, producer), producer)
+      val cancellable = new InterruptibleIterator(TaskContext.get(), part(loader, producer))
+      new BlockIterator(layout, ends, cancellable, producer)
     }
     val target = new PartitionByNumber(ends.length)
     new ShuffledRDD[Int, Array[Byte], Array[Byte]](sent.run, target).mapPartitions(_.map(_._2))
@@ -75,7 +76,7 @@ object RowShuffle {
       val block = blocks(target)
       if (block != null && block.length > 0) {
         ready = (target, block.copy)
-        block.clear()
+        if (block.bytes.length > 2 * full) blocks(target) = null else block.clear()
       }
     }
 

@@ -2,10 +2,21 @@
 // the one that starts with it leaves it to the one before.
 package org.beringia.hail.grouping
 
-/** @param after,upTo the range; all up to `upTo` where `after` is null */
-final class RowsBetween(layout: RecordLayout, rows: Iterator[Long], after: Array[Byte], upTo: Array[Byte])
-    extends Iterator[Long] {
-  private[this] val key = layout.newKey()
+import is.hail.rvd.RVDContext
+import org.beringia.{BeringiaException, ErrorCode}
+
+/**
+ * @param producer whose region the rows are in; those that are left out are cleared from it
+ * @param after,upTo the range; all up to `upTo` where `after` is null
+ */
+final class RowsBetween(
+    layout: RecordLayout,
+    rows: Iterator[Long],
+    producer: RVDContext,
+    after: Array[Byte],
+    upTo: Array[Byte]
+) extends Iterator[Long] {
+  private[this] var key, previous = layout.newKey()
   private[this] var row = 0L
   private[this] var ready = false
   private[this] var begun = after == null
@@ -16,9 +27,14 @@ final class RowsBetween(layout: RecordLayout, rows: Iterator[Long], after: Array
       if (rows.hasNext) {
         row = rows.next()
         layout.writeKey(row, key)
+        checkOrder()
         begun ||= compare(after) > 0
         ended = compare(upTo) > 0
         ready = begun && !ended
+        if (!ready) producer.region.clear()
+        val last = previous
+        previous = key
+        key = last
       } else ended = true
     }
     ready
@@ -32,4 +48,14 @@ final class RowsBetween(layout: RecordLayout, rows: Iterator[Long], after: Array
 
   private def compare(bound: Array[Byte]): Int =
     KeyBytes.compare(key.sink.bytes, key.groupLength, bound, bound.length)
+
+  // Rows beyond the range are left to the next partition: where the order is not what it was, they would be lost.
+  private def checkOrder(): Unit =
+    if (KeyBytes.compare(previous.sink.bytes, previous.groupLength, key.sink.bytes, key.groupLength) > 0) {
+      throw new BeringiaException(
+        ErrorCode.ARGUMENT,
+        "numpy_map: the rows came in another order than a moment ago, so the table is not the same each time that it is " +
+          "computed. Write it once with checkpoint(…), and group what that returns."
+      )
+    }
 }

@@ -123,26 +123,30 @@ object ValueCodec {
     }
 
     override def make(in: ByteSource, region: Region): Long = {
-      val column = new ValueColumn(array, element)
       val n = in.int()
+      val result = array.allocate(region, n)
+      array.initialize(result, n)
       var i = 0
       while (i < n) {
-        column.append(in, region)
+        if (in.byte() != 0) element.read(in, region, array.elementOffset(result, n, i))
+        else array.setElementMissing(result, i)
         i += 1
       }
-      column.finish(region)
+      result
     }
 
     override def made(address: Long, region: Region): Long = {
-      val column = new ValueColumn(array, element)
       val n = array.loadLength(address)
+      val result = array.allocate(region, n)
+      array.initialize(result, n)
       var i = 0
       while (i < n) {
-        if (array.isElementDefined(address, i)) column.append(array.loadElement(address, n, i), region)
-        else column.appendMissing(region)
+        if (array.isElementDefined(address, i))
+          element.copy(array.loadElement(address, n, i), region, array.elementOffset(result, n, i))
+        else array.setElementMissing(result, i)
         i += 1
       }
-      column.finish(region)
+      result
     }
   }
 }

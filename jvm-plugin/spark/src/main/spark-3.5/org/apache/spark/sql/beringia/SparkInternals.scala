@@ -75,11 +75,11 @@ object SparkInternals {
    * A sorter of records that are bytes, in the task's share of memory, and on disk where that does not suffice. Its
    * task's end frees it.
    *
-   * @param radix whether to sort by prefixes alone
+   * @param radix whether prefixes say all of the order: then memory is sorted by them alone
    */
   def sorter(
       context: TaskContext,
-      comparator: () => RecordComparator,
+      comparator: RecordComparator,
       prefixes: PrefixComparator,
       radix: Boolean
   ): UnsafeExternalSorter = {
@@ -90,7 +90,7 @@ object SparkInternals {
       env.blockManager,
       env.serializerManager,
       context,
-      () => comparator(),
+      () => comparator,
       prefixes,
       env.conf.get(config.SHUFFLE_SORT_INIT_BUFFER_SIZE).toInt,
       memory.pageSizeBytes,
