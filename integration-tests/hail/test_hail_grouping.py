@@ -254,6 +254,37 @@ def test_values_of_every_kind_travel(hl, scattered):
     assert run(keyed, keyed.group) == in_place
 
 
+@pytest.mark.parametrize("lie", ["scattered", "in order", "by their own key"])
+def test_what_follows_may_take_much_memory(hl, lie):
+    """Groups lie in a region of their consumer's, which it clears and fills as it likes."""
+    ht = hl.utils.range_table(4_000, 5)
+    ht = ht.annotate(g=ht.idx % 400 if lie == "scattered" else ht.idx // 10, x=hl.float64(ht.idx))
+    ht = ht.annotate(words=hl.range(ht.idx % 5).map(hl.str), wide=hl.range(50).map(lambda j: ht.x + j))
+    if lie == "by their own key":
+        ht = ht.key_by("g")
+
+    def see(x, words, wide):
+        return float(x.sum() + wide.sum()), [word for row in words for word in row]
+
+    fields = hl.tstruct(total=hl.tfloat64, words=hl.tarray(hl.tstr))
+    table = hl.experimental.numpy_map(see, dict(g=ht.g), fields, args=dict(x=ht.x, words=ht.words, wide=ht.wide))
+    table = table.annotate(big=hl.range(1_000).map(lambda i: hl.str(i) + hl.str(table.total)))
+    table = table.filter(hl.len(table.big) > 0)
+    names = hl.utils.range_table(400, 3)
+    table = table.join(names.annotate(g=names.idx).key_by("g").select("idx"))
+    found = rows_of(hl, table.select("total", "words", last=table.big[-1]))
+    for g, total, words, last in found:
+        members = range(g, 4_000, 400) if lie == "scattered" else range(10 * g, 10 * g + 10)
+        expected = float(sum(51 * i + sum(range(50)) for i in members))
+        assert (total, sorted(words)) == (expected, sorted(str(j) for i in members for j in range(i % 5)))
+        assert last.startswith("999")
+    assert [g for g, *_ in found] == list(range(400))
+    again = hl.experimental.numpy_map(
+        lambda total: float(total.sum()), table.g // 7, "struct{s: float64}", args=dict(total=table.total)
+    )
+    assert again.aggregate(hl.agg.sum(again.s)) == sum(total for _, total, _, _ in found)
+
+
 def shuffled(hl):
     """Bytes that Spark's shuffles have written so far."""
     spark = hl.spark_context()._jsc.sc()

@@ -55,11 +55,7 @@ final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys
 
   def isEmpty: Boolean = partitions.isEmpty
 
-  private[this] val ordered =
-    partitions.sorted(Ordering.by((p: PartitionKeys) => (p.least, p.greatest))(Ordering.Tuple2(
-      ordering,
-      ordering
-    )))
+  private[this] val ordered = partitions.sortBy(_.greatest)(ordering).sortBy(_.least)(ordering)
 
   private def eachPair(isRight: (PartitionKeys, PartitionKeys) => Boolean): Boolean =
     ordered.zip(ordered.drop(1)).forall(isRight.tupled)
@@ -182,22 +178,12 @@ object KeyRanges {
         least = key.group
         greatest = least
       } else {
-        if (
-          sorted && KeyBytes.compare(
-            previous.sink.bytes,
-            previous.sink.length,
-            key.sink.bytes,
-            key.sink.length
-          ) > 0
-        )
-          sorted = false
-        val step =
-          KeyBytes.compare(previous.sink.bytes, previous.groupLength, key.sink.bytes, key.groupLength)
+        if (sorted && previous.compare(key) > 0) sorted = false
+        val step = previous.compareGroup(key)
         if (step > 0) grouped = false
         if (step != 0) {
-          if (KeyBytes.compare(key.sink.bytes, key.groupLength, least, least.length) < 0) least = key.group
-          if (KeyBytes.compare(key.sink.bytes, key.groupLength, greatest, greatest.length) > 0)
-            greatest = key.group
+          if (key.compareGroup(least) < 0) least = key.group
+          if (key.compareGroup(greatest) > 0) greatest = key.group
         }
       }
       if (sample.length < samples) sample += key.group

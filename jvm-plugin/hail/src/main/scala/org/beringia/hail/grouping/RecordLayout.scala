@@ -133,11 +133,3 @@ final class RecordLayout(row: PStruct, plan: GroupPlan, genomes: Broadcast[HailS
       else codec.putMissing(out)
   }
 }
-
-/** A sort key, of which the first `groupLength` bytes are the group's key. */
-final class SortKey {
-  val sink = new ByteSink(64)
-  var groupLength = 0
-
-  def group: Array[Byte] = java.util.Arrays.copyOf(sink.bytes, groupLength)
-}

@@ -86,8 +86,7 @@ object RowShuffle {
       var high = ends.length - 1
       while (low < high) {
         val middle = (low + high) >>> 1
-        val end = ends(middle)
-        if (KeyBytes.compare(end, end.length, key.sink.bytes, key.groupLength) < 0) low = middle + 1
+        if (key.compareGroup(ends(middle)) > 0) low = middle + 1
         else high = middle
       }
       low

@@ -28,8 +28,8 @@ final class RowsBetween(
         row = rows.next()
         layout.writeKey(row, key)
         checkOrder()
-        begun ||= compare(after) > 0
-        ended = compare(upTo) > 0
+        begun ||= key.compareGroup(after) > 0
+        ended = key.compareGroup(upTo) > 0
         ready = begun && !ended
         if (!ready) producer.region.clear()
         val last = previous
@@ -46,12 +46,9 @@ final class RowsBetween(
     row
   }
 
-  private def compare(bound: Array[Byte]): Int =
-    KeyBytes.compare(key.sink.bytes, key.groupLength, bound, bound.length)
-
   // Rows beyond the range are left to the next partition: where the order is not what it was, they would be lost.
   private def checkOrder(): Unit =
-    if (KeyBytes.compare(previous.sink.bytes, previous.groupLength, key.sink.bytes, key.groupLength) > 0) {
+    if (previous.compareGroup(key) > 0) {
       throw new BeringiaException(
         ErrorCode.ARGUMENT,
         "numpy_map: the rows came in another order than a moment ago, so the table is not the same each time that it is " +
