@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
@@ -136,7 +137,7 @@ def draw(found: Results) -> None:
         axis.bar_label(bars, fmt="%.2f s", padding=4, fontsize=9)
         axis.set(xscale="log", xlabel="seconds")
         axis.margins(x=0.25)
-        axis.set_title(WORKLOADS[workload].replace(", ", ",\n", 1), loc="left", fontsize=10.5)
+        axis.set_title(textwrap.fill(WORKLOADS[workload], 36), loc="left", fontsize=10.5)
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(DIRECTORY / "hail.png", dpi=110)
     plt.close(figure)
