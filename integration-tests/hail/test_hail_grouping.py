@@ -97,6 +97,24 @@ def test_keys_of_every_type(hl, scattered, name):
     check_as_hail(hl, keys, scattered)
 
 
+def test_keys_of_any_length(hl):
+    """The bytes of keys and rows outgrow what there was room for, at every place."""
+    ht = hl.utils.range_table(600, 1)
+    i = (ht.idx * 7919) % 300
+    ht = ht.annotate(k=hl.delimit(hl.range(i).map(lambda j: hl.str(j % 10)), ""), n=i, x=hl.float64(ht.idx))
+    long = hl.range(ht.n * 37).map(lambda j: hl.or_missing(j % 3 != 0, hl.str(j)))
+    ht = ht.annotate(words=long)
+    check_as_hail(hl, {"k": ht.k}, ht)
+    table = hl.experimental.numpy_map(
+        lambda words: [[word for word in row] for row in words],
+        ht.k,
+        hl.tstruct(words=hl.tarray(hl.tarray(hl.tstr))),
+        args=dict(words=ht.words),
+    )
+    for row in table.collect():
+        assert row.words == [[str(j) if j % 3 else None for j in range(len(row.k) * 37)]] * 2
+
+
 def test_several_keys(hl, scattered):
     check_as_hail(hl, {"a": scattered.str, "b": scattered.bool, "c": scattered.int64}, scattered)
 

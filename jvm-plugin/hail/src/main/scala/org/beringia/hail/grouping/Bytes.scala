@@ -19,7 +19,11 @@ final class ByteSink(initial: Int) {
 
   def clear(): Unit = used = 0
 
-  def putByte(value: Int): Unit = Platform.putByte(array, room(1), value.toByte)
+  // Room is made first: it may take another array.
+  def putByte(value: Int): Unit = {
+    val at = room(1)
+    Platform.putByte(array, at, value.toByte)
+  }
 
   def putInt(value: Int): Unit = {
     val at = room(4)
