@@ -106,7 +106,7 @@ def test_keys_of_any_length(hl):
     ht = ht.annotate(words=long)
     check_as_hail(hl, {"k": ht.k}, ht)
     table = hl.experimental.numpy_map(
-        lambda words: [[word for word in row] for row in words],
+        lambda words: [list(row) for row in words],
         ht.k,
         hl.tstruct(words=hl.tarray(hl.tarray(hl.tstr))),
         args=dict(words=ht.words),
@@ -258,7 +258,9 @@ def test_values_of_every_kind_travel(hl, scattered):
         gaps=hl.range(70).map(lambda j: hl.or_missing(j % 9 != scattered.x % 9, hl.float64(j))),
         group=hl.int32(scattered.x) // 50,
     )
-    shown = lambda s, b, words, rows, gaps: repr((s, b, words, rows, gaps)).replace("\n", "")  # noqa: E731
+
+    def shown(s, b, words, rows, gaps):
+        return repr((s, b, words, rows, gaps)).replace("\n", "")
 
     def run(ht, key):
         args = {name: ht[name] for name in ("s", "b", "words", "rows", "gaps")}
