@@ -2,8 +2,8 @@
 // sorted and sent where they belong without their keys being taken apart again.
 //
 // Any value follows a byte that says whether it is there; what is missing comes last. Integers have their sign turned
-// round, floats are ordered by Double.compare (-0.0 before 0.0, one NaN at the end), text ends with two zeros (and a zero in it is
-// followed by 0xff), an array has a one before each element and a zero at its end.
+// round, floats are ordered by Double.compare (-0.0 before 0.0, one NaN at the end), text ends with two zeros (and a
+// zero in it is followed by 0xff), an array has a one before each element and a zero at its end.
 package org.beringia.hail.grouping
 
 import java.nio.charset.StandardCharsets
