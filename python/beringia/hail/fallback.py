@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 import hail as hl
-from beringia.hail.grouping import Grouped
+from beringia.hail.grouping import Rows
 from beringia.spark import frames
 from beringia.spark import setup as spark_setup
 
@@ -44,7 +44,7 @@ def warn(reason: str) -> None:
 
 
 def run(
-    grouped: Grouped,
+    groups: Rows,
     keys: Sequence[str],
     plan: Mapping[str, Any],
     leaves: Mapping[str, HailType],
@@ -55,10 +55,10 @@ def run(
     Returns
     -------
     hl.Table
-        Keyed as `grouped`, with the fields `leaves`.
+        Keyed as `groups`, with the fields `leaves`.
     """
-    columns = [*grouped.key_columns, *grouped.value_columns]
-    table = grouped.table.add_index(GROUP)
+    columns = [*groups.key_columns, *groups.value_columns]
+    table = groups.table.add_index(GROUP)
     rows = table.key_by()
     shown = {name: hl.str(rows[name]) for name in keys}  # for messages
     rows = rows.select(GROUP, **shown, **{name: _each_call(rows[name], _packed) for name in columns})
@@ -70,7 +70,7 @@ def run(
     front = spark_setup.front(session)
     names = [columns[argument.pop("column") - 1] for argument in spec["arguments"]]  # after the group's number
     java = front.map(
-        frame.groupBy(*keys, GROUP, *grouped.key_columns)._jgd,
+        frame.groupBy(*keys, GROUP, *groups.key_columns)._jgd,
         frames._function_bytes(front, function),
         json.dumps(spec),
         frames._java_list(session, [F.col(name)._jc for name in names]),
@@ -80,7 +80,7 @@ def run(
         None,
         None if plan["batchBytes"] is None else str(plan["batchBytes"]),
     )
-    result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *grouped.key_columns))
+    result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *groups.key_columns))
     by_number = table.key_by(GROUP).select(*keys)
     result = result.annotate(__key=by_number[result[GROUP]])
     result = result.annotate(**{name: result["__key"][name] for name in keys})

@@ -1,8 +1,8 @@
-"""From expressions to a table with one row per group: keys, then what the function gets.
+"""From expressions to the rows that :class:`beringia.hail.nodes.NumpyMap` works on.
 
-The source (a Table or MatrixTable) is inferred from the expressions. Each leaf is collected, so that a group's values
-lie in arrays, one copy away from the worker: by a node of our own (:func:`beringia.hail.nodes.collect_by_key`), or by
-Hail's `group_by` and `collect`, several times slower, for keys of types whose order only Hail knows.
+The source (a Table or MatrixTable) is inferred from the expressions. The node brings the rows together by their keys
+itself. Where only Hail knows the order of the keys, Hail's `group_by` and `collect` do it, several times slower: then
+each row is a group, with arrays of what its rows held.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hail.expr.expressions import Expression, analyze
+from hail.expr.types import HailType
 from hail.table import Ascending, Descending
 
 import hail as hl
@@ -58,18 +59,21 @@ class Input:
 
 
 @dataclass
-class Grouped:
-    """A table with one row per group.
+class Rows:
+    """What the node works on.
 
     Attributes
     ----------
     table : hl.Table
-        Keyed by the groups' key; beside that, the fields named below.
+        The rows, with the fields named below.
+    plan : dict or None
+        How they are brought together, as the node takes it; None if each row is a group, and its key the group's.
     key_columns, value_columns, global_columns : list of str
         Fields with scalars of the key, with the groups' values, and globals.
     """
 
     table: Any
+    plan: dict[str, Any] | None
     key_columns: list[str]
     value_columns: list[str]
     global_columns: list[str]
@@ -176,30 +180,33 @@ def _field(source: Any, name: str) -> Any:
     return source[name]
 
 
-Collect = Callable[[Any, Mapping[str, str], Sequence[tuple[str, bool]], Sequence[str], bool], Any]
-"""Brings the rows of a table's IR together, as :func:`beringia.hail.nodes.collect_by_key` does, if it can."""
-
-
-def group(
+def rows(
     source: Any,
     keys: Mapping[str, Any],
     inputs: Sequence[Input],
     order: Sequence[tuple[Any, bool]],
-    collect: Collect | None = None,
-) -> Grouped:
-    """Bring the groups together: one row for each, with arrays of the values of its rows."""
-    plan = _Plan(source, keys, inputs, order)
-    rows = plan.rows_of_matrix() if isinstance(source, hl.MatrixTable) else plan.rows_of_table()
-    return plan.aggregate(rows, collect)
+    can_group_by: Callable[[HailType], bool],
+) -> Rows:
+    """Return the rows with what is needed of them; grouped by Hail if the node can not do it by each of these types."""
+    by_node = all(can_group_by(e.dtype) for e in (*keys.values(), *(expression for expression, _ in order)))
+    plan = _Plan(source, keys, inputs, order, by_node)
+    table = plan.rows_of_matrix() if isinstance(source, hl.MatrixTable) else plan.rows_of_table()
+    return plan.of_node(table) if by_node else plan.aggregated(table)
 
 
 class _Plan:
     """The names of all that is computed on the way."""
 
     def __init__(
-        self, source: Any, keys: Mapping[str, Any], inputs: Sequence[Input], order: Sequence[tuple[Any, bool]]
+        self,
+        source: Any,
+        keys: Mapping[str, Any],
+        inputs: Sequence[Input],
+        order: Sequence[tuple[Any, bool]],
+        by_node: bool,
     ):
         self.source = source
+        self.by_node = by_node
         self.inputs = inputs
         self.keys = keys
         self.descending = [descends for _, descends in order]
@@ -208,7 +215,7 @@ class _Plan:
         self.entries: dict[str, Any] = {}
         self.globals: dict[str, Any] = {}
         self.collected: list[str] = []
-        self.key_places: list[tuple[str, str, Leaf]] = []
+        self.key_places: dict[str, tuple[str, Leaf]] = {}
         for number, item in enumerate(inputs):
             item.places = [f"__{number}_{i}" for i in range(len(item.leaves))]
             for place, leaf in zip(item.places, item.leaves, strict=True):
@@ -221,9 +228,16 @@ class _Plan:
         if not self.is_prefix:
             self.rows.update({f"__key_{i}": expression for i, expression in enumerate(keys.values())})
 
+    @property
+    def by(self) -> dict[str, str]:
+        """The fields of the rows by which they are grouped, each with the name of the key that it becomes."""
+        return {name if self.is_prefix else f"__key_{i}": name for i, name in enumerate(self.keys)}
+
     def _place(self, item: Input, place: str, leaf: Leaf) -> None:
         if item.key is not None:
-            self.key_places.append((place, item.key, leaf))
+            self.key_places[place] = (item.key, leaf)
+            if self.by_node:  # which takes it from the group's first row
+                self.rows[place] = leaf.of(item.expression)
         elif "row" not in item.axes:
             made = leaf.of(item.expression)
             (self.columns if "column" in item.axes else self.globals)[place] = made
@@ -273,33 +287,33 @@ class _Plan:
             )
         return rows if self.is_prefix else rows.key_by().drop(*self.source.row_key)
 
-    def aggregate(self, rows: Any, collect: Collect | None) -> Grouped:
-        """Group the rows, order each group, and add the scalars of the key."""
-        own = {name: name for name in self.keys}
-        by = own if self.is_prefix else {f"__key_{i}": name for i, name in enumerate(self.keys)}
-        order = list(zip(self.order, self.descending, strict=True))
-        node = collect and collect(rows._tir, by, order, self.collected, self.is_prefix)
-        table = hl.Table(node) if node else self._aggregated(rows, by)
-        if self.key_places:
-            scalars = {place: leaf.of(table[key]) for place, key, leaf in self.key_places}
-            table = table.annotate(**scalars)
-        key_columns = [place for place, _, _ in self.key_places]
-        columns = [*key_columns, *self.collected]
-        if list(table.row_value) != columns:
-            table = table.select(*columns)
-        return Grouped(table, key_columns, self.collected, self._global_columns())
+    def of_node(self, rows: Any) -> Rows:
+        """Leave it to the node to bring the rows together."""
+        plan = {
+            "keys": list(self.by.items()),
+            "order": list(zip(self.order, self.descending, strict=True)),
+            "keyed": self.is_prefix,
+        }
+        return Rows(rows, plan, list(self.key_places), self.collected, self._global_columns())
 
-    def _aggregated(self, rows: Any, by: Mapping[str, str]) -> Any:
-        """Do it by Hail's own means."""
+    def aggregated(self, rows: Any) -> Rows:
+        """Group the rows by Hail's own means, order each group, and add the scalars of the key."""
         fields = {name: hl.agg.collect(rows[name]) for name in [*self.collected, *self.order]}
         if self.is_prefix:
             tir = rows._tir
-            if len(by) < len(rows.key):
-                tir = ir.TableKeyBy(tir, list(by), is_sorted=True)
+            if len(self.keys) < len(rows.key):
+                tir = ir.TableKeyBy(tir, list(self.keys), is_sorted=True)
             table = hl.Table(ir.TableAggregateByKey(tir, hl.struct(**fields)._ir))
         else:
-            table = rows.group_by(**{place: rows[place] for place in by}).aggregate(**fields).rename(by)
-        return self._ordered(table) if self.order else table
+            table = rows.group_by(**{place: rows[place] for place in self.by}).aggregate(**fields).rename(self.by)
+        if self.order:
+            table = self._ordered(table)
+        if self.key_places:
+            table = table.annotate(**{place: leaf.of(table[key]) for place, (key, leaf) in self.key_places.items()})
+        columns = [*self.key_places, *self.collected]
+        if list(table.row_value) != columns:
+            table = table.select(*columns)
+        return Rows(table, None, list(self.key_places), self.collected, self._global_columns())
 
     def _global_columns(self) -> list[str]:
         return [place for item in self.inputs if item.is_global for place in item.places]

@@ -1,7 +1,7 @@
 """``hl.experimental.numpy_map``: what the user wrote, checked, and the node that it becomes in Hail's IR.
 
-Nothing runs here. The groups are brought together by :mod:`beringia.hail.grouping`; the node itself is one of
-:mod:`beringia.hail.nodes`.
+Nothing runs here. The rows that the node works on are :mod:`beringia.hail.grouping`'s; the node itself is
+:class:`beringia.hail.nodes.NumpyMap`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import cloudpickle
 from hail.expr.expressions import Expression
-from hail.expr.types import hail_type
+from hail.expr.types import HailType, hail_type
 from hail.typecheck import anyfunc, anytype, dictof, enumeration, nullable, numeric, oneof, sequenceof, typecheck
 from hail.utils.java import Env
 
@@ -179,28 +179,32 @@ def numpy_map(
             )
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = setup.obstacle(hl.version())
-    collect = None if obstacle else functools.partial(nodes.collect_by_key, front)
     order = grouping.ordering(source, order_by)
-    grouped = grouping.group(source, keys, [a.column for a in arguments], order, collect)
-    function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else grouped)
+
+    def can_group_by(dtype: HailType) -> bool:
+        return obstacle is None and bool(front.canGroupBy(dtype._parsable_string()))
+
+    rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
+    function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else rows)
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     leaves = [leaf for field in fields for leaf in field.leaves]
     if on_error == "column":
         leaves.append(("error", hl.tstr))
     plan = {
         "spec": spec,
-        "keyColumns": grouped.key_columns,
-        "valueColumns": grouped.value_columns,
-        "globals": grouped.global_columns,
+        "grouping": rows.plan,
+        "keyColumns": rows.key_columns,
+        "valueColumns": rows.value_columns,
+        "globals": rows.global_columns,
         "returns": hl.tstruct(**dict(leaves))._parsable_string(),
         "many": many,
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
     if obstacle is None:
-        table = hl.Table(nodes.NumpyMap.of(front, grouped.table._tir, plan, function))
+        table = hl.Table(nodes.NumpyMap.of(front, rows.table._tir, plan, function))
     else:
         fallback.warn(obstacle)
-        table = fallback.run(grouped, list(keys), plan, dict(leaves), function)
+        table = fallback.run(rows, list(keys), plan, dict(leaves), function)
     return _finished(table, source, fields, on_error)
 
 
@@ -252,11 +256,11 @@ def _job(
     consts: Mapping[str, Any],
     fields: Sequence[layout.Field],
     many: bool,
-    through_spark: grouping.Grouped | None,
+    through_spark: grouping.Rows | None,
 ) -> tuple[bytes | bytearray, dict[str, Any]]:
     """Return the function as it travels, and the front's part of the job's spec (see docs/jvm-boundary.md).
 
-    `through_spark` is the grouped table where it goes the way of :mod:`beringia.hail.fallback`.
+    `through_spark` are the groups where they go the way of :mod:`beringia.hail.fallback`.
     """
     name = _function.name_of(f)
     called: Callable[..., Any] = f

@@ -1,46 +1,46 @@
-// The keys of groups: copied out of the row they come in, kept for as long as a batch is on its way, copied
-// into the rows of the result, and printed for messages as Hail prints them.
+// The keys of groups: kept for as long as a batch is on its way, copied into the rows of the result, and printed for
+// messages as Hail prints them.
 package org.beringia.hail
 
 import is.hail.annotations.{Region, UnsafeRow}
 import is.hail.backend.HailStateManager
-import is.hail.types.physical.{PCanonicalStruct, PStruct, PType}
+import is.hail.types.physical.{PCanonicalStruct, PType}
+import is.hail.types.virtual.Type
 import org.apache.spark.broadcast.Broadcast
+import org.apache.spark.sql.Row
 
-/**
- * @param row the rows that groups come in
- * @param names the key's fields, which are fields of `row`
- * @param genomes those of the key's types (see [[Genomes]])
- */
-final class GroupKeys(row: PStruct, names: IndexedSeq[String], genomes: Broadcast[HailStateManager])
+/** @param genomes those of the key's types (see [[Genomes]]) */
+final class GroupKeys(fields: IndexedSeq[(String, Type)], genomes: Broadcast[HailStateManager])
     extends Serializable {
   private def state: HailStateManager = genomes.value
-  private[this] val indices = names.map(row.fieldIdx).toArray
 
   /** How keys are kept. */
   private[this] val kept =
-    PCanonicalStruct(true, names.map(name => name -> PType.canonical(row.fieldType(name).virtualType)): _*)
+    PCanonicalStruct(true, fields.map { case (name, keyType) => name -> PType.canonical(keyType) }: _*)
+
+  def names: IndexedSeq[String] = kept.fieldNames
 
   /** The types of the key's fields in the result. */
   def types: IndexedSeq[PType] = kept.types
 
-  /** Copies the key of the row at `address`; returns where it is, in `region`. */
-  def keep(address: Long, region: Region): Long = {
+  /** Copies the key that a row has in `from`; returns where it is, in `region`. */
+  def keep(row: Long, from: Array[RowField], region: Region): Long =
+    made(region, i => from(i).isDefined(row)) { (i, to) =>
+      kept.types(i).unstagedStoreAtAddress(state, to, region, from(i).physical, from(i).load(row), true)
+    }
+
+  /** Keeps a key that Hail has on the JVM's heap; returns where it is, in `region`. */
+  def keep(values: Row, region: Region): Long =
+    made(region, i => !values.isNullAt(i)) { (i, to) =>
+      kept.types(i).unstagedStoreJavaObjectAtAddress(state, to, values.get(i), region)
+    }
+
+  private def made(region: Region, isDefined: Int => Boolean)(store: (Int, Long) => Unit): Long = {
     val key = kept.allocate(region)
     kept.initialize(key)
     var i = 0
-    while (i < indices.length) {
-      val field = indices(i)
-      if (row.isFieldDefined(address, field)) {
-        kept.types(i).unstagedStoreAtAddress(
-          state,
-          kept.fieldOffset(key, i),
-          region,
-          row.types(field),
-          row.loadField(address, field),
-          true
-        )
-      } else kept.setFieldMissing(key, i)
+    while (i < fields.length) {
+      if (isDefined(i)) store(i, kept.fieldOffset(key, i)) else kept.setFieldMissing(key, i)
       i += 1
     }
     key
@@ -49,7 +49,7 @@ final class GroupKeys(row: PStruct, names: IndexedSeq[String], genomes: Broadcas
   /** Writes the key into the first fields of the row of type `result` at `address`, which is in `region`. */
   def write(key: Long, result: PCanonicalStruct, address: Long, region: Region): Unit = {
     var i = 0
-    while (i < indices.length) {
+    while (i < fields.length) {
       if (kept.isFieldDefined(key, i)) {
         result.types(i).unstagedStoreAtAddress(
           state,
@@ -65,7 +65,7 @@ final class GroupKeys(row: PStruct, names: IndexedSeq[String], genomes: Broadcas
   }
 
   /** Prints the key. */
-  def show(key: Long): String = names.indices.map { i =>
+  def show(key: Long): String = fields.indices.map { i =>
     val value =
       if (kept.isFieldDefined(key, i)) UnsafeRow.readAnyRef(kept.types(i), null, kept.loadField(key, i))
       else null

@@ -1,60 +1,75 @@
-// Writes a batch of groups: rows of a Hail table with one row per group, in shared memory. The first child is
-// the group's number within its task: results come back with it, and messages are given the key it stands for.
+// Writes a batch of groups in shared memory: one row per group. The first child is the group's number within its task:
+// results come back with it, and messages are given the key it stands for. The others are scalars, written once for a
+// group, then lists, to which each row of the group adds an item.
 package org.beringia.hail
 
-import is.hail.types.physical.PStruct
+import is.hail.types.physical.{PCanonicalArray, PType}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.beringia.spark.columns.{Arena, BatchLimits, SegmentSource, SharedBuffer}
-import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.spark.columns.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 
-/** @param fields names of the row's fields that are written, in their order */
-final class GroupWriter(row: PStruct, fields: Seq[String], limits: BatchLimits, source: SegmentSource)
+/** What is written of a group: columns, by name, and the types of what they hold. */
+final case class GroupColumns(scalars: Seq[(String, PType)], lists: Seq[(String, PType)]) {
+
+  /** The schema of the batches. */
+  def schema: ArrowField = {
+    val scalarFields = scalars.map { case (name, of) => ValueWriter.field(name, of.virtualType) }
+    val listFields = lists.map { case (name, of) =>
+      ArrowField.list(name, ValueWriter.field("item", of.virtualType))
+    }
+    ArrowField.struct("", ArrowField.of(GroupWriter.Number, "l") +: (scalarFields ++ listFields): _*)
+  }
+}
+
+final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: SegmentSource)
     extends AutoCloseable {
 
-  private[this] val arena = new Arena(source)
-  private[this] val array = new ArrowArrayStruct(GroupWriter.schema(row, fields))
-  private[this] val numbers = new SharedBuffer(arena, 256)
-  private[this] val indices = fields.map(row.fieldIdx).toArray
-  private[this] val writers = indices.map(i => ValueWriter.of(row.types(i), arena))
+  private[this] val size = new BatchSize(limits, source)
+  private[this] val array = new ArrowArrayStruct(columns.schema)
+  private[this] val numbers = new SharedBuffer(size.arena, 256)
 
-  private[this] var limit = 0L
+  /** Where the values of a group go: each is to get one. */
+  val scalars: Array[ValueWriter] = columns.scalars.map { case (_, of) =>
+    ValueWriter.of(of, size.arena)
+  }.toArray
+
+  private[this] val lists = columns.lists.map { case (_, of) =>
+    new ListWriter(size.arena, PCanonicalArray(of, true))
+  }.toArray
+
+  private[this] val items = lists.map(_.items)
+  private[this] val itemsAndScalars = items ++ scalars
+  private[this] val writers = scalars ++ lists
   private[this] var count = 0L
-  private[this] var groupStart = 0L
-  private[this] var describe: () => String = () => ""
-
-  arena.beforeGrowth = more => checkGroup(arena.used + more - groupStart)
-
-  def groups: Long = count
 
   /** Starts a batch. */
   def begin(): Unit = {
-    val last = arena.used
-    val scale = if (limit == 0) 1.0 else math.min(2 * limit, limits.full).toDouble / math.max(1L, last)
-    limit = if (limit == 0) limits.first else math.min(2 * limit, limits.full)
-    groupStart = 0
-    // After a batch with an oversized group: not all the way back, as such groups come in rows.
-    arena.begin(if (last > limit) math.max(scale, 0.5) else scale)
+    size.begin()
     writers.foreach(_.begin())
     count = 0
-    groupStart = arena.used
+    size.opened()
   }
 
-  /** Appends the group in the row at `address`; true when the batch is full. `key` says which it is. */
-  def append(address: Long, number: Long, key: () => String): Boolean = {
-    describe = key
+  /** Starts a group; `key` says which it is. */
+  def startGroup(number: Long, key: () => String): Unit = {
+    size.startGroup(key)
     numbers.appendLong(number)
+  }
+
+  /** Where the values of a row go, if groups are made of rows: those of the lists, with the first row the scalars, too. */
+  def ofRow(isFirst: Boolean): Array[ValueWriter] = if (isFirst) itemsAndScalars else items
+
+  /** The group has got a row. */
+  def endRow(): Unit = size.addRow()
+
+  /** Ends the group; true when the batch is full. */
+  def endGroup(): Boolean = {
     var i = 0
-    while (i < writers.length) {
-      val field = indices(i)
-      if (row.isFieldDefined(address, field)) writers(i).append(row.loadField(address, field))
-      else writers(i).appendMissing()
+    while (i < lists.length) {
+      lists(i).end()
       i += 1
     }
     count += 1
-    val used = arena.used
-    checkGroup(used - groupStart)
-    groupStart = used
-    groupStart >= limit
+    size.endGroup()
   }
 
   /** The batch's array, to be submitted before the next one begins. */
@@ -72,27 +87,10 @@ final class GroupWriter(row: PStruct, fields: Seq[String], limits: BatchLimits, 
 
   /** Frees the structs; the segments belong to their source. */
   override def close(): Unit = array.close()
-
-  private def checkGroup(size: Long): Unit = if (size > limits.group) {
-    val key = describe()
-    throw new BeringiaException(
-      ErrorCode.TOO_LARGE.number,
-      s"group $key takes more than $size bytes; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
-        "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
-      key,
-      null,
-      null
-    )
-  }
 }
 
 object GroupWriter {
 
   /** Name of the first child. */
   val Number = "group"
-
-  def schema(row: PStruct, fields: Seq[String]): ArrowField = {
-    val children = fields.map(name => ValueWriter.field(name, row.fieldType(name).virtualType))
-    ArrowField.struct("", ArrowField.of(Number, "l") +: children: _*)
-  }
 }

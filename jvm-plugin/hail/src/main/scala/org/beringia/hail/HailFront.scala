@@ -7,8 +7,7 @@ import java.lang.reflect.{InvocationTargetException, Method}
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
-import is.hail.expr.ir.functions.TableToTableFunction
-import org.beringia.hail.grouping.{CollectByKey, GroupPlan, KeyCodec}
+import org.beringia.hail.grouping.KeyCodec
 import org.beringia.spark.FunctionBytes
 import org.beringia.{BeringiaException, ErrorCode}
 import org.json4s.jackson.JsonMethods
@@ -16,7 +15,7 @@ import org.json4s.jackson.JsonMethods
 object HailFront {
 
   /**
-   * A function over the rows of a table with one row per group.
+   * A function over groups of the rows of a table.
    *
    * @param driver Hail's
    * @param child IR of the table
@@ -27,36 +26,15 @@ object HailFront {
   def numpyMap(driver: Py4JQueryDriver, child: String, plan: String, function: FunctionBytes): String = {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
-      apply(driver, ctx, IRParser.parse_table_ir(ctx, child), new NumpyMapFunction(parsed, function.bytes))
+      val rows = IRParser.parse_table_ir(ctx, child)
+      val node: TableIR = TableToTableApply(rows, new NumpyMapFunction(parsed, function.bytes))
+      val id = addJavaIR(driver, ctx, node)
+      s"$id ${JsonMethods.compact(node.typ.toJSON)}"
     }
   }
 
-  /**
-   * The rows of a table brought together by their keys.
-   *
-   * @param child IR of the table
-   * @param plan JSON (see [[GroupPlan]])
-   * @return as [[numpyMap]]; empty if keys, or an order, of these types are left to Hail
-   */
-  def collectByKey(driver: Py4JQueryDriver, child: String, plan: String): String = inContext(driver) { ctx =>
-    val parsed = GroupPlan.parse(plan)
-    val rows = IRParser.parse_table_ir(ctx, child)
-    val known = (parsed.keys ++ parsed.order).forall { case (field, _) =>
-      KeyCodec.of(rows.typ.rowType.fieldType(field), ctx.stateManager).isDefined
-    }
-    if (known) apply(driver, ctx, rows, new CollectByKey(parsed)) else ""
-  }
-
-  private def apply(
-      driver: Py4JQueryDriver,
-      ctx: ExecuteContext,
-      child: TableIR,
-      function: TableToTableFunction
-  ): String = {
-    val node: TableIR = TableToTableApply(child, function)
-    val id = addJavaIR(driver, ctx, node)
-    s"$id ${JsonMethods.compact(node.typ.toJSON)}"
-  }
+  /** Whether rows can be brought together, and ordered, by values of this type; else that is left to Hail. */
+  def canGroupBy(keyType: String): Boolean = KeyCodec.isKnown(IRParser.parseType(keyType))
 
   /** Whether this Hail has what [[numpyMap]] needs; otherwise says what is missing. */
   def probe(driver: Py4JQueryDriver): String =

@@ -1,7 +1,7 @@
 // What the driver sends to a node's tasks: all that they need, resolved.
 package org.beringia.hail
 
-import is.hail.types.physical.{PCanonicalStruct, PInt64, PStruct, PType}
+import is.hail.types.physical.{PCanonicalStruct, PInt64, PType}
 import org.apache.spark.TaskContext
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.apache.spark.sql.beringia.SparkInternals
@@ -10,18 +10,16 @@ import org.beringia.spark.columns.{BatchLimits, SegmentSource}
 import org.beringia.{BeringiaException, ErrorCode}
 
 /**
- * @param row the rows of the child: the key's fields, then what the function gets
- * @param keyColumns how many of `columns`, the first ones, are scalars of the key that the function gets
- * @param columns names of the row's fields that cross, in their order
+ * @param columns what crosses of each group
+ * @param keyColumns how many of the scalars among them, the first ones, are of the key
  * @param fields what the function returns, by name
  * @param output the rows of the result: the key's fields, then `fields`, then the row's number, if asked for
  * @param numbered whether rows get a number that is theirs alone
  */
 final class HailTask(
-    row: PStruct,
     val keys: GroupKeys,
+    columns: GroupColumns,
     keyColumns: Int,
-    columns: Seq[String],
     fields: Seq[(String, PType)],
     val output: PCanonicalStruct,
     val numbered: Boolean,
@@ -37,7 +35,7 @@ final class HailTask(
 
   /** Opens the job in this executor's runtime. */
   def open(context: TaskContext): BatchJob = {
-    val input = GroupWriter.schema(row, columns)
+    val input = columns.schema
     val leading = (0 until carried).map(input.children.get)
     val results = fields.map { case (name, physical) => ValueWriter.field(name, physical.virtualType) }
     val job = ExecutorRuntime.get(settings).openJob(
@@ -49,7 +47,7 @@ final class HailTask(
     MeteredJob(new NativeJob(job), SparkInternals.memory(context))
   }
 
-  def writer(source: SegmentSource): GroupWriter = new GroupWriter(row, columns, limits, source)
+  def writer(source: SegmentSource): GroupWriter = new GroupWriter(columns, limits, source)
 
   def checkResult(array: Long): Unit = {
     val expected = carried + fields.length

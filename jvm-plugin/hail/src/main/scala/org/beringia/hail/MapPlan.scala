@@ -7,7 +7,9 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 import is.hail.annotations.BroadcastRow
 import is.hail.expr.ir.IRParser
+import is.hail.types.physical.PStruct
 import is.hail.types.virtual.TStruct
+import org.beringia.hail.grouping.GroupPlan
 import org.beringia.spark.{JobSpec, NumpyFunction, Settings}
 import org.beringia.spark.columns.BatchLimits
 
@@ -15,8 +17,9 @@ import scala.collection.JavaConverters._
 
 /**
  * @param name the function's, for messages
+ * @param grouping how rows are brought together; None if each is a group already, with arrays of what its rows held
  * @param keyColumns fields of the row that the function gets as scalars, values of the key
- * @param valueColumns fields of the row that it gets as arrays
+ * @param valueColumns fields of the row that it gets as arrays, one value for each row of the group
  * @param globals fields of the globals that it gets, all in one block that the workers of a machine share
  * @param returns what it returns
  * @param many any number of rows per group, or just one
@@ -24,6 +27,7 @@ import scala.collection.JavaConverters._
  */
 final class MapPlan(
     val name: String,
+    val grouping: Option[GroupPlan],
     val keyColumns: Seq[String],
     val valueColumns: Seq[String],
     globals: Seq[String],
@@ -34,8 +38,12 @@ final class MapPlan(
     spec: ObjectNode
 ) {
 
-  /** Fields of the row that cross. */
-  def columns: Seq[String] = keyColumns ++ valueColumns
+  /** What crosses of a group of these rows. */
+  def columns(row: PStruct): GroupColumns = {
+    def typed(names: Seq[String]) = names.map(name => name -> row.fieldType(name))
+    if (grouping.isEmpty) GroupColumns(typed(keyColumns ++ valueColumns), Seq.empty)
+    else GroupColumns(typed(keyColumns), typed(valueColumns))
+  }
 
   def limits(settings: Map[String, String]): BatchLimits = {
     val limits = Settings.limits(settings)
@@ -80,6 +88,7 @@ object MapPlan {
     def names(field: String): Seq[String] = node.path(field).elements.asScala.map(_.asText).toIndexedSeq
     new MapPlan(
       node.path("spec").path("name").asText("numpy_map"),
+      Option(node.get("grouping")).filterNot(_.isNull).map(GroupPlan.parse),
       names("keyColumns"),
       names("valueColumns"),
       names("globals"),

@@ -1,74 +1,88 @@
-// The node in Hail's IR: a table with one row per group in, the function's results out, under the same key. The
-// front has brought the groups together; what is here runs on the driver when a query does.
+// The node in Hail's IR: a table's rows in, the function's results out, keyed by the groups. What is here runs on the
+// driver when a query does.
 package org.beringia.hail
 
+import is.hail.asm4s.HailClassLoader
 import is.hail.backend.ExecuteContext
 import is.hail.expr.ir.TableValue
 import is.hail.expr.ir.functions.TableToTableFunction
-import is.hail.rvd.RVDType
-import is.hail.types.physical.{PCanonicalStruct, PType}
-import is.hail.types.virtual.{Field, TInt64, TStruct, TableType}
+import is.hail.rvd.{RVDContext, RVDType}
+import is.hail.sparkextras.ContextRDD.Element
+import is.hail.types.physical.{PCanonicalStruct, PStruct, PType}
+import is.hail.types.virtual.{TInt64, TStruct, TableType, Type}
 import org.apache.spark.TaskContext
+import org.beringia.hail.grouping.{GroupedRows, RecordLayout}
 import org.beringia.spark.Settings
 import org.json4s.{JObject, JString, JValue}
 
 final class NumpyMapFunction(plan: MapPlan, function: Array[Byte]) extends TableToTableFunction {
+  import NumpyMapFunction._
 
   override def typ(child: TableType): TableType = {
+    val keys = keyFields(child)
     val added = plan.returns.fields.map(f => f.name -> f.typ) ++ plan.rowNumber.map(_ -> TInt64)
-    val keys = child.key.map(name => name -> child.rowType.fieldType(name))
-    val fields = (keys ++ added).zipWithIndex.map { case ((name, dataType), i) => Field(name, dataType, i) }
-    TableType(TStruct(fields.toIndexedSeq), child.key, child.globalType)
+    TableType(TStruct((keys ++ added): _*), keys.map(_._1), child.globalType)
   }
 
+  private def keyFields(child: TableType): IndexedSeq[(String, Type)] =
+    plan.grouping.fold(child.key.map(name => name -> name))(_.keys).map { case (field, name) =>
+      name -> child.rowType.fieldType(field)
+    }
+
   // Any other promise than one row per row makes count() wrong.
-  override def preservesPartitionCounts: Boolean = !plan.many
+  override def preservesPartitionCounts: Boolean = plan.grouping.isEmpty && !plan.many
 
   override def toJValue: JValue =
     JObject("name" -> JString("BeringiaNumpyMap"), "function" -> JString(plan.name))
 
   override def execute(ctx: ExecuteContext, child: TableValue): TableValue = {
     val result = typ(child.typ)
-    val row = child.rvd.rowPType
-    val genomes = Genomes.of(child.typ.keyType.types, ctx.stateManager, child.rvd.sparkContext)
-    val keys = new GroupKeys(row, child.typ.key, genomes)
+    val rows = child.rvd
+    val order = plan.grouping.toSeq.flatMap(_.order).map { case (field, _) => child.typ.rowType.fieldType(field) }
+    val genomes = Genomes.of(result.keyType.types ++ order, ctx.stateManager, rows.sparkContext)
+    val keys = new GroupKeys(keyFields(child.typ), genomes)
     val fields = plan.returns.fields.map(f => f.name -> PType.canonical(f.typ))
     val number = plan.rowNumber.map(_ -> HailTask.NumberType)
-    val output = PCanonicalStruct(true, child.typ.key.zip(keys.types) ++ fields ++ number: _*)
-    val settings = Settings.ours(child.rvd.sparkContext.getConf.getAll)
-    val payload = plan.payload(function, child.globals)
+    val output = PCanonicalStruct(true, keys.names.zip(keys.types) ++ fields ++ number: _*)
+    val settings = Settings.ours(rows.sparkContext.getConf.getAll)
+    val columns = plan.columns(rows.rowPType)
     val task = new HailTask(
-      row,
       keys,
+      columns,
       plan.keyColumns.length,
-      plan.columns,
       fields,
       output,
       number.isDefined,
-      payload.ship(child.rvd.sparkContext),
+      plan.payload(function, child.globals).ship(rows.sparkContext),
       settings,
       plan.limits(settings)
     )
-    // The closure holds the task alone: neither the context of this query nor the child.
-    val rvd =
-      child.rvd.mapPartitionsWithContextAndIndex(RVDType(output, result.key))(NumpyMapFunction.run(task))
+    // The closures hold the task and what lays out its records: neither the context of this query nor the child.
+    val rowType = RVDType(output, result.key)
+    val rvd = plan.grouping match {
+      case Some(grouping) =>
+        val layout = new RecordLayout(rows.rowPType, grouping, columns, genomes)
+        val grouped = new GroupedRows(ctx, rows, layout, task, rowType)
+        if (grouping.keyed) grouped.byOwnKey(keys.names.length) else grouped.byFields()
+      case None => rows.mapPartitionsWithContextAndIndex(rowType)(eachRow(task, rows.rowPType, columns))
+    }
     TableValue(ctx, result, child.globals, rvd)
   }
 }
 
 object NumpyMapFunction {
-  import is.hail.asm4s.HailClassLoader
-  import is.hail.rvd.RVDContext
-  import is.hail.sparkextras.ContextRDD.Element
 
-  private def run(
-      task: HailTask
+  /** Rows that each are a group. */
+  private def eachRow(
+      task: HailTask,
+      row: PStruct,
+      columns: GroupColumns
   ): (Int, HailClassLoader, RVDContext, Element[Long]) => Iterator[Long] = (index, loader, consumer, part) =>
     new RegionIterator(
       task,
       index,
       consumer,
-      producer => part(loader, producer),
+      producer => new RowGroups(row, task.keys, columns.scalars.map(_._1), part(loader, producer), producer),
       TaskContext.get()
     )
 }

@@ -2,7 +2,6 @@
 // until something is missing.
 package org.beringia.hail
 
-import is.hail.annotations.Region
 import org.apache.spark.unsafe.Platform
 import org.beringia.spark.columns.{Arena, SharedBuffer}
 
@@ -35,9 +34,12 @@ final class PresenceBits(arena: Arena) {
     nulls += 1
   }
 
-  /** Appends `n` values with Hail's missing bits at `missing`; bits after the last may be anything. */
-  def appendInverted(missing: Long, n: Int): Unit = {
-    if (!anyMissing(missing, n)) {
+  /**
+   * Appends `n` values with Hail's missing bits at `missing` of `base`, or at that address where `base` is null; bits
+   * after the last may be anything.
+   */
+  def appendInverted(base: AnyRef, missing: Long, n: Int): Unit = {
+    if (!anyMissing(base, missing, n)) {
       appendPresent(n.toLong)
     } else {
       start()
@@ -47,7 +49,7 @@ final class PresenceBits(arena: Arena) {
       var i = 0
       while (i <= last) {
         val mask = if (i < last || (n & 7) == 0) 0xff else (1 << (n & 7)) - 1
-        val present = ~Platform.getByte(null, missing + i) & mask
+        val present = ~Platform.getByte(base, missing + i) & mask
         nulls += Integer.bitCount(mask) - Integer.bitCount(present)
         or(at + i, present << shift)
         if ((present << shift) > 0xff) or(at + i + 1, present >> (8 - shift))
@@ -60,23 +62,19 @@ final class PresenceBits(arena: Arena) {
   /** Address of the bits, or 0 where nothing is missing. */
   def finish(): Long = if (written) bits.address else 0
 
-  private def anyMissing(missing: Long, n: Int): Boolean = n > 0 && {
+  private def anyMissing(base: AnyRef, missing: Long, n: Int): Boolean = {
     val bytes = n >> 3
     var i = 0
     while (i + 8 <= bytes) {
-      if (Platform.getLong(null, missing + i) != 0) return true
+      if (Platform.getLong(base, missing + i) != 0) return true
       i += 8
     }
     while (i < bytes) {
-      if (Platform.getByte(null, missing + i) != 0) return true
+      if (Platform.getByte(base, missing + i) != 0) return true
       i += 1
     }
-    i <<= 3
-    while (i < n) {
-      if (Region.loadBit(missing, i.toLong)) return true
-      i += 1
-    }
-    false
+    val rest = n & 7
+    rest != 0 && (Platform.getByte(base, missing + bytes) & ((1 << rest) - 1)) != 0
   }
 
   private def start(): Unit = if (!written) {

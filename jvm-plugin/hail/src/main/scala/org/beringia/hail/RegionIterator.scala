@@ -1,9 +1,9 @@
-// One node within one task: rows of the child to batches, batches to the worker, results to rows. This is the
-// one place that decides how long a region lives, and what it does must not be loosened:
+// One node within one task: groups of the child's rows to batches, batches to the worker, results to rows. How long
+// a region lives is decided here, and what it does must not be loosened:
 //
-// - The child writes into a context of our own, never into our consumer's. A row is copied to shared memory as
+// - The child writes into a context of our own, never into our consumer's. A row is copied to where it goes as
 //   soon as it is there, and the region is cleared at once, before the child is asked whether it has another:
-//   what a child prepares when it is asked stays.
+//   what a child prepares when it is asked stays. All that read its rows hold to that.
 // - A batch's keys are copied into a region that the batch owns until its last row has been given out.
 // - next() writes one row into the consumer's region, whole, with copies of everything: the consumer clears
 //   that region before each next(), so nothing in it may outlive the call, and hasNext never writes to it.
@@ -28,19 +28,18 @@ final class RegionIterator(
     task: HailTask,
     partition: Int,
     consumer: RVDContext,
-    child: RVDContext => Iterator[Long],
+    groupsOf: RVDContext => Groups,
     context: TaskContext
 ) extends Iterator[Long]
     with AutoCloseable {
   import RegionIterator._
 
   private[this] val lock = new ReentrantLock
-  private[this] val producer = consumer.freshContext()
-  private[this] val rows = child(producer)
+  private[this] val groups = groupsOf(consumer.freshContext())
 
   private[this] var job: BatchJob = _
   private[this] var writer: GroupWriter = _
-  private[this] var exhausted = false // the child has no more rows
+  private[this] var exhausted = false // there are no more groups
   private[this] var number = 0L // of the next group
   private[this] val inFlight = mutable.Queue.empty[Batch]
   private[this] val spare = mutable.Queue.empty[Region]
@@ -98,9 +97,9 @@ final class RegionIterator(
       throw new TaskKilledException("the task ended or was cancelled while numpy_map ran")
     }
 
-  /** Writes groups until the batch is full or the child ends, and submits them. */
+  /** Writes groups until the batch is full or there are no more, and submits them. */
   private def fill(): Unit =
-    if (!rows.hasNext) exhausted = true
+    if (!groups.hasNext) exhausted = true
     else {
       if (job == null) {
         job = task.open(context)
@@ -112,14 +111,11 @@ final class RegionIterator(
       var full = false
       var more = true
       while (!full && more) {
-        val row = rows.next()
-        val key = task.keys.keep(row, region)
-        batch.keys += key
-        full = writer.append(row, number, () => task.keys.show(key))
+        batch.keys += groups.next(writer, number, region)
+        full = writer.endGroup()
         number += 1
-        producer.region.clear()
         checkAlive()
-        if (!full) more = rows.hasNext
+        if (!full) more = groups.hasNext
       }
       exhausted = !more
       job.submit(writer.finish())

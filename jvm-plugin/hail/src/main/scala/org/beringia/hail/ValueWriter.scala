@@ -1,11 +1,13 @@
-// Values of a region to Arrow columns in shared memory: one writer per column and nesting level. The elements
-// of a Hail array of numbers are an Arrow buffer already, and are copied whole.
+// Values to Arrow columns in shared memory: one writer per column and nesting level. They come from a region, or as the
+// bytes that grouping.ValueCodec made of them. The elements of a Hail array of numbers are an Arrow buffer already, and
+// are copied whole.
 package org.beringia.hail
 
 import is.hail.types.physical._
 import is.hail.types.virtual._
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
+import org.beringia.hail.grouping.{ByteSource, ValueCodec}
 import org.beringia.spark.columns.{Arena, SharedBuffer}
 import org.beringia.{BeringiaException, ErrorCode}
 
@@ -28,14 +30,23 @@ abstract class ValueWriter(arena: Arena) {
     appendNothing()
   }
 
-  /** Appends all `n` elements of the array at `address`. */
-  final def appendAll(array: PCanonicalArray, address: Long, n: Int): Unit = if (n > 0) {
+  /** Appends what comes next: a byte that says whether it is there, and the value. */
+  final def read(in: ByteSource): Unit =
+    if (in.byte() != 0) {
+      presence.appendPresent(1)
+      readValue(in)
+    } else appendMissing()
+
+  /** Appends all `n` elements of the array at `offset` of `base`, or at that address where `base` is null. */
+  final def appendAll(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit = if (n > 0) {
     if (array.elementType.required) presence.appendPresent(n.toLong)
-    else presence.appendInverted(address + array.missingBytesOffset, n)
-    appendElements(array, address, n)
+    else presence.appendInverted(base, offset + array.missingBytesOffset, n)
+    appendElements(array, base, offset, n)
   }
 
   protected def appendValue(address: Long): Unit
+
+  protected def readValue(in: ByteSource): Unit
 
   /** Called before `n` values are appended one by one. */
   def reserve(n: Long): Unit = ()
@@ -43,7 +54,10 @@ abstract class ValueWriter(arena: Arena) {
   /** Keeps the place of a missing value. */
   protected def appendNothing(): Unit
 
-  protected def appendElements(array: PCanonicalArray, address: Long, n: Int): Unit = {
+  protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit
+
+  /** Does so with elements that point to their values, which are in a region. */
+  final protected def appendEach(array: PCanonicalArray, address: Long, n: Int): Unit = {
     var i = 0
     while (i < n) {
       if (array.isElementDefined(address, i)) appendValue(array.loadElement(address, n, i))
@@ -100,14 +114,17 @@ final class FixedWriter(arena: Arena, width: Int) extends ValueWriter(arena) {
     if (width == 4) Platform.putInt(null, values.advance(4), Platform.getInt(null, address))
     else values.appendLong(Platform.getLong(null, address))
 
+  override protected def readValue(in: ByteSource): Unit =
+    if (width == 4) Platform.putInt(null, values.advance(4), in.int()) else values.appendLong(in.long())
+
   override protected def appendNothing(): Unit =
     if (width == 4) Platform.putInt(null, values.advance(4), 0) else values.appendLong(0)
 
   override def reserve(n: Long): Unit = values.reserve(n * width)
 
-  override protected def appendElements(array: PCanonicalArray, address: Long, n: Int): Unit = {
+  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit = {
     val bytes = n.toLong * width
-    Platform.copyMemory(null, array.firstElementOffset(address, n), null, values.advance(bytes), bytes)
+    Platform.copyMemory(base, offset + array.elementsOffset(n), null, values.advance(bytes), bytes)
   }
 
   override def finish(node: ArrowArrayStruct.Node): Unit = {
@@ -128,7 +145,18 @@ final class BooleanWriter(arena: Arena) extends ValueWriter(arena) {
 
   override protected def appendValue(address: Long): Unit = put(Platform.getByte(null, address) != 0)
 
+  override protected def readValue(in: ByteSource): Unit = put(in.byte() != 0)
+
   override protected def appendNothing(): Unit = put(false)
+
+  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit = {
+    val from = offset + array.elementsOffset(n)
+    var i = 0
+    while (i < n) {
+      put(Platform.getByte(base, from + i) != 0)
+      i += 1
+    }
+  }
 
   private def put(value: Boolean): Unit = {
     if ((count & 7) == 0) Platform.putByte(null, values.advance(1), 0)
@@ -161,7 +189,16 @@ final class StringWriter(arena: Arena, string: PCanonicalString) extends ValueWr
     appendNothing()
   }
 
+  override protected def readValue(in: ByteSource): Unit = {
+    val length = in.int().toLong
+    in.copyTo(bytes.advance(length), length)
+    appendNothing()
+  }
+
   override protected def appendNothing(): Unit = ends.appendLong(bytes.used)
+
+  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
+    appendEach(array, offset, n)
 
   override def finish(node: ArrowArrayStruct.Node): Unit = {
     super.finish(node)
@@ -172,7 +209,10 @@ final class StringWriter(arena: Arena, string: PCanonicalString) extends ValueWr
 
 final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter(arena) {
   private[this] val ends = new SharedBuffer(arena, 256)
-  private[this] val items = ValueWriter.of(array.elementType, arena)
+  private[this] val isBlock = ValueCodec.isBlock(array)
+
+  /** Where the elements go. Those of a list that is written one by one are appended here, then `end()` is called. */
+  val items: ValueWriter = ValueWriter.of(array.elementType, arena)
 
   override def begin(): Unit = {
     super.begin()
@@ -180,23 +220,49 @@ final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter
     ends.appendLong(0)
   }
 
+  /** Ends a list whose elements were appended one by one. */
+  def end(): Unit = {
+    presence.appendPresent(1)
+    appendNothing()
+  }
+
   override protected def appendValue(address: Long): Unit = {
-    items.appendAll(array, address, array.loadLength(address))
+    items.appendAll(array, null, address, array.loadLength(address))
+    appendNothing()
+  }
+
+  override protected def readValue(in: ByteSource): Unit = {
+    val n = in.int()
+    if (isBlock) {
+      items.appendAll(array, in.base, in.offset, n)
+      in.skip(array.contentsByteSize(n))
+    } else {
+      var i = 0
+      while (i < n) {
+        items.read(in)
+        i += 1
+      }
+    }
     appendNothing()
   }
 
   override protected def appendNothing(): Unit = ends.appendLong(items.length)
 
   // A matrix comes as an array of rows: its size is known before the first of them.
-  override protected def appendElements(outer: PCanonicalArray, address: Long, n: Int): Unit = {
+  override protected def appendElements(
+      outer: PCanonicalArray,
+      base: AnyRef,
+      offset: Long,
+      n: Int
+  ): Unit = {
     var size = 0L
     var i = 0
     while (i < n) {
-      if (outer.isElementDefined(address, i)) size += array.loadLength(outer.loadElement(address, n, i))
+      if (outer.isElementDefined(offset, i)) size += array.loadLength(outer.loadElement(offset, n, i))
       i += 1
     }
     items.reserve(size)
-    super.appendElements(outer, address, n)
+    appendEach(outer, offset, n)
   }
 
   override def finish(node: ArrowArrayStruct.Node): Unit = {

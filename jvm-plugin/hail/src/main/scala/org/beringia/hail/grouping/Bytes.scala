@@ -69,34 +69,40 @@ object ByteSink {
   private val Most = Int.MaxValue - 15L // the longest array that every JVM can make
 }
 
+/** What is next is at `offset` of `base`, or at that address where `base` is null. */
 final class ByteSource {
-  private[this] var base: AnyRef = _
+  private[this] var from: AnyRef = _
   private[this] var at = 0L
 
+  def base: AnyRef = from
+  def offset: Long = at
+
   def reset(base: AnyRef, offset: Long): this.type = {
-    this.base = base
+    from = base
     at = offset
     this
   }
 
+  def skip(n: Long): Unit = at += n
+
   def byte(): Int = {
     at += 1
-    Platform.getByte(base, at - 1) & 0xff
+    Platform.getByte(from, at - 1) & 0xff
   }
 
   def int(): Int = {
     at += 4
-    Platform.getInt(base, at - 4)
+    Platform.getInt(from, at - 4)
   }
 
   def long(): Long = {
     at += 8
-    Platform.getLong(base, at - 8)
+    Platform.getLong(from, at - 8)
   }
 
   /** Copies the next `n` bytes to `address`. */
   def copyTo(address: Long, n: Long): Unit = {
-    Platform.copyMemory(base, at, null, address, n)
+    Platform.copyMemory(from, at, null, address, n)
     at += n
   }
 }

@@ -1,4 +1,6 @@
-// The ways in which rows come together: where they are, or through a shuffle.
+// The ways in which rows come together, and with them the partitions of the result: where they are, or through a
+// shuffle. Rows that lie in the order of their keys, as blocks of a genome do, stay where they are; to know it, and how
+// keys are spread, all are read once before, unless the keys are the table's own.
 package org.beringia.hail.grouping
 
 import is.hail.asm4s.HailClassLoader
@@ -7,9 +9,19 @@ import is.hail.rvd.{RVD, RVDContext, RVDType}
 import is.hail.sparkextras.ContextRDD
 import is.hail.sparkextras.ContextRDD.Element
 import org.apache.spark.{InterruptibleIterator, TaskContext}
+import org.beringia.hail.{HailTask, RegionIterator}
 
-/** @param result the groups */
-final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, result: RVDType) {
+/**
+ * @param task what is done with the groups
+ * @param result the rows that come of it
+ */
+final class GroupedRows(
+    ctx: ExecuteContext,
+    rows: RVD,
+    layout: RecordLayout,
+    task: HailTask,
+    result: RVDType
+) {
   import GroupedRows._
 
   /** Groups by the first `n` fields of the rows' own key. */
@@ -36,7 +48,7 @@ final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, re
   }
 
   private def shuffled(ends: Array[Array[Byte]]): ContextRDD[Long] =
-    ContextRDD.weaken(RowShuffle(rows.crdd, layout, ends)).cmapPartitions[Long](sorted(layout))
+    ContextRDD.weaken(RowShuffle(rows.crdd, layout, ends)).cmapPartitionsWithIndex[Long](sorted(layout, task))
 
   private def inPlace(blocks: KeyBlocks, isSorted: Boolean): ContextRDD[Long] =
     group(
@@ -56,31 +68,41 @@ final class GroupedRows(ctx: ExecuteContext, rows: RVD, layout: RecordLayout, re
       ends: Option[Array[Array[Byte]]],
       isSorted: Boolean
   ): ContextRDD[Long] =
-    rows.cmapPartitionsAndContextWithIndex[Long](together(layout, ends, isSorted), false)
+    rows.cmapPartitionsAndContextWithIndex[Long](together(layout, task, ends, isSorted), false)
 }
 
 // The closures of tasks, which must not hold the context of a query.
 object GroupedRows {
   private def sorted(
-      layout: RecordLayout
-  ): (HailClassLoader, RVDContext, Iterator[Array[Byte]]) => Iterator[Long] =
-    (_, consumer, blocks) =>
-      new GroupIterator(layout, new SortedRecords(layout, blocks, TaskContext.get()), consumer)
+      layout: RecordLayout,
+      task: HailTask
+  ): (Int, HailClassLoader, RVDContext, Iterator[Array[Byte]]) => Iterator[Long] =
+    (index, _, consumer, blocks) =>
+      new RegionIterator(
+        task,
+        index,
+        consumer,
+        _ => new CollectedGroups(layout, task.keys, new SortedRecords(layout, blocks, TaskContext.get())),
+        TaskContext.get()
+      )
 
   private def together(
       layout: RecordLayout,
+      task: HailTask,
       ends: Option[Array[Array[Byte]]],
       isSorted: Boolean
   ): (Int, HailClassLoader, RVDContext, Iterator[Element[Long]]) => Iterator[Long] =
     (index, loader, consumer, parts) => {
-      val producer = consumer.freshContext()
-      val all = new InterruptibleIterator(TaskContext.get(), parts.flatMap(_(loader, producer)))
-      val rows = ends.fold[Iterator[Long]](all) { keys =>
-        new RowsBetween(layout, all, producer, if (index == 0) null else keys(index - 1), keys(index))
+      def groups(producer: RVDContext) = {
+        val all = new InterruptibleIterator(TaskContext.get(), parts.flatMap(_(loader, producer)))
+        val rows = ends.fold[Iterator[Long]](all) { keys =>
+          new RowsBetween(layout, all, producer, if (index == 0) null else keys(index - 1), keys(index))
+        }
+        val records =
+          if (isSorted) new RowRecords(layout, rows, producer)
+          else new SortedRecords(layout, RowShuffle.blocks(layout, rows, producer), TaskContext.get())
+        new CollectedGroups(layout, task.keys, records)
       }
-      val records =
-        if (isSorted) new RowRecords(layout, rows, producer)
-        else new SortedRecords(layout, RowShuffle.blocks(layout, rows, producer), TaskContext.get())
-      new GroupIterator(layout, records, consumer)
+      new RegionIterator(task, index, consumer, groups, TaskContext.get())
     }
 }

@@ -15,6 +15,7 @@ import is.hail.types.virtual._
 import is.hail.variant.{Locus, ReferenceGenome}
 import org.apache.spark.sql.Row
 import org.apache.spark.unsafe.Platform
+import org.beringia.{BeringiaException, ErrorCode}
 
 sealed abstract class KeyCodec extends Serializable {
 
@@ -63,25 +64,33 @@ object KeyCodec {
     }
   }
 
-  /** How keys of a type are written; None where Hail's order of it is not known here. */
-  def of(keyType: Type, state: HailStateManager): Option[KeyCodec] = keyType match {
-    case TBoolean => Some(BooleanKey)
-    case TInt32 | TCall => Some(Int32Key)
-    case TInt64 => Some(Int64Key)
-    case TFloat32 => Some(Float32Key)
-    case TFloat64 => Some(Float64Key)
-    case TString => Some(StringKey)
-    case TLocus(genome) => Some(new LocusKey(state.referenceGenomes(genome)))
-    case TArray(element) => inner(element, state).map(new ArrayKey(_))
-    case struct: TBaseStruct =>
-      val fields = struct.types.map(inner(_, state))
-      if (fields.forall(_.isDefined)) Some(new StructKey(fields.flatten)) else None
-    case _ => None
+  /** Whether Hail's order of keys of this type is known here. */
+  def isKnown(keyType: Type): Boolean = keyType match {
+    case TString => true
+    case other => isKnownWithin(other)
   }
 
   // Strings only where KeyRanges sees them.
-  private def inner(keyType: Type, state: HailStateManager): Option[KeyCodec] =
-    if (keyType == TString) None else of(keyType, state)
+  private def isKnownWithin(keyType: Type): Boolean = keyType match {
+    case TBoolean | TInt32 | TInt64 | TFloat32 | TFloat64 | TCall | _: TLocus => true
+    case TArray(element) => isKnownWithin(element)
+    case struct: TBaseStruct => struct.types.forall(isKnownWithin)
+    case _ => false
+  }
+
+  /** How keys of a type whose order is known are written. */
+  def of(keyType: Type, state: HailStateManager): KeyCodec = keyType match {
+    case TBoolean => BooleanKey
+    case TInt32 | TCall => Int32Key
+    case TInt64 => Int64Key
+    case TFloat32 => Float32Key
+    case TFloat64 => Float64Key
+    case TString => StringKey
+    case TLocus(genome) => new LocusKey(state.referenceGenomes(genome))
+    case TArray(element) => new ArrayKey(of(element, state))
+    case struct: TBaseStruct => new StructKey(struct.types.map(of(_, state)))
+    case _ => throw new BeringiaException(ErrorCode.INTERNAL, s"numpy_map met keys of type $keyType")
+  }
 
   private def putInt(value: Int, out: ByteSink): Unit = out.putInt(Integer.reverseBytes(value))
   private def putLong(value: Long, out: ByteSink): Unit = out.putLong(java.lang.Long.reverseBytes(value))

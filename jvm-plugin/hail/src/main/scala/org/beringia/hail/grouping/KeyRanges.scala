@@ -166,8 +166,9 @@ object KeyRanges {
   ): Option[PartitionKeys] = {
     val random = new java.util.SplittableRandom(index.toLong)
     val sample = mutable.ArrayBuffer.empty[Array[Byte]]
-    var key, previous = layout.newKey()
-    var first, least, greatest: Array[Byte] = null
+    val least, greatest = new SortKey
+    var key, previous = new SortKey
+    var first: Array[Byte] = null
     var count = 0L
     var grouped, sorted = true
     while (rows.hasNext) {
@@ -175,15 +176,15 @@ object KeyRanges {
       clear()
       if (count == 0) {
         first = key.sink.copy
-        least = key.group
-        greatest = least
+        least.copyGroup(key)
+        greatest.copyGroup(key)
       } else {
         if (sorted && previous.compare(key) > 0) sorted = false
         val step = previous.compareGroup(key)
         if (step > 0) grouped = false
         if (step != 0) {
-          if (key.compareGroup(least) < 0) least = key.group
-          if (key.compareGroup(greatest) > 0) greatest = key.group
+          if (key.compareGroup(least) < 0) least.copyGroup(key)
+          if (key.compareGroup(greatest) > 0) greatest.copyGroup(key)
         }
       }
       if (sample.length < samples) sample += key.group
@@ -199,7 +200,18 @@ object KeyRanges {
     if (count == 0) None
     else {
       val last = previous.sink.copy
-      Some(PartitionKeys(index, count, grouped, sorted, first, last, least, greatest, sample.toArray))
+      val keys = PartitionKeys(
+        index,
+        count,
+        grouped,
+        sorted,
+        first,
+        last,
+        least.group,
+        greatest.group,
+        sample.toArray
+      )
+      Some(keys)
     }
   }
 }

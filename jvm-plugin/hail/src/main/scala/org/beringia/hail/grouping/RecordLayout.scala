@@ -1,39 +1,37 @@
-// A row as one record of bytes, `[length of the key][length of the sort key][sort key][values]`, and a group of rows as
-// one row with arrays. The sort key is the group's key, then what orders the rows of a group.
+// A row as one record of bytes, `[length of the key][length of the sort key][sort key][values]`. The sort key is the
+// group's key, then what orders the rows of a group; the values are those of the group's lists, then its scalars.
 package org.beringia.hail.grouping
 
-import is.hail.annotations.Region
 import is.hail.backend.HailStateManager
-import is.hail.types.physical.{PCanonicalArray, PCanonicalStruct, PStruct, PType}
+import is.hail.types.physical.PStruct
 import org.apache.spark.broadcast.Broadcast
 import org.apache.spark.sql.Row
 import org.apache.spark.unsafe.Platform
+import org.beringia.hail.{GroupColumns, GroupWriter, RowField, ValueWriter}
 
 /**
  * @param row the rows
- * @param plan which of its fields are what
- * @param genomes those of the fields by which rows are sorted (see [[Genomes]])
+ * @param plan which of its fields are the keys and the order
+ * @param columns what is written of a group: fields of the row
+ * @param genomes those of the fields by which rows are sorted (see [[org.beringia.hail.Genomes]])
  */
-final class RecordLayout(row: PStruct, plan: GroupPlan, genomes: Broadcast[HailStateManager])
-    extends Serializable {
-  private def state: HailStateManager = genomes.value
-  @transient private[this] lazy val keyFields = plan.keys.map { case (field, _) =>
-    new KeyField(field)
-  }.toArray
-  @transient private[this] lazy val orderFields = plan.order.map { case (field, _) =>
-    new KeyField(field)
-  }.toArray
-  private[this] val descending = plan.order.map(_._2).toArray
-  private[this] val valueFields = plan.columns.map(row.fieldIdx).toArray
-  private[this] val valueCodecs = valueFields.map(i => ValueCodec.of(row.types(i)))
-  private[this] val arrays = valueFields.map(i => PCanonicalArray(row.types(i), true))
+final class RecordLayout(
+    row: PStruct,
+    plan: GroupPlan,
+    columns: GroupColumns,
+    genomes: Broadcast[HailStateManager]
+) extends Serializable {
+  import RecordLayout._
 
-  /** A group's row: its key, then an array for each column. */
-  val group: PCanonicalStruct = PCanonicalStruct(
-    true,
-    plan.keys.map { case (field, name) => name -> PType.canonical(row.fieldType(field).virtualType) } ++
-      plan.columns.zip(arrays): _*
-  )
+  @transient private[this] lazy val keyFields = sortedBy(plan.keys)
+  @transient private[this] lazy val orderFields = sortedBy(plan.order)
+  private[this] val descending = plan.order.map(_._2).toArray
+  private[this] val values = (columns.lists ++ columns.scalars).map { case (name, _) =>
+    new ValueField(row, name)
+  }.toArray
+
+  private def sortedBy(fields: IndexedSeq[(String, Any)]): Array[KeyField] =
+    fields.map { case (name, _) => new KeyField(row, name, genomes.value) }.toArray
 
   /** Whether rows of a group have an order. */
   def isOrdered: Boolean = plan.order.nonEmpty
@@ -44,50 +42,23 @@ final class RecordLayout(row: PStruct, plan: GroupPlan, genomes: Broadcast[HailS
     widths.forall(_.isDefined) && widths.flatten.sum <= KeyBytes.PrefixBytes
   }
 
-  def newKey(): SortKey = new SortKey
-
   /** Writes the sort key of the row at `address`. */
   def writeKey(address: Long, key: SortKey): Unit = {
+    val keys = keyFields
+    val order = orderFields
     val out = key.sink
     out.clear()
     var i = 0
-    while (i < keyFields.length) {
-      keyFields(i).write(address, out)
+    while (i < keys.length) {
+      keys(i).write(address, out)
       i += 1
     }
-    key.groupLength = out.length
+    key.endGroup()
     i = 0
-    while (i < orderFields.length) {
+    while (i < order.length) {
       val start = out.length
-      orderFields(i).write(address, out)
+      order(i).write(address, out)
       if (descending(i)) KeyCodec.reverse(out, start)
-      i += 1
-    }
-  }
-
-  /** Appends the record of the row at `address`, which has this key. */
-  def write(key: SortKey, address: Long, out: ByteSink): Unit = {
-    out.putInt(key.groupLength)
-    out.putInt(key.sink.length)
-    out.put(key.sink.bytes, Platform.BYTE_ARRAY_OFFSET.toLong, key.sink.length)
-    var i = 0
-    while (i < valueFields.length) {
-      val field = valueFields(i)
-      if (row.isFieldDefined(address, field)) {
-        out.putByte(1)
-        valueCodecs(i).write(row.loadField(address, field), out)
-      } else out.putByte(0)
-      i += 1
-    }
-  }
-
-  /** Appends the values of the row at `address` to a group's columns. */
-  def append(address: Long, columns: Array[ValueColumn], region: Region): Unit = {
-    var i = 0
-    while (i < columns.length) {
-      val field = valueFields(i)
-      if (row.isFieldDefined(address, field)) columns(i).append(row.loadField(address, field), region)
-      else columns(i).appendMissing(region)
       i += 1
     }
   }
@@ -98,38 +69,61 @@ final class RecordLayout(row: PStruct, plan: GroupPlan, genomes: Broadcast[HailS
     Row.fromSeq(keyFields.map(_.codec.get(in)))
   }
 
-  /** Arrays in the making, one for each column. */
-  def newColumns(): Array[ValueColumn] =
-    arrays.indices.map(i => new ValueColumn(arrays(i), valueCodecs(i))).toArray
-
-  /** Puts a group's row into `region`; returns its address. */
-  def writeGroup(keyBytes: Array[Byte], columns: Array[ValueColumn], region: Region): Long = {
-    val address = group.allocate(region)
-    group.initialize(address)
-    val values = key(keyBytes)
+  /** Appends the record of the row at `address`, which has this key. */
+  def write(key: SortKey, address: Long, out: ByteSink): Unit = {
+    out.putInt(key.groupLength)
+    out.putInt(key.sink.length)
+    out.put(key.sink.bytes, Platform.BYTE_ARRAY_OFFSET.toLong, key.sink.length)
     var i = 0
-    while (i < keyFields.length) {
-      if (values.isNullAt(i)) group.setFieldMissing(address, i)
-      else
-        group
-          .types(i)
-          .unstagedStoreJavaObjectAtAddress(state, group.fieldOffset(address, i), values.get(i), region)
+    while (i < values.length) {
+      values(i).write(address, out)
       i += 1
     }
-    columns.foreach { column =>
-      Region.storeAddress(group.fieldOffset(address, i), column.finish(region))
-      i += 1
-    }
-    address
   }
 
-  final private class KeyField(name: String) {
-    private[this] val index = row.fieldIdx(name)
-    private[this] val physical = row.types(index)
-    val codec: KeyCodec = KeyCodec.of(physical.virtualType, state).get
+  /** Adds the values of a record to the group that is open. */
+  def read(in: ByteSource, writer: GroupWriter, isFirst: Boolean): Unit = {
+    val targets = writer.ofRow(isFirst)
+    var i = 0
+    while (i < targets.length) {
+      targets(i).read(in)
+      i += 1
+    }
+    writer.endRow()
+  }
 
-    def write(address: Long, out: ByteSink): Unit =
-      if (row.isFieldDefined(address, index)) codec.putAt(physical, row.loadField(address, index), out)
+  /** Does so with the values of the row at `address`. */
+  def append(address: Long, writer: GroupWriter, isFirst: Boolean): Unit = {
+    val targets = writer.ofRow(isFirst)
+    var i = 0
+    while (i < targets.length) {
+      values(i).append(address, targets(i))
+      i += 1
+    }
+    writer.endRow()
+  }
+}
+
+object RecordLayout {
+  final private class KeyField(row: PStruct, name: String, state: HailStateManager) {
+    private[this] val field = new RowField(row, name)
+    val codec: KeyCodec = KeyCodec.of(field.physical.virtualType, state)
+
+    def write(row: Long, out: ByteSink): Unit =
+      if (field.isDefined(row)) codec.putAt(field.physical, field.load(row), out)
       else codec.putMissing(out)
+  }
+
+  final private class ValueField(row: PStruct, name: String) extends Serializable {
+    private[this] val field = new RowField(row, name)
+    private[this] val codec = ValueCodec.of(field.physical)
+
+    def write(row: Long, out: ByteSink): Unit =
+      if (field.isDefined(row)) {
+        out.putByte(1)
+        codec.write(field.load(row), out)
+      } else out.putByte(0)
+
+    def append(row: Long, writer: ValueWriter): Unit = field.append(row, writer)
   }
 }

@@ -2,7 +2,6 @@
 // spill to disk.
 package org.beringia.hail.grouping
 
-import is.hail.annotations.Region
 import is.hail.rvd.RVDContext
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.beringia.SparkInternals
@@ -12,6 +11,7 @@ import org.apache.spark.util.collection.unsafe.sort.{
   RecordComparator,
   UnsafeSorterIterator
 }
+import org.beringia.hail.GroupWriter
 
 trait Records {
 
@@ -23,8 +23,8 @@ trait Records {
   def keyOffset: Long
   def keyLength: Int
 
-  /** Appends the row's values to a group's columns. */
-  def appendTo(columns: Array[ValueColumn], region: Region): Unit
+  /** Writes the row's values to the group that is open; the first row of a group has its scalars. */
+  def append(writer: GroupWriter, isFirst: Boolean): Unit
 }
 
 /**
@@ -32,7 +32,7 @@ trait Records {
  * own, which is cleared before the next one is asked for.
  */
 final class RowRecords(layout: RecordLayout, rows: Iterator[Long], producer: RVDContext) extends Records {
-  private[this] val key = layout.newKey()
+  private[this] val key = new SortKey
   private[this] var row = 0L
 
   override def advance(): Boolean = {
@@ -49,8 +49,7 @@ final class RowRecords(layout: RecordLayout, rows: Iterator[Long], producer: RVD
   override def keyOffset: Long = Platform.BYTE_ARRAY_OFFSET.toLong
   override def keyLength: Int = key.groupLength
 
-  override def appendTo(columns: Array[ValueColumn], region: Region): Unit =
-    layout.append(row, columns, region)
+  override def append(writer: GroupWriter, isFirst: Boolean): Unit = layout.append(row, writer, isFirst)
 }
 
 /** The records of many blocks, sorted by Spark's own sorter, in the task's share of memory. */
@@ -93,15 +92,10 @@ final class SortedRecords(layout: RecordLayout, blocks: Iterator[Array[Byte]], c
   override def keyOffset: Long = sorted.getBaseOffset + Header
   override def keyLength: Int = Platform.getInt(sorted.getBaseObject, sorted.getBaseOffset)
 
-  override def appendTo(columns: Array[ValueColumn], region: Region): Unit = {
+  override def append(writer: GroupWriter, isFirst: Boolean): Unit = {
     val base = sorted.getBaseObject
     val offset = sorted.getBaseOffset
-    source.reset(base, offset + Header + sortKeyLength(base, offset))
-    var i = 0
-    while (i < columns.length) {
-      columns(i).append(source, region)
-      i += 1
-    }
+    layout.read(source.reset(base, offset + Header + sortKeyLength(base, offset)), writer, isFirst)
   }
 }
 

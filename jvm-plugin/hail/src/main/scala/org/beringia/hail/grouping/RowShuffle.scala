@@ -39,7 +39,8 @@ object RowShuffle {
   ) extends Iterator[(Int, Array[Byte])] {
     private[this] val full = math.max(1 << 10, math.min(BlockBytes, TaskBytes / ends.length))
     private[this] val blocks = new Array[ByteSink](ends.length)
-    private[this] val key = layout.newKey()
+    private[this] val key = new SortKey
+    private[this] val bounds = ends.map(SortKey.of)
     private[this] var rest = 0 // of the blocks, when there are no more rows
     private[this] var ready: (Int, Array[Byte]) = _
 
@@ -83,10 +84,10 @@ object RowShuffle {
     /** The first partition whose greatest key is not less; the last one takes what is left. */
     private def partition: Int = {
       var low = 0
-      var high = ends.length - 1
+      var high = bounds.length - 1
       while (low < high) {
         val middle = (low + high) >>> 1
-        if (key.compareGroup(ends(middle)) > 0) low = middle + 1
+        if (key.compareGroup(bounds(middle)) > 0) low = middle + 1
         else high = middle
       }
       low

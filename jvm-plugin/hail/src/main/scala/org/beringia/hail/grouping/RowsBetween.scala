@@ -16,10 +16,12 @@ final class RowsBetween(
     after: Array[Byte],
     upTo: Array[Byte]
 ) extends Iterator[Long] {
-  private[this] var key, previous = layout.newKey()
+  private[this] val start = Option(after).map(SortKey.of)
+  private[this] val end = SortKey.of(upTo)
+  private[this] var key, previous = new SortKey
   private[this] var row = 0L
   private[this] var ready = false
-  private[this] var begun = after == null
+  private[this] var begun = start.isEmpty
   private[this] var ended = false
 
   override def hasNext: Boolean = {
@@ -28,8 +30,8 @@ final class RowsBetween(
         row = rows.next()
         layout.writeKey(row, key)
         checkOrder()
-        begun ||= key.compareGroup(after) > 0
-        ended = key.compareGroup(upTo) > 0
+        begun ||= start.forall(key.compareGroup(_) > 0)
+        ended = key.compareGroup(end) > 0
         ready = begun && !ended
         if (!ready) producer.region.clear()
         val last = previous

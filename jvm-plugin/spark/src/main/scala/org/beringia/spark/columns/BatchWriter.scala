@@ -5,7 +5,6 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types.DataType
-import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 
 /** A column of the input: its name in messages, its type, its place in the rows. */
@@ -19,7 +18,8 @@ final class BatchWriter(
     source: SegmentSource
 ) extends AutoCloseable {
 
-  private[this] val arena = new Arena(bytes => allocate(bytes))
+  private[this] val size = new BatchSize(limits, source)
+  private[this] val arena = size.arena
   private[this] val schema = BatchWriter.schema(keys, arguments, grouped)
   private[this] val array = new ArrowArrayStruct(schema)
 
@@ -37,14 +37,8 @@ final class BatchWriter(
     arguments.map(c => ColumnWriter.of(c.dataType, arena, expectedRows)).toArray
   private[this] val argumentOrdinals = arguments.map(_.ordinal).toArray
 
-  private[this] var limit = 0L
   private[this] var groupCount = 0L
   private[this] var rowCount = 0L
-  private[this] var groupRows = 0L
-  private[this] var groupStart = 0L
-  private[this] var describeGroup: () => String = () => ""
-
-  arena.beforeGrowth = more => checkGroup(arena.used + more - groupStart)
 
   def groups: Long = groupCount
   def bytes: Long = arena.used
@@ -52,52 +46,37 @@ final class BatchWriter(
 
   /** Starts a batch. */
   def begin(): Unit = {
-    val last = arena.used
-    val scale =
-      if (limit == 0) 1.0
-      else {
-        limit = math.min(2 * limit, limits.full)
-        // After a batch with an oversized group: half of it, not all the way back, as such groups come in rows.
-        math.max(limit.toDouble / math.max(1L, last), if (last > limit) 0.5 else 0.0)
-      }
-    if (limit == 0) limit = limits.first
-    groupStart = 0
-    groupRows = 0
-    arena.begin(scale)
+    size.begin()
     groupEnds.appendLong(0)
     keyWriters.foreach(_.begin())
     argumentWriters.foreach(_.begin())
     groupCount = 0
     rowCount = 0
-    groupStart = arena.used
+    size.opened()
   }
 
   /** Starts a group with the keys of its first row, which still has to be appended. */
   def startGroup(first: UnsafeRow, describe: () => String): Unit = {
-    describeGroup = describe
-    groupRows = 0
+    size.startGroup(describe)
     write(first, keyWriters, keyOrdinals)
   }
 
   /** Appends a row to the group. */
   def append(row: UnsafeRow): Unit = {
-    groupRows += 1
+    size.addRow()
     write(row, argumentWriters, argumentOrdinals)
   }
 
   /** Ends the group; true when the batch is full. */
   def endGroup(): Boolean = {
     groupCount += 1
-    rowCount += groupRows
+    rowCount += size.groupRows
     groupEnds.appendLong(rowCount)
-    val used = arena.used
-    checkGroup(used - groupStart)
-    groupStart = used
-    used >= limit
+    size.endGroup()
   }
 
   /** Whether the rows so far fill the batch, also in the middle of a group. */
-  def isFull: Boolean = arena.used >= limit
+  def isFull: Boolean = size.isFull
 
   /** The batch's array, to be submitted before the next one begins. */
   def finish(): ArrowArrayStruct = {
@@ -142,43 +121,6 @@ final class BatchWriter(
       }
     }
   }
-
-  /** A segment; that there is none for a group names the group. */
-  private def allocate(bytes: Long): Long =
-    try source.allocate(bytes)
-    catch {
-      case e: BeringiaException if groupRows > 0 && e.getGroup == null && describeGroup().nonEmpty =>
-        val key = describeGroup()
-        val size = arena.used - groupStart
-        val message = s"${e.getMessage}\nGroup: $key, with $size bytes after $groupRows rows"
-        throw new BeringiaException(e.getCode, message, key, null, null)
-    }
-
-  private def checkGroup(size: Long): Unit = if (size > limits.group) {
-    val key = describeGroup()
-    val which = if (key.isEmpty) "a group" else s"group $key"
-    throw new BeringiaException(
-      ErrorCode.TOO_LARGE.number,
-      s"$which takes $size bytes after $groupRows rows; ${BatchLimits.GroupSetting} allows ${limits.group}. " +
-        "Raise it (memory of the executor outside the heap must suffice), or group more finely.",
-      if (key.isEmpty) null else key,
-      null,
-      null
-    )
-  }
-}
-
-/**
- * How large batches and groups may be, in bytes: a batch is closed at the end of the group that reaches
- * its limit, which starts at `first` and doubles up to `full`; a group beyond `group` is refused.
- */
-final case class BatchLimits(full: Long, group: Long) {
-  def first: Long = math.max(1L, full / BatchLimits.FirstShare)
-}
-
-object BatchLimits {
-  val GroupSetting = "spark.beringia.maxGroupBytes"
-  private val FirstShare = 16
 }
 
 object BatchWriter {
