@@ -68,12 +68,15 @@ class Rows:
         The rows, with the fields named below.
     plan : dict or None
         How they are brought together, as the node takes it; None if each row is a group, and its key the group's.
+    keys_alone : hl.Table or None
+        The same rows with nothing but what the plan needs, where the rest is large.
     key_columns, value_columns, global_columns : list of str
         Fields with scalars of the key, with the groups' values, and globals.
     """
 
     table: Any
     plan: dict[str, Any] | None
+    keys_alone: Any
     key_columns: list[str]
     value_columns: list[str]
     global_columns: list[str]
@@ -294,7 +297,9 @@ class _Plan:
             "order": list(zip(self.order, self.descending, strict=True)),
             "keyed": self.is_prefix,
         }
-        return Rows(rows, plan, list(self.key_places), self.collected, self._global_columns())
+        large = not self.is_prefix and any(isinstance(rows[name].dtype, hl.tarray) for name in self.collected)
+        keys_alone = rows.select(*self.by, *self.order).select_globals() if large else None
+        return Rows(rows, plan, keys_alone, list(self.key_places), self.collected, self._global_columns())
 
     def aggregated(self, rows: Any) -> Rows:
         """Group the rows by Hail's own means, order each group, and add the scalars of the key."""
@@ -313,7 +318,7 @@ class _Plan:
         columns = [*self.key_places, *self.collected]
         if list(table.row_value) != columns:
             table = table.select(*columns)
-        return Rows(table, None, list(self.key_places), self.collected, self._global_columns())
+        return Rows(table, None, None, list(self.key_places), self.collected, self._global_columns())
 
     def _global_columns(self) -> list[str]:
         return [place for item in self.inputs if item.is_global for place in item.places]

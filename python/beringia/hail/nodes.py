@@ -22,10 +22,10 @@ class NumpyMap(ir.JavaTable):
     It keeps the IR that it was made of: what that refers to must live as long as this.
     """
 
-    def __init__(self, answer: str, child: Any, again: Callable[[str], NumpyMap]):
+    def __init__(self, answer: str, origin: Any, again: Callable[[str], NumpyMap]):
         number, _, table_type = answer.partition(" ")
         super().__init__(hl.ttable._from_json(orjson.loads(table_type)), int(number))
-        self._child = child
+        self._origin = origin
         self._again = again
 
     def __del__(self) -> None:
@@ -34,15 +34,23 @@ class NumpyMap(ir.JavaTable):
             super().__del__()
 
     @classmethod
-    def of(cls, front: Any, child: Any, plan: Mapping[str, Any], function: bytes | bytearray) -> NumpyMap:
-        """Make the node over the table IR `child` by the JVM's `front`."""
+    def of(
+        cls,
+        front: Any,
+        rows: hl.Table,
+        keys_alone: hl.Table | None,
+        plan: Mapping[str, Any],
+        function: bytes | bytearray,
+    ) -> NumpyMap:
+        """Make the node by the JVM's `front`; for the tables see :class:`beringia.hail.grouping.Rows`."""
         backend = hl.current_backend()
-        rendered = backend._render_ir(child)
+        rendered = backend._render_ir(rows._tir)
+        keys = None if keys_alone is None else backend._render_ir(keys_alone._tir)
         data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMap:
-            text = json.dumps({**plan, "rowNumber": row_number})
-            return cls(front.numpyMap(backend._jbackend, rendered, text, data), child, make)
+            text = json.dumps({**plan, "keysAlone": keys, "rowNumber": row_number})
+            return cls(front.numpyMap(backend._jbackend, rendered, text, data), (rows, keys_alone), make)
 
         return make(None)
 

@@ -201,7 +201,7 @@ def numpy_map(
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
     if obstacle is None:
-        table = hl.Table(nodes.NumpyMap.of(front, rows.table._tir, plan, function))
+        table = hl.Table(nodes.NumpyMap.of(front, rows.table, rows.keys_alone, plan, function))
     else:
         fallback.warn(obstacle)
         table = fallback.run(rows, list(keys), plan, dict(leaves), function)

@@ -7,7 +7,7 @@ import java.lang.reflect.{InvocationTargetException, Method}
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
-import org.beringia.hail.grouping.KeyCodec
+import org.beringia.hail.grouping.{KeyCodec, KeysAlone}
 import org.beringia.spark.FunctionBytes
 import org.beringia.{BeringiaException, ErrorCode}
 import org.json4s.jackson.JsonMethods
@@ -27,7 +27,8 @@ object HailFront {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
       val rows = IRParser.parse_table_ir(ctx, child)
-      val node: TableIR = TableToTableApply(rows, new NumpyMapFunction(parsed, function.bytes))
+      val keys = parsed.keysAlone.flatMap(ir => KeysAlone.of(ctx, IRParser.parse_table_ir(ctx, ir)))
+      val node: TableIR = TableToTableApply(rows, new NumpyMapFunction(parsed, function.bytes, keys))
       val id = addJavaIR(driver, ctx, node)
       s"$id ${JsonMethods.compact(node.typ.toJSON)}"
     }

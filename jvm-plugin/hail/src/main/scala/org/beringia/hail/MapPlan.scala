@@ -3,7 +3,7 @@ package org.beringia.hail
 
 import java.nio.charset.StandardCharsets
 
-import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import com.fasterxml.jackson.databind.node.ObjectNode
 import is.hail.annotations.BroadcastRow
 import is.hail.expr.ir.IRParser
@@ -18,6 +18,7 @@ import scala.collection.JavaConverters._
 /**
  * @param name the function's, for messages
  * @param grouping how rows are brought together; None if each is a group already, with arrays of what its rows held
+ * @param keysAlone IR of a table of what `grouping` needs, if it may be worth while to have that without the rest
  * @param keyColumns fields of the row that the function gets as scalars, values of the key
  * @param valueColumns fields of the row that it gets as arrays, one value for each row of the group
  * @param globals fields of the globals that it gets, all in one block that the workers of a machine share
@@ -28,6 +29,7 @@ import scala.collection.JavaConverters._
 final class MapPlan(
     val name: String,
     val grouping: Option[GroupPlan],
+    val keysAlone: Option[String],
     val keyColumns: Seq[String],
     val valueColumns: Seq[String],
     globals: Seq[String],
@@ -85,17 +87,19 @@ object MapPlan {
 
   def parse(json: String): MapPlan = {
     val node = mapper.readTree(json.getBytes(StandardCharsets.UTF_8))
+    def given(field: String): Option[JsonNode] = Option(node.get(field)).filterNot(_.isNull)
     def names(field: String): Seq[String] = node.path(field).elements.asScala.map(_.asText).toIndexedSeq
     new MapPlan(
       node.path("spec").path("name").asText("numpy_map"),
-      Option(node.get("grouping")).filterNot(_.isNull).map(GroupPlan.parse),
+      given("grouping").map(GroupPlan.parse),
+      given("keysAlone").map(_.asText),
       names("keyColumns"),
       names("valueColumns"),
       names("globals"),
       IRParser.parseType(node.path("returns").asText).asInstanceOf[TStruct],
       node.path("many").asBoolean,
-      Option(node.get("rowNumber")).filterNot(_.isNull).map(_.asText),
-      Option(node.get("batchBytes")).filterNot(_.isNull).map(_.asLong),
+      given("rowNumber").map(_.asText),
+      given("batchBytes").map(_.asLong),
       node.path("spec").asInstanceOf[ObjectNode]
     )
   }

@@ -11,11 +11,13 @@ import is.hail.sparkextras.ContextRDD.Element
 import is.hail.types.physical.{PCanonicalStruct, PStruct, PType}
 import is.hail.types.virtual.{TInt64, TStruct, TableType, Type}
 import org.apache.spark.TaskContext
-import org.beringia.hail.grouping.{GroupedRows, RecordLayout}
+import org.beringia.hail.grouping.{GroupedRows, KeyRanges, KeysAlone, RecordLayout}
 import org.beringia.spark.Settings
 import org.json4s.{JObject, JString, JValue}
 
-final class NumpyMapFunction(plan: MapPlan, function: Array[Byte]) extends TableToTableFunction {
+/** @param keysAlone what `plan.grouping` needs of the rows, if it can be had for less than these */
+final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Option[KeysAlone])
+    extends TableToTableFunction {
   import NumpyMapFunction._
 
   override def typ(child: TableType): TableType = {
@@ -63,7 +65,16 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte]) extends Table
       case Some(grouping) =>
         val layout = new RecordLayout(rows.rowPType, grouping, columns, genomes)
         val grouped = new GroupedRows(ctx, rows, layout, task, rowType)
-        if (grouping.keyed) grouped.byOwnKey(keys.names.length) else grouped.byFields()
+        if (grouping.keyed) grouped.byOwnKey(keys.names.length)
+        else {
+          val alone = keysAlone.map(_.rows(ctx)).filter(_.getNumPartitions == rows.getNumPartitions)
+          val ranges = alone match {
+            case Some(found) =>
+              KeyRanges.of(found.crdd, new RecordLayout(found.rowPType, grouping, GroupColumns(Nil, Nil), genomes))
+            case None => KeyRanges.of(rows.crdd, layout)
+          }
+          grouped.byFields(ranges)
+        }
       case None => rows.mapPartitionsWithContextAndIndex(rowType)(eachRow(task, rows.rowPType, columns))
     }
     TableValue(ctx, result, child.globals, rvd)

@@ -1,6 +1,5 @@
 // The ways in which rows come together, and with them the partitions of the result: where they are, or through a
-// shuffle. Rows that lie in the order of their keys, as blocks of a genome do, stay where they are; to know it, and how
-// keys are spread, all are read once before, unless the keys are the table's own.
+// shuffle. Rows that lie in the order of their keys, as blocks of a genome do, stay where they are.
 package org.beringia.hail.grouping
 
 import is.hail.asm4s.HailClassLoader
@@ -31,44 +30,40 @@ final class GroupedRows(
     RVD(result, whole.partitioner, group(whole.crdd, None, isSorted = !layout.isOrdered))
   }
 
-  /** Groups by any fields. */
-  def byFields(): RVD = {
-    val ranges = KeyRanges.of(rows.crdd, layout)
+  /** Groups by any fields, whose ranges are known. */
+  def byFields(ranges: KeyRanges): RVD =
     if (ranges.isEmpty) RVD.empty(ctx.stateManager, result)
     else {
       val (ends, groups) = ranges.inOrder match {
         case Some(blocks) => (blocks.ends, inPlace(blocks, ranges.isSorted))
         case None =>
           val ends = ranges.balanced
-          (ends, shuffled(ends))
+          (ends, shuffled(ranges.least, ends))
       }
-      val partitioner = ranges.partitioner(ends, result.kType.virtualType, ctx.stateManager)
-      RVD(result, partitioner, groups)
+      RVD(result, ranges.partitioner(ends, result.kType.virtualType, ctx.stateManager), groups)
     }
+
+  private def shuffled(least: Array[Byte], ends: Array[Array[Byte]]): ContextRDD[Long] =
+    ContextRDD
+      .weaken(RowShuffle(rows.crdd, layout, least, ends))
+      .cmapPartitionsWithIndex[Long](sorted(layout, task))
+
+  private def inPlace(blocks: KeyBlocks, isSorted: Boolean): ContextRDD[Long] = {
+    val order = blocks.partitions.map(_.index)
+    group(rows.crdd.reorderPartitions(order).blocked(blocks.from, blocks.to), Some(blocks), isSorted)
   }
-
-  private def shuffled(ends: Array[Array[Byte]]): ContextRDD[Long] =
-    ContextRDD.weaken(RowShuffle(rows.crdd, layout, ends)).cmapPartitionsWithIndex[Long](sorted(layout, task))
-
-  private def inPlace(blocks: KeyBlocks, isSorted: Boolean): ContextRDD[Long] =
-    group(
-      rows.crdd.reorderPartitions(blocks.partitions).blocked(blocks.from, blocks.to),
-      Some(blocks.ends),
-      isSorted
-    )
 
   /**
    * Groups rows that are together.
    *
-   * @param ends the greatest keys of partitions that have rows of others, too
+   * @param blocks what each partition is made of, where they are made of others
    * @param isSorted whether each group's rows have their order
    */
-  private def group(
-      rows: ContextRDD[Long],
-      ends: Option[Array[Array[Byte]]],
-      isSorted: Boolean
-  ): ContextRDD[Long] =
-    rows.cmapPartitionsAndContextWithIndex[Long](together(layout, task, ends, isSorted), false)
+  private def group(rows: ContextRDD[Long], blocks: Option[KeyBlocks], isSorted: Boolean): ContextRDD[Long] =
+    rows.cmapPartitionsAndContextWithIndex[Long](
+      together(layout, task, blocks.map(_.keys), isSorted),
+      false
+    )
 }
 
 // The closures of tasks, which must not hold the context of a query.
@@ -89,15 +84,14 @@ object GroupedRows {
   private def together(
       layout: RecordLayout,
       task: HailTask,
-      ends: Option[Array[Array[Byte]]],
+      blocks: Option[BlockKeys],
       isSorted: Boolean
   ): (Int, HailClassLoader, RVDContext, Iterator[Element[Long]]) => Iterator[Long] =
-    (index, loader, consumer, parts) => {
+    (index, loader, consumer, elements) => {
       def groups(producer: RVDContext) = {
-        val all = new InterruptibleIterator(TaskContext.get(), parts.flatMap(_(loader, producer)))
-        val rows = ends.fold[Iterator[Long]](all) { keys =>
-          new RowsBetween(layout, all, producer, if (index == 0) null else keys(index - 1), keys(index))
-        }
+        val parts =
+          elements.map(element => new InterruptibleIterator(TaskContext.get(), element(loader, producer)))
+        val rows = blocks.fold[Iterator[Long]](parts.flatten)(new RowsBetween(layout, parts, producer, _, index))
         val records =
           if (isSorted) new RowRecords(layout, rows, producer)
           else new SortedRecords(layout, RowShuffle.blocks(layout, rows, producer), TaskContext.get())

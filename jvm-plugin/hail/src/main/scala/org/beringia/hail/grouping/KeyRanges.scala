@@ -11,6 +11,7 @@ import is.hail.types.virtual.TStruct
 import is.hail.utils.Interval
 import org.apache.spark.{InterruptibleIterator, TaskContext}
 import org.apache.spark.sql.Row
+import org.beringia.{BeringiaException, ErrorCode}
 
 import scala.collection.mutable
 
@@ -44,9 +45,21 @@ final case class PartitionKeys(
  */
 final case class KeyBlocks(
     ends: Array[Array[Byte]],
-    partitions: IndexedSeq[Int],
+    partitions: IndexedSeq[PartitionKeys],
     from: Array[Int],
     to: Array[Int]
+) {
+
+  /** What tasks need of it. */
+  def keys: BlockKeys = BlockKeys(ends, from, partitions.map(_.least).toArray, partitions.map(_.greatest).toArray)
+}
+
+/** @param least,greatest the groups' keys of the partitions that there were are between these */
+final case class BlockKeys(
+    ends: Array[Array[Byte]],
+    from: Array[Int],
+    least: Array[Array[Byte]],
+    greatest: Array[Array[Byte]]
 )
 
 final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys], count: Int) {
@@ -56,6 +69,9 @@ final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys
   def isEmpty: Boolean = partitions.isEmpty
 
   private[this] val ordered = partitions.sortBy(_.greatest)(ordering).sortBy(_.least)(ordering)
+
+  /** No group's key is before it. */
+  def least: Array[Byte] = partitions.map(_.least).min(ordering)
 
   private def eachPair(isRight: (PartitionKeys, PartitionKeys) => Boolean): Boolean =
     ordered.zip(ordered.drop(1)).forall(isRight.tupled)
@@ -78,7 +94,7 @@ final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys
         (if (beyond < 0) ordered.length else beyond) - 1
       }
       if (from.zip(to).forall { case (first, last) => last - first < MostTogether })
-        Some(KeyBlocks(ends, ordered.map(_.index), from.toArray, to.toArray))
+        Some(KeyBlocks(ends, ordered, from.toArray, to.toArray))
       else None
     } else None
   }
@@ -109,7 +125,7 @@ final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys
   /** The partitioner of partitions with these greatest keys. */
   def partitioner(ends: Array[Array[Byte]], keyType: TStruct, state: HailStateManager): RVDPartitioner = {
     val inner = ends.init.map(layout.key)
-    val starts = below(layout.key(partitions.map(_.least).min(ordering))) +: inner
+    val starts = below(layout.key(least)) +: inner
     val stops = inner :+ above(layout.key(ends.last))
     val intervals = ends.indices.map { i =>
       Interval(starts(i), stops(i), includesStart = i == 0, includesEnd = true)
@@ -119,6 +135,14 @@ final class KeyRanges(layout: RecordLayout, partitions: IndexedSeq[PartitionKeys
 }
 
 object KeyRanges {
+
+  /** The error of a row whose key is not where one pass over the rows found it to be: some would be lost. */
+  def changed: BeringiaException = new BeringiaException(
+    ErrorCode.ARGUMENT,
+    "numpy_map: the rows came in another order than a moment ago, so the table is not the same each time that it is " +
+      "computed. Write it once with checkpoint(…), and group what that returns."
+  )
+
   private val MostTogether = 4 // partitions that one task reads
   private val SampleSize = 100 // of a partition
   private val AllSamples = 1000000

@@ -3,25 +3,29 @@
 package org.beringia.hail.grouping
 
 import is.hail.rvd.RVDContext
-import org.beringia.{BeringiaException, ErrorCode}
 
 /**
+ * @param parts the rows of the partitions, one after the other
  * @param producer whose region the rows are in; those that are left out are cleared from it
- * @param after,upTo the range; all up to `upTo` where `after` is null
+ * @param blocks the ranges of all tasks
+ * @param index which of them is this task's
  */
 final class RowsBetween(
     layout: RecordLayout,
-    rows: Iterator[Long],
+    parts: Iterator[Iterator[Long]],
     producer: RVDContext,
-    after: Array[Byte],
-    upTo: Array[Byte]
+    blocks: BlockKeys,
+    index: Int
 ) extends Iterator[Long] {
-  private[this] val start = Option(after).map(SortKey.of)
-  private[this] val end = SortKey.of(upTo)
+  private[this] val after = if (index == 0) None else Some(SortKey.of(blocks.ends(index - 1)))
+  private[this] val upTo = SortKey.of(blocks.ends(index))
+  private[this] var rows: Iterator[Long] = Iterator.empty
+  private[this] var part = blocks.from(index) - 1
+  private[this] var least, greatest = upTo // of this part
   private[this] var key, previous = new SortKey
   private[this] var row = 0L
   private[this] var ready = false
-  private[this] var begun = start.isEmpty
+  private[this] var begun = after.isEmpty
   private[this] var ended = false
 
   override def hasNext: Boolean = {
@@ -29,14 +33,19 @@ final class RowsBetween(
       if (rows.hasNext) {
         row = rows.next()
         layout.writeKey(row, key)
-        checkOrder()
-        begun ||= start.forall(key.compareGroup(_) > 0)
-        ended = key.compareGroup(end) > 0
+        check()
+        begun ||= after.forall(key.compareGroup(_) > 0)
+        ended = key.compareGroup(upTo) > 0
         ready = begun && !ended
         if (!ready) producer.region.clear()
         val last = previous
         previous = key
         key = last
+      } else if (parts.hasNext) {
+        rows = parts.next()
+        part += 1
+        least = SortKey.of(blocks.least(part))
+        greatest = SortKey.of(blocks.greatest(part))
       } else ended = true
     }
     ready
@@ -48,13 +57,9 @@ final class RowsBetween(
     row
   }
 
-  // Rows beyond the range are left to the next partition: where the order is not what it was, they would be lost.
-  private def checkOrder(): Unit =
-    if (previous.compareGroup(key) > 0) {
-      throw new BeringiaException(
-        ErrorCode.ARGUMENT,
-        "numpy_map: the rows came in another order than a moment ago, so the table is not the same each time that it is " +
-          "computed. Write it once with checkpoint(…), and group what that returns."
-      )
-    }
+  // Rows beyond the range are left to another task: where they are not what they were, they would be lost.
+  private def check(): Unit =
+    if (
+      previous.compareGroup(key) > 0 || key.compareGroup(least) < 0 || key.compareGroup(greatest) > 0
+    ) throw KeyRanges.changed
 }
