@@ -175,21 +175,56 @@ def test_rows_larger_than_a_block(hl):
     ]
 
 
-def test_rows_in_another_order_than_before(hl, tmp_path):
+@pytest.mark.parametrize(
+    ("once", "again"),
+    [
+        (range(10), range(9, -1, -1)),
+        (range(10), range(3, 13)),
+        ([5, 1, *range(10)], [5, 1, *range(3, 13)]),
+        ([5, 1, *range(10)], [5, 1, *range(-3, 7)]),
+    ],
+    ids=["in another order", "in order, beyond the last", "shuffled, beyond the last", "shuffled, before the first"],
+)
+def test_rows_that_are_not_what_they_were(hl, tmp_path, once, again):
     """A table that is not the same each time it is computed: an error, and no row is lost in silence."""
     seen = tmp_path / "seen"
 
-    def once_ascending(idx):
-        again = seen.exists()
+    def restless(idx):
+        found = again if seen.exists() else once
         seen.touch()
-        return np.arange(9, -1, -1) if again else np.arange(10)
+        return np.array(found)
 
     ht = hl.utils.range_table(3, 1)
     fields = hl.tarray(hl.tstruct(k=hl.tint32))
-    restless = hl.experimental.numpy_map(once_ascending, ht.idx // 9, fields, args=dict(idx=ht.idx))
-    restless = restless.annotate(x=hl.float64(restless.k))
+    table = hl.experimental.numpy_map(restless, ht.idx // 9, fields, args=dict(idx=ht.idx))
+    table = table.annotate(x=hl.float64(table.k))
     with pytest.raises(Exception, match=r"the rows came in another order than a moment ago[\s\S]*checkpoint"):
-        together(hl, restless.k, restless.x).collect()
+        together(hl, table.k, table.x).collect()
+
+
+@pytest.mark.parametrize("lie", ["scattered", "in order"])
+def test_keys_are_looked_at_without_their_rows(hl, tmp_path, lie):
+    """The pass before the groups does not compute the entries of a matrix."""
+    path = str(tmp_path / "m.mt")
+    hl.utils.range_matrix_table(300, 20, n_partitions=5).annotate_entries(e=1.0).write(path)
+    mt = hl.read_matrix_table(path)
+    mt = mt.annotate_rows(key=mt.row_idx // 10 if lie == "in order" else mt.row_idx % 30)
+    mt = mt.filter_rows(mt.row_idx != 7)
+    fields = hl.tstruct(n=hl.tint32, s=hl.tfloat64)
+
+    def total(e, found):
+        return len(e), float(e.sum() + found.sum())
+
+    table = hl.experimental.numpy_map(total, mt.key, fields, args=dict(e=mt.e, found=mt.row_idx))
+    for key, n, s in rows_of(hl, table):
+        members = set(range(10 * key, 10 * key + 10) if lie == "in order" else range(key, 300, 30)) - {7}
+        assert (n, s) == (len(members), 20.0 * len(members) + sum(members))
+
+    failing = mt.annotate_entries(e=hl.or_missing(mt.row_idx >= 0, hl.case().when(mt.e > 1, 1.0).or_error("entries!")))
+    before = jobs(hl)
+    with pytest.raises(Exception, match="entries!"):
+        hl.experimental.numpy_map(total, failing.key, fields, args=dict(e=failing.e, found=failing.row_idx)).collect()
+    assert [status for number, status in jobs(hl).items() if number not in before] == ["SUCCEEDED", "FAILED"]
 
 
 def test_partitions_that_were_put_together(hl):
@@ -312,3 +347,12 @@ def shuffled(hl):
     store = spark.statusStore()
     stages = store.stageList(None, False, False, getattr(store, "stageList$default$4")(), None)
     return sum(stages.apply(i).shuffleWriteBytes() for i in range(stages.size()))
+
+
+def jobs(hl):
+    """The jobs that Spark has run so far, by number, in their order: what became of each."""
+    spark = hl.spark_context()._jsc.sc()
+    spark.listenerBus().waitUntilEmpty()
+    found = spark.statusStore().jobsList(None)
+    listed = [found.apply(i) for i in range(found.size())]
+    return {job.jobId(): str(job.status()) for job in sorted(listed, key=lambda job: job.jobId())}
