@@ -9,9 +9,9 @@ from beringia.errors import GroupError
 @pytest.fixture
 def unknown(monkeypatch):
     """A version of Hail that the direct path does not know."""
-    from beringia.hail import fallback, setup
+    from beringia.hail import fallback, versions
 
-    monkeypatch.setattr(setup, "obstacle", lambda version: "a test")
+    monkeypatch.setattr(versions, "obstacle", lambda version: "a test")
     monkeypatch.setattr(fallback, "_warned", set())
 
 
@@ -85,10 +85,17 @@ def test_it_says_so_once(hl, numpy_map, unknown):
     assert len([w for w in caught if "does not know Hail" in str(w.message)]) == 1
 
 
-def test_the_probe_of_this_version_finds_nothing_wrong(hl, numpy_map):
-    from beringia.hail import setup
+def test_another_version_is_tried_with_small_jobs(hl, monkeypatch):
+    from beringia.hail import nodes, versions
 
-    assert setup.obstacle("0.2.999") is None
+    assert versions.obstacle("0.2.998") is None
+
+    def moved(*_):
+        raise AttributeError("is.hail.rvd.RVD has moved\nto another place")
+
+    monkeypatch.setattr(nodes.NumpyMap, "of", moved)
+    assert versions.obstacle("0.2.999") == "a small job failed: is.hail.rvd.RVD has moved"
+    assert versions.obstacle("0.2.998") is None  # not tried again
 
 
 @pytest.mark.filterwarnings("ignore:numpy_map does not know")

@@ -258,6 +258,22 @@ def test_a_group_past_the_limit(run):
     assert len(re.findall("id=[01] True", run(LIMIT))) == 2  # whichever group fails first
 
 
+PROGRESS = """
+import hail as hl, time
+import beringia.hail
+hl.init(spark_conf=beringia.hail.conf(), master="local[2]", show_progress=True, log="hail.log", tmp_dir="tmp")
+ht = hl.utils.range_table(8, 4)
+def slow(idx):
+    time.sleep(1)
+    return 1.0
+hl.experimental.numpy_map(slow, ht.idx % 4, "struct{s: float64}", args=dict(idx=ht.idx)).collect()
+"""
+
+
+def test_hails_progress_bar_shows_the_groups_work(run):
+    assert re.search(r"\[Stage \d+:.*\(\d \+ \d\) / 4\]", run(PROGRESS, check=False).stderr)
+
+
 PLAIN = """
 import hail as hl
 import beringia.hail

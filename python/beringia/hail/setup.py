@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,6 @@ import beringia
 import hail as hl
 from beringia.errors import ConfigError
 from beringia.spark import setup as spark_setup
-
-KNOWN_VERSIONS = ("0.2.139",)
-"""Versions of Hail that the direct path was built for. Others are probed."""
 
 
 def conf(**settings: Any) -> dict[str, str]:
@@ -61,13 +57,6 @@ def jar_path() -> Path:
     if not path.exists():
         raise ConfigError(f"{path} is missing: in a source tree, `make build` puts it there")
     return path
-
-
-@functools.cache
-def obstacle(version: str) -> str | None:
-    """Say why the direct path cannot be taken with this version of Hail, or return None if it can."""
-    base = version.partition("-")[0]
-    return None if base in KNOWN_VERSIONS else front().probe(hl.current_backend()._jbackend) or None
 
 
 def front() -> Any:

@@ -19,7 +19,7 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
-from beringia.hail import _values, fallback, grouping, layout, nodes, setup
+from beringia.hail import _values, fallback, grouping, layout, nodes, setup, versions
 from beringia.spark import interpreter
 
 cloudpickle.register_pickle_by_value(_values)
@@ -178,7 +178,7 @@ def numpy_map(
                 f"the output has two columns named {name!r}: a key field and a field of returns. Rename one of them"
             )
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
-    obstacle = setup.obstacle(hl.version())
+    obstacle = versions.obstacle(hl.version())
     order = grouping.ordering(source, order_by)
 
     def can_group_by(dtype: HailType) -> bool:

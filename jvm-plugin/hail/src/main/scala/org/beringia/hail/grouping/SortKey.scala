@@ -17,7 +17,9 @@ final class SortKey {
   /** All that was written so far is the group's key. */
   def endGroup(): Unit = {
     groupEnd = sink.length
-    prefix = KeyBytes.prefix(sink.bytes, Platform.BYTE_ARRAY_OFFSET.toLong, groupEnd)
+    // The array has room for a whole prefix: what lies behind a shorter key is cut off.
+    val start = java.lang.Long.reverseBytes(Platform.getLong(sink.bytes, Platform.BYTE_ARRAY_OFFSET.toLong))
+    prefix = if (groupEnd >= KeyBytes.PrefixBytes) start else start & ~(-1L >>> (8 * groupEnd))
   }
 
   /** The group's key. */

@@ -1,0 +1,36 @@
+"""Which versions of Hail the direct path serves. Others are probed: the classes that it needs, then small jobs."""
+
+from __future__ import annotations
+
+import hail as hl
+from beringia.hail import setup
+
+KNOWN = ("0.2.139",)
+"""Versions that the direct path was built for."""
+
+_obstacles: dict[str, str | None] = {}
+
+
+def obstacle(version: str) -> str | None:
+    """Say why the direct path cannot be taken with this version of Hail, or return None if it can."""
+    if version not in _obstacles:
+        _obstacles[version] = None  # for the jobs that try it
+        if version.partition("-")[0] not in KNOWN:
+            _obstacles[version] = setup.front().probe(hl.current_backend()._jbackend) or _failure()
+    return _obstacles[version]
+
+
+def _failure() -> str | None:
+    """Run a job on rows that are grouped by their key, lie in order, and have to be shuffled; say what was wrong."""
+    ht = hl.utils.range_table(6, 2)
+    ht = ht.annotate(x=[hl.float64(ht.idx)])
+    try:
+        for key in (ht.idx, ht.idx // 2, ht.idx % 2):
+            fields = hl.tstruct(s=hl.tfloat64)
+            table = hl.experimental.numpy_map(lambda x: float(x.sum()), key, fields, args=dict(x=ht.x))
+            found = [row.s for row in table.collect()]
+            if sum(found) != 15.0:
+                return f"a small job gave {found}"
+    except Exception as error:
+        return f"a small job failed: {str(error).partition(chr(10))[0]}"
+    return None
