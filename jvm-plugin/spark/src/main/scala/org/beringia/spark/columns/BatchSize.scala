@@ -35,7 +35,7 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
   /** Whether what was written fills the batch. */
   def isFull: Boolean = arena.used >= limit
 
-  /** Opens the buffers of a batch; what belongs to no group may follow, and `opened`. */
+  /** Opens the buffers of a batch. What belongs to no group is written next; then `opened` is called. */
   def begin(): Unit = {
     val last = arena.used
     val scale =
