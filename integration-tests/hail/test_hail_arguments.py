@@ -175,6 +175,81 @@ def test_columns_of_all_types(hl, numpy_map):
     ]
 
 
+def test_what_is_the_same_for_all_groups_cannot_be_changed_by_one(hl, numpy_map, cohort):
+    """Whatever an argument is made of: it is passed once, and shown to every call."""
+    mt = cohort
+    arguments = dict(flags=mt.pheno > 0, text=hl.str(mt.pheno), floats=hl.or_missing(mt.pheno > 0, mt.pheno))
+    for name, expression in arguments.items():
+
+        def flip(x, name=name):
+            x[:] = x[::-1]
+
+        with pytest.raises(GroupError, match="read-only"):
+            numpy_map(flip, mt.block, hl.tstruct(n=hl.tint32), args=dict(x=expression)).collect()
+
+    def clear(x):
+        n = len(x)
+        x.clear()
+        return n
+
+    assert set(numpy_map(clear, mt.block, hl.tstruct(n=hl.tint32), args=dict(x=mt.bn)).n.collect()) == {len(mt.bn)}
+
+
+def test_entries_have_rows_and_columns_whatever_is_missing(hl, numpy_map):
+    mt = hl.utils.range_matrix_table(4, 3)
+    i, j = mt.row_idx, mt.col_idx
+    there = (i != 1) & (i + j != 4)
+    entries = {
+        "str": hl.or_missing(there, hl.str(i + j)),
+        "array": hl.or_missing(there, [0.5, hl.float64(i), hl.float64(j)]),
+        "ragged": hl.range(j + 0 * i).map(lambda k: hl.float64(k)),
+        "locus": hl.locus("1", 10 * i + j + 1, reference_genome="GRCh37"),
+        "nd": hl.nd.array([hl.float64(i), hl.float64(j)]),
+    }
+
+    def shapes(**x):
+        parts = {**x, "contig": x["locus"]["contig"], "position": x["locus"]["position"]}
+        del parts["locus"]
+        assert x["str"].tolist() == [["0", "1", "2"], [None] * 3, ["2", "3", None], ["3", None, "5"]]
+        gaps = np.isnan(x["array"]).all(axis=2).tolist()
+        assert gaps == [[False] * 3, [True] * 3, [False, False, True], [False, True, False]]
+        assert x["ragged"][0, 2].tolist() == [0.0, 1.0]
+        assert x["nd"][3, 2].tolist() == [3.0, 2.0]
+        return {name: list(part.shape) for name, part in parts.items()}
+
+    fields = hl.tstruct(
+        **{name: hl.tarray(hl.tint32) for name in ("str", "array", "ragged", "nd", "contig", "position")}
+    )
+    table = numpy_map(shapes, hl.int32(i) * 0, fields, args=entries, order_by=i)
+    (row,) = table.collect()
+    assert row.drop("id") == hl.Struct(
+        str=[4, 3], array=[4, 3, 3], ragged=[4, 3], nd=[4, 3, 2], contig=[4, 3], position=[4, 3]
+    )
+
+
+def test_ndarrays_may_be_missing_or_without_axes(hl, show, two):
+    some = hl.or_missing(two.idx != 1, hl.nd.array([hl.float64(two.idx)]))
+    assert "None" in show(two.g, some)[0]
+    assert show(two.g, some, missing="mask")[0].startswith("masked object(4,)")
+    assert show(two.g, hl.nd.array(hl.float64(two.idx)))[0].startswith("float64(4,)")
+
+
+def test_what_is_random_or_a_scan_differs_by_row(hl, numpy_map, cohort):
+    ht = hl.utils.range_table(12, 3)
+    fields = hl.tstruct(n=hl.tint32)
+    for x in (hl.rand_unif(0, 1), hl.scan.count(), hl.scan.sum(ht.idx + 1)):
+        assert numpy_map(lambda x: len(set(x.tolist())), ht.idx % 3, fields, args=dict(x=x)).n.collect() == [4] * 3
+    args = dict(x=hl.rand_unif(0, 1), G=cohort.GT.n_alt_alleles() * 1.0)
+    assert all(numpy_map(lambda x, G: len(set(x)) == len(G), cohort.gene, "struct{ok: bool}", args=args).ok.collect())
+
+
+def test_missing_values_of_columns_and_globals(hl, numpy_map, cohort):
+    number = hl.or_missing(cohort.pheno > 0, 1)
+    for x in (number, hl.missing(hl.tint32)):
+        with pytest.raises(MissingValueError, match=r"argument 'x' has a missing value.*hl.float64"):
+            numpy_map(lambda x: 1.0, cohort.gene, "struct{s: float64}", args=dict(x=x)).collect()
+
+
 def test_missing_values(hl, show):
     ht = hl.utils.range_table(20, 1)
     key = ht.idx * 0
@@ -234,8 +309,16 @@ def test_refusals_in_hails_words(hl, numpy_map, cohort):
         numpy_map(lambda idx: 1.0, ht.idx, hl.tstruct(idx=hl.tint32))
     with pytest.raises(TypeError, match="numpy_map"):
         numpy_map("f", ht.idx, fields)
-    with pytest.raises(ArgumentError, match="string"):
+    with pytest.raises(ArgumentError, match="without a source"):
         numpy_map(lambda idx: 1.0, "idx", fields)
+    with pytest.raises(ArgumentError, match="no field 'nothing'"):
+        numpy_map(lambda idx: 1.0, ["nothing"], fields, args=dict(idx=ht.idx))
+    with pytest.raises(ArgumentError, match="got 3"):
+        numpy_map(lambda idx: 1.0, 3, fields, args=dict(idx=ht.idx))
+    with pytest.raises(ArgumentError, match="no order of ndarray"):
+        numpy_map(lambda idx: 1.0, hl.nd.array([ht.idx]), fields, args=dict(idx=ht.idx))
+    with pytest.raises(ArgumentError, match="pass expressions in args"):
+        numpy_map(lambda idx, c: 1.0, ht.idx, fields, consts=dict(c=hl.literal(3)))
 
 
 def test_a_failure_names_the_group_as_hail_prints_it(hl, numpy_map, cohort):

@@ -115,6 +115,28 @@ def test_keys_of_any_length(hl):
         assert row.words == [[str(j) if j % 3 else None for j in range(len(row.k) * 37)]] * 2
 
 
+def test_keys_by_name_and_keys_that_are_tuples(hl, scattered):
+    for key in ("bool", ["bool"], scattered.bool):
+        assert list(together(hl, key, scattered.x).key) == ["bool"]
+    table = together(hl, scattered.tuple, scattered.x)
+    assert table.key.dtype == hl.tstruct(tuple=scattered.tuple.dtype)
+    check_as_hail(hl, {"tuple": scattered.tuple}, scattered)
+
+
+@pytest.mark.parametrize("point", ["int32", "float64", "str"])
+def test_joins_on_intervals(hl, tmp_path, point):
+    """Of tables whose points are there for sure, as those of most tables are; of others a warning tells."""
+    of = {"int32": hl.int32, "float64": hl.float64, "str": lambda i: hl.str(100 + i)}[point]
+    ht = hl.utils.range_table(60, 3)
+    with pytest.warns(UserWarning, match=r"key 'k' has intervals[\s\S]*checkpoint"):
+        table = together(hl, dict(k=hl.interval(of(ht.idx), of(ht.idx + 1))), hl.float64(ht.idx))
+    other = hl.utils.range_table(60, 2)
+    other = other.key_by(k=hl.interval(of(other.idx), of(other.idx + 1))).checkpoint(str(tmp_path / "other.ht"))
+    for left, right in ((other, table), (table, other)):
+        joined = left.select(found=hl.is_defined(right[left.key]))
+        assert joined.aggregate(hl.agg.count_where(joined.found)) == 60
+
+
 def test_several_keys(hl, scattered):
     check_as_hail(hl, {"a": scattered.str, "b": scattered.bool, "c": scattered.int64}, scattered)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beringia.errors import ArgumentError, GroupError, ResultError
+from beringia.errors import ArgumentError, ResultError
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +144,8 @@ def test_ndarrays(hl, give):
         assert row.e.shape == (0, 3)
         assert row.b.tolist() == [False, False, True]
     assert table.annotate(x=table.m.T + 1.0).x.collect()[1].tolist() == [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
-    with pytest.raises(GroupError, match="2 dimensions"):
-        give(lambda i: np.ones(3), hl.tstruct(m=hl.tndarray(hl.tfloat64, 2))).collect()
+    gaps = give(lambda i: {"x": np.array([1.0, np.nan])}, hl.tstruct(x=hl.tndarray(hl.tfloat64, 1)), nan_as_null=True)
+    np.testing.assert_array_equal(gaps.x.collect()[0], [1.0, np.nan])  # nothing is missing in an ndarray
 
 
 def test_many_rows(hl, give):
@@ -185,6 +185,70 @@ def test_what_does_not_fit(hl, give):
     assert caught.value.group.startswith("id=")
     with pytest.raises(ArgumentError, match="NumPy form"):
         give(lambda i: 0.5, hl.tstruct(a=hl.trngstate if hasattr(hl, "trngstate") else hl.tvoid))
+
+
+MISFITS = {
+    "ndarray<float64, 2>": [(np.ones(3), r"its shape is \(3,\)")],
+    "ndarray<float64, 1>": [
+        ([1.0, None], "no missing values"),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), "no missing values"),
+    ],
+    "call": [
+        ((0, 1, 2), "at most two alleles"),
+        ((0, -3), "none of them negative"),
+        ((0.5, 1.9), "'float' object cannot be"),
+        (np.array([0.6, 1.2]), "float64' object cannot be"),
+        ("01", "a str have no order"),
+        (np.ma.array([0, 1], mask=[False, True]), "one of its alleles is masked"),
+    ],
+    "locus<GRCh37>": [
+        (("nope", 5), "no contig 'nope'"),
+        (("1", 0), "positions of contig '1' are 1 to 249250621"),
+        (("1", 2.5), "'float' object cannot be"),
+        ((b"1", 5), "the contig is a bytes"),
+        (("1", 5, 6), "there are 3 values"),
+        (np.nan, "not iterable"),
+    ],
+    "struct{a: str, b: str}": [("ab", "a str have no order"), ({"a": "x"}, "got one with a")],
+    "tuple(str, str)": [({"a", "b"}, "a set have no order"), (("a",), "2 parts are wanted, and there are 1")],
+    "set<str>": [("ab", "a str is no set")],
+    "array<struct{a: int32}>": [([{"b": 1}], "expected a dict with a, got one with b")],
+}
+
+
+@pytest.mark.parametrize("dtype", MISFITS)
+def test_what_does_not_fit_a_type_of_several_columns(hl, give, dtype):
+    for value, reason in MISFITS[dtype]:
+        with pytest.raises(ResultError, match=f"field 'v': expected .*, got .*{reason}") as caught:
+            give(lambda i, value=value: {"v": value, "n": 1}, hl.dtype(f"struct{{v: {dtype}, n: int32}}")).collect()
+        assert dtype in str(caught.value)
+        assert caught.value.group.startswith("id=")
+        assert caught.value.traceback is None  # no code of the user's is at fault
+    table = give(lambda i: {"v": MISFITS[dtype][0][0]}, hl.dtype(f"struct{{v: {dtype}}}"), on_error="column")
+    assert [(row.v, "what does not fit" in row.error) for row in table.collect()] == [(None, True)] * 3
+
+
+def test_missing_parts_of_other_types(hl, give):
+    fields = hl.dtype("struct{s: set<int32>, c: call, none: call, l: locus<GRCh37>, cs: array<call>}")
+    calls = np.ma.array([[0, 1], [0, 0]], mask=[[False, False], [True, True]])
+    row = give(lambda i: ({3, None}, calls[1], [-1, -1], (None, 5), calls), fields).collect()[0]
+    assert (row.s, row.c, row.none, row.l) == ({3, None}, None, hl.Call([]), None)
+    assert row.cs == [hl.Call([0, 1]), None]
+
+
+@pytest.mark.parametrize("name", ["é", "中", "a b", "q`x", "a\\xe9", "'"])
+def test_names_of_fields(hl, give, name):
+    table = give(lambda i: float(i[0]), hl.tstruct(**{name: hl.tfloat64}))
+    assert list(table.row) == ["id", name]
+    assert table[name].collect() == [0.0, 2.0, 4.0]
+
+
+def test_names_that_are_taken(hl, numpy_map, cohort):
+    with pytest.raises(ArgumentError, match="global 'shrinkage'"):
+        numpy_map(lambda w: 1.0, cohort.gene, hl.tstruct(shrinkage=hl.tfloat64), args=dict(w=cohort.weight))
+    both = hl.tstruct(**{"a": hl.tlocus("GRCh37"), "a.contig": hl.tstr})
+    with pytest.raises(ArgumentError, match=r"called 'a.contig', and so is another"):
+        numpy_map(lambda w: 1.0, cohort.gene, both, args=dict(w=cohort.weight))
 
 
 def test_failed_groups(hl, give):

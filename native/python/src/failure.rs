@@ -37,6 +37,14 @@ impl Failure {
         Failure::new(ErrorCode::ResultMismatch, summary)
     }
 
+    /// What a front's own code, which travels with the function, says of a group: its exceptions have a code.
+    pub fn coded(py: Python<'_>, error: &PyErr) -> Option<Failure> {
+        let name: String = error.value(py).getattr("__beringia_code__").ok()?.extract().ok()?;
+        let codes = [ErrorCode::ResultMismatch, ErrorCode::MissingValue];
+        let code = codes.into_iter().find(|code| code.name() == name)?;
+        Some(Failure::new(code, error.value(py).str().ok()?.to_string()))
+    }
+
     /// The function, or something called on its behalf, raised. `doing` is the start of the sentence.
     pub fn raised(py: Python<'_>, doing: &str, error: &PyErr) -> Failure {
         let name = type_name(&error.get_type(py));

@@ -408,6 +408,9 @@ fn kept_lengths(definition: &Definition, batch: &ArrayData) -> Option<Vec<usize>
 }
 
 fn raised(py: Python<'_>, definition: &Definition, error: &PyErr) -> Failure {
+    if let Some(failure) = Failure::coded(py, error) {
+        return name_function(failure, &definition.name);
+    }
     let mut failure = Failure::raised(py, &format!("'{}' raised", definition.name), error);
     if failure.summary.contains("read-only") && !definition.writable {
         failure

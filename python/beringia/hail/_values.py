@@ -1,7 +1,7 @@
-"""The worker's end of the Hail front: arguments put together from what crossed, results taken apart.
+"""The worker's end of the Hail front: the user's function between two conversions, and arguments put together.
 
 Travels inside the function's pickle, by value: a worker needs neither Hail nor this module. So nothing here
-imports either of them.
+imports either of them, and of :mod:`beringia.hail._results` nothing but classes and functions.
 """
 
 from __future__ import annotations
@@ -10,8 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from beringia.hail._results import MisfitError, encoded, is_rows, named, packed_call
+
 GLOBALS = "__globals"
 """The keyword by which the block of globals comes. The JVM's ``MapPlan`` has the same name."""
+
+
+class MissingValueError(ValueError):
+    """An argument has a missing value that it must not have. The worker reports it as such."""
+
+    __beringia_code__ = "missing_value"
 
 
 class Wrapper:
@@ -26,9 +34,9 @@ class Wrapper:
         ``"globals"``, its node, and the policy for missing values.
     globals_types : list
         The types of the leaves of globals, in the order in which they are in the block.
-    fields : list of (str, tuple, int) or None
-        For each field of the result its name, its node and the number of its leaves, where any must be
-        taken apart; else None.
+    fields : list of (str, tuple, int, str) or None
+        For each field of the result its name, its node, the number of its leaves and its type, where any must
+        be taken apart; else None.
     many : bool
         Whether there are any number of rows per group.
     boxed : list of bool
@@ -52,7 +60,7 @@ class Wrapper:
             leaves = tuple(leaf[0] if boxed else leaf for leaf, boxed in zip(leaves, self.boxed, strict=True))
         positional = []
         for name, keyword, source, node, _ in self.arguments:
-            value = self.known[name] if source == "globals" else build(node, leaves)
+            value = shell(self.known[name]) if source == "globals" else build(node, leaves)
             if keyword:
                 keywords[name] = value
             else:
@@ -70,7 +78,7 @@ class Wrapper:
         for name, _, _, node, policy in wanted:
             # Only its own leaves: another argument's may have another policy.
             shown = {index: show(values[index], policy, name) for index in leaves_of(node)}
-            self.known[name] = build(node, shown)
+            self.known[name] = frozen(build(node, shown))
 
     def _taken_apart(self, result):
         if result is None:
@@ -82,15 +90,21 @@ class Wrapper:
         columns = self._columns(result)
         lengths = {len(column) for column in columns if is_rows(column)}
         if len(lengths) > 1:
-            raise ValueError(f"the fields of one group differ in length: {sorted(lengths)}")
+            shown = ", ".join(
+                f"'{field[0]}' has {len(column)} rows"
+                for field, column in zip(self.fields, columns, strict=True)
+                if is_rows(column)
+            )
+            raise MisfitError(f"the fields of one group differ in length: {shown}")
         rows = lengths.pop() if lengths else 1
         leaves: list[Any] = []
-        for (_, node, count), column in zip(self.fields, columns, strict=True):
+        for field, column in zip(self.fields, columns, strict=True):
+            _, node, count, _ = field
             if node == ("leaf",):
                 leaves.append(column)
                 continue
             items = list(column) if is_rows(column) else [column] * rows
-            parts = [encode(node, count, item) for item in items]
+            parts = [encoded(field, item) for item in items]
             leaves.extend([part[i] for part in parts] for i in range(count))
         return tuple(leaves)
 
@@ -98,27 +112,27 @@ class Wrapper:
         if result is None:
             return None
         leaves: list[Any] = []
-        for (_, node, count), value in zip(self.fields, self._fields(result), strict=True):
-            leaves.extend([value] if node == ("leaf",) else encode(node, count, value))
+        for field, value in zip(self.fields, self._fields(result), strict=True):
+            leaves.extend([value] if field[1] == ("leaf",) else encoded(field, value))
         return tuple(leaves)
 
     def _fields(self, result):
         """One value for each field, from a function that returns one row."""
-        names = [name for name, _, _ in self.fields]
+        names = [name for name, *_ in self.fields]
         found = named(result, names)
         if found is not None:
             return found
         if type(result) is tuple or (len(names) > 1 and isinstance(result, (tuple, list, np.ndarray))):
             if len(result) != len(names):
-                raise ValueError(f"expected {len(names)} fields ({', '.join(names)}), got {len(result)}")
+                raise MisfitError(f"expected {len(names)} fields ({', '.join(names)}), got a tuple of {len(result)}")
             return list(result)
         if len(names) == 1:
             return [result]
-        raise TypeError(f"expected {len(names)} fields ({', '.join(names)}), got {type(result).__name__}")
+        raise MisfitError(f"expected {len(names)} fields ({', '.join(names)}), got {type(result).__name__}")
 
     def _columns(self, result):
         """One value for each field, from a function that returns columns."""
-        names = [name for name, _, _ in self.fields]
+        names = [name for name, *_ in self.fields]
         if isinstance(result, np.ndarray) and result.dtype.names is None and len(names) == 1:
             return [result]
         return self._fields(result)
@@ -150,25 +164,27 @@ def from_python(wire_type, value):
     return (wire_type, value if wire_type == "U" else np.dtype(wire_type).type(value))
 
 
-def named(value, names):
-    """Return the fields of a value that has them by name; None where it has not."""
+def frozen(value):
+    """Make the arrays in a value read-only: every group is shown the same ones."""
     if isinstance(value, dict):
-        unknown = [key for key in value if key not in names]
-        absent = [name for name in names if name not in value]
-        if unknown or absent:
-            raise ValueError(f"expected a dict with {', '.join(names)}, got one with {', '.join(map(str, value))}")
-        return [value[name] for name in names]
-    if isinstance(value, (np.ndarray, np.void)) and value.dtype.names is not None:
-        return [value[name] for name in names]
-    fields = getattr(value, "_fields", None) or getattr(value, "__dataclass_fields__", None)
-    if fields is not None and all(name in fields for name in names):
-        return [getattr(value, name) for name in names]
-    return None
+        return {name: frozen(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(frozen, value))
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+        if isinstance(value, np.ma.MaskedArray) and value.mask is not np.ma.nomask:
+            value.mask.flags.writeable = False
+        if value.dtype == object:
+            for item in value.flat:
+                frozen(item)
+    return value
 
 
-def is_rows(value):
-    """Tell whether a value is a column of several rows, rather than one value for all of them."""
-    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+def shell(value):
+    """Return the same arrays in dicts of their own, for one call."""
+    if isinstance(value, dict):
+        return {name: shell(part) for name, part in value.items()}
+    return tuple(map(shell, value)) if isinstance(value, tuple) else value
 
 
 def build(node, leaves):
@@ -176,6 +192,8 @@ def build(node, leaves):
     kind, *parts = node
     if kind == "leaf":
         return leaves[parts[0]]
+    if kind == "grid":
+        return grid(leaves[parts[0]])
     if kind == "struct":
         return {name: build(part, leaves) for name, part in parts[0].items()}
     if kind == "tuple":
@@ -185,19 +203,55 @@ def build(node, leaves):
     return shaped(leaves[parts[0]], leaves[parts[1]])
 
 
+def grid(rows):
+    """Give entries of strings or arrays, which come row by row, their two axes at least.
+
+    Arrays of one length have an axis more; among floats, missing ones are NaN. Others are objects.
+    """
+    if not (isinstance(rows, np.ndarray) and rows.dtype == object and len(rows)):
+        return rows
+    masked = isinstance(rows, np.ma.MaskedArray)
+    shapes = {row.shape for row in rows if isinstance(row, np.ndarray) and row.dtype != object}
+    if len(shapes) == 1 and not masked:
+        (shape,) = shapes
+        first = next(row for row in rows if isinstance(row, np.ndarray) and row.dtype != object)
+        if len(shape) > 1 and first.dtype.kind == "f":
+            filled = [np.full_like(first, np.nan) if is_empty(row) else row for row in rows]
+            if all(isinstance(row, np.ndarray) and row.shape == shape for row in filled):
+                return np.stack(filled)
+    result = np.empty((len(rows), len(rows[0])), dtype=object)
+    for i, row in enumerate(rows):
+        for j, item in enumerate(row):
+            result[i, j] = item
+    if masked or any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        return np.ma.MaskedArray(result, np.stack([np.ma.getmaskarray(row) for row in rows]))
+    return result
+
+
+def is_empty(row):
+    """Tell whether all entries of a row are missing."""
+    return isinstance(row, np.ndarray) and row.dtype == object and all(item is None for item in row)
+
+
 def shaped(data, shape):
-    """Give flattened ndarrays their shapes: one array where all have the same."""
+    """Give flattened ndarrays their shapes: one array where all have the same, else objects."""
     if data is None or shape is None:
         return None
-    if isinstance(shape, np.ndarray) and shape.ndim == 1 and shape.dtype != object:
-        return np.asarray(data).reshape(tuple(shape))
-    shapes = [None if row is None else tuple(int(size) for size in row) for row in shape]
-    present = {row for row in shapes if row is not None}
-    if len(present) == 1 and getattr(data, "ndim", 1) == 2:
-        return data.reshape(len(shapes), *present.pop())
-    result = np.empty(len(shapes), dtype=object)
-    for i, row in enumerate(shapes):
-        result[i] = None if row is None else np.asarray(data[i]).reshape(row)
+    if data is np.ma.masked or shape is np.ma.masked:
+        return np.ma.masked
+    if isinstance(shape, np.ndarray) and shape.dtype != object:
+        leading = shape.shape[:-1]
+        if not leading:
+            return np.asarray(data).reshape(tuple(shape))
+        sizes = shape.reshape(int(np.prod(leading)), shape.shape[-1])
+        flat = isinstance(data, np.ndarray) and data.dtype != object and data.ndim == len(leading) + 1
+        if flat and len(sizes) and (sizes == sizes[0]).all():
+            return data.reshape(*leading, *sizes[0])
+    result = np.empty(len(shape), dtype=object)
+    for i in range(len(shape)):
+        result[i] = shaped(data[i], shape[i])
+    if isinstance(shape, np.ma.MaskedArray) and shape.dtype == object:
+        return np.ma.MaskedArray(result, np.ma.getmaskarray(shape))
     return result
 
 
@@ -235,106 +289,6 @@ def alleles(calls):
         wide = np.repeat(np.ma.getmaskarray(calls)[..., np.newaxis], 2, axis=-1) if mask is not np.ma.nomask else mask
         return np.ma.MaskedArray(result, wide)
     return result
-
-
-def encode(node, count, value):
-    """Take one value of a result apart into `count` leaves."""
-    kind, *parts = node
-    if value is None or value is np.ma.masked:
-        return [False if kind in ("struct", "tuple") and i == 0 else None for i in range(count)]
-    if kind == "leaf":
-        return [value]
-    if kind == "call":
-        return [packed_call(value)]
-    if kind == "locus":
-        contig, position = by_name(value, ("contig", "position"))
-        return [str(contig), position]
-    if kind == "interval":
-        return encoded_interval(parts[0], value)
-    if kind == "struct":
-        names, nodes = parts
-        return [True, *encode_all(nodes, by_name(value, names))]
-    if kind == "tuple":
-        return [True, *encode_all(parts[0], list(value))]
-    if kind == "set":
-        return encode(parts[0], count, sorted(value) if isinstance(value, (set, frozenset)) else value)
-    if kind == "dict":
-        keys, values = parts
-        items = dict(value)
-        return encode_all([keys, values], [list(items), list(items.values())])
-    if kind == "nd":
-        ndim, _ = parts
-        array = np.asarray(value)
-        if array.ndim != ndim:
-            raise ValueError(f"expected an ndarray of {ndim} dimensions, got shape {array.shape}")
-        return [array.reshape(-1), np.array(array.shape, dtype=np.int64)]
-    element, width = parts
-    rows = [encode(element, width, item) for item in value]
-    return [[row[i] for row in rows] for i in range(width)]
-
-
-def encode_all(nodes, values):
-    """Encode several parts one after another."""
-    if len(values) != len(nodes):
-        raise ValueError(f"expected {len(nodes)} parts, got {len(values)}")
-    return [leaf for node, value in zip(nodes, values, strict=True) for leaf in encode(node, width_of(node), value)]
-
-
-def width_of(node):
-    """How many leaves a node has."""
-    kind, *parts = node
-    if kind in ("leaf", "call"):
-        return 1
-    if kind in ("locus", "nd"):
-        return 2
-    if kind == "interval":
-        return sum(map(width_of, parts[0]))
-    if kind == "struct":
-        return 1 + sum(map(width_of, parts[1]))
-    if kind == "tuple":
-        return 1 + sum(map(width_of, parts[0]))
-    if kind == "set":
-        return width_of(parts[0])
-    if kind == "dict":
-        return width_of(parts[0]) + width_of(parts[1])
-    return parts[1]
-
-
-def by_name(value, names):
-    """Return parts of a value by name, as items or attributes; else by position."""
-    found = named(value, names)
-    if found is not None:
-        return found
-    if all(hasattr(value, name) for name in names):
-        return [getattr(value, name) for name in names]
-    found = list(value)
-    if len(found) != len(names):
-        raise ValueError(f"expected {', '.join(names)}, got {len(found)} values")
-    return found
-
-
-def encoded_interval(nodes, value):
-    """Encode an interval: an object or dict with Hail's names, or (start, end), then perhaps the two flags."""
-    names = ("start", "end", "includes_start", "includes_end")
-    if isinstance(value, (tuple, list)) and len(value) == 2:
-        value = (*value, True, False)
-    return encode_all(nodes, by_name(value, names))
-
-
-def packed_call(value):
-    """Return Hail's 32-bit form of a call: an object with alleles and phase, or a sequence of alleles."""
-    phased = bool(getattr(value, "phased", False))
-    found = [int(allele) for allele in getattr(value, "alleles", value)]
-    found = [allele for i, allele in enumerate(found) if not (i == 1 and allele == -1)]
-    if len(found) > 2 or any(allele < 0 for allele in found):
-        raise ValueError(f"a call has at most two alleles, none of them negative, got {found}")
-    if len(found) == 2:
-        first, second = (found[0], sum(found)) if phased else sorted(found)
-        number = second * (second + 1) // 2 + first
-    else:
-        number = found[0] if found else 0
-    packed = number << 3 | len(found) << 1 | int(phased)
-    return int(np.uint32(packed).view(np.int32))
 
 
 class BlockReader:
@@ -390,7 +344,7 @@ def show(value, policy, name):
     wire_type, found = value
     if found is None:
         if policy == "error" or (policy == "nan" and wire_type in ("i4", "i8", "?")):
-            raise ValueError(missing_message(name, policy))
+            raise MissingValueError(missing_message(name, policy))
         if policy == "mask":
             return np.ma.masked
         return np.dtype(wire_type).type("nan") if wire_type in ("f4", "f8") else None
@@ -399,7 +353,7 @@ def show(value, policy, name):
     data, mask = found
     element = wire_type[0]
     if mask.any() and policy == "error":
-        raise ValueError(missing_message(name, policy))
+        raise MissingValueError(missing_message(name, policy))
     if isinstance(element, list):
         lists: list[Any] = [
             None if absent else show(item, policy, name) for item, absent in zip(data, mask, strict=True)
@@ -419,13 +373,13 @@ def show(value, policy, name):
         array = np.array([text for _, text in data], dtype=object)
     elif element == "?":
         if mask.any() and policy == "nan":
-            raise ValueError(missing_message(name, policy))
+            raise MissingValueError(missing_message(name, policy))
         array = np.array([bool(item) for _, item in data], dtype=bool)
     else:
         array = data
         if mask.any() and policy == "nan":
             if element in ("i4", "i8"):
-                raise ValueError(missing_message(name, policy))
+                raise MissingValueError(missing_message(name, policy))
             array = np.where(mask, np.nan, data).astype(element)
     if policy == "mask":
         return np.ma.MaskedArray(array, mask if mask.any() else np.ma.nomask)

@@ -17,7 +17,7 @@ from hail.table import Ascending, Descending
 
 import hail as hl
 from beringia.errors import ArgumentError
-from beringia.hail.layout import Leaf, Node, UnsupportedError, take_apart
+from beringia.hail.layout import Leaf, Node, UnsupportedError, take_apart, with_both_axes
 from hail import ir
 
 CALLER = "numpy_map"
@@ -49,8 +49,8 @@ class Input:
 
     @property
     def axes(self) -> set[str]:
-        """The axes that the expression is indexed by."""
-        return set(self.expression._indices.axes)
+        """The axes that the expression is indexed by. What is random, or a scan, is another value in each row."""
+        return set(self.expression._indices.axes) or ({"row"} if _differs_by_row(self.expression) else set())
 
     @property
     def is_global(self) -> bool:
@@ -82,6 +82,11 @@ class Rows:
     global_columns: list[str]
 
 
+def _differs_by_row(expression: Any) -> bool:
+    made = expression._ir
+    return made.uses_randomness or bool(made.search(lambda node: isinstance(node, ir.ApplyScanOp)))
+
+
 def source_of(expressions: Sequence[Any]) -> Any:
     """Return the one Table or MatrixTable that the expressions come from."""
     for expression in expressions:
@@ -101,12 +106,12 @@ def keys_of(key_expr: Any, source: Any) -> dict[str, Any]:
     is called ``id``.
     """
     if isinstance(key_expr, Mapping):
-        named = [(name, hl.expr.expressions.to_expr(value)) for name, value in key_expr.items()]
+        named = [(name, _expression("key_expr", source, value)) for name, value in key_expr.items()]
     else:
         several = key_expr if isinstance(key_expr, (list, tuple)) else [key_expr]
         named = []
         for item in several:
-            expression = item if isinstance(item, Expression) else hl.expr.expressions.to_expr(item)
+            expression = _expression("key_expr", source, item)
             if isinstance(expression.dtype, hl.tstruct):
                 named += [(name, expression[name]) for name in expression.dtype]
             else:
@@ -118,6 +123,7 @@ def keys_of(key_expr: Any, source: Any) -> dict[str, Any]:
         if name in keys:
             raise ArgumentError(f"{CALLER}: two key expressions are called {name!r}: give names, key_expr=dict(…)")
         analyze(f"{CALLER}: key_expr", expression, source._row_indices)
+        _refuse_ndarrays("key_expr", expression)
         keys[name] = expression
     return keys
 
@@ -146,6 +152,8 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
         node, leaves = take_apart(value.dtype)
     except UnsupportedError as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
+    if value._indices.axes == {"row", "column"}:
+        node = with_both_axes(node, leaves)
     return Input(value, key, node, leaves)
 
 
@@ -167,20 +175,29 @@ def ordering(source: Any, order_by: Any) -> list[tuple[Any, bool]]:
     result = []
     for item in several:
         column = item.col if isinstance(item, (Ascending, Descending)) else item
-        expression = _field(source, column) if isinstance(column, str) else column
-        if not isinstance(expression, Expression):
-            raise ArgumentError(f"order_by takes expressions of the rows, hl.desc(…) of them; got {item!r}")
+        expression = _expression("order_by", source, column)
         analyze(f"{CALLER}: order_by", expression, source._row_indices)
+        _refuse_ndarrays("order_by", expression)
         result.append((expression, isinstance(item, Descending)))
     return result
 
 
-def _field(source: Any, name: str) -> Any:
-    if name not in source._fields:
+def _expression(where: str, source: Any, item: Any) -> Any:
+    """Return the expression that an item is: itself, or the field that it names."""
+    if isinstance(item, Expression):
+        return item
+    if not isinstance(item, str):
+        raise ArgumentError(f"{where} takes expressions of the rows, such as ht.gene, or names of fields; got {item!r}")
+    if item not in source._fields:
         raise ArgumentError(
-            f"order_by: the {type(source).__name__} has no field {name!r}. Its columns are {', '.join(source._fields)}"
+            f"{where}: the {type(source).__name__} has no field {item!r}. Its columns are {', '.join(source._fields)}"
         )
-    return source[name]
+    return source[item]
+
+
+def _refuse_ndarrays(where: str, expression: Any) -> None:
+    if isinstance(expression.dtype, hl.tndarray):
+        raise ArgumentError(f"{where}: Hail has no order of {expression.dtype}. Take an array of its values")
 
 
 def rows(

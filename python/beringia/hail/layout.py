@@ -7,6 +7,7 @@ that says how, read by :mod:`beringia.hail._values`. Results travel the same way
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,9 +98,26 @@ def _argument(dtype: HailType, of: Callable[[Any], Any], leaves: list[Leaf], nes
         return _shifted(node, start)
     if isinstance(dtype, hl.tndarray) and dtype.element_type in _PLAIN and not nested:
         leaves.append(Leaf(hl.tarray(dtype.element_type), lambda x: of(x).reshape(-1)._data_array()))
-        leaves.append(Leaf(hl.tarray(hl.tint64), lambda x: hl.array(list(of(x).shape))))
+        leaves.append(Leaf(hl.tarray(hl.tint64), lambda x: _shape(of(x))))
         return ("nd", len(leaves) - 2, len(leaves) - 1)
     raise UnsupportedError(f"type {dtype} has no NumPy form here")
+
+
+def _shape(array: Any) -> Any:
+    """Return the shape of an ndarray as an array, which is missing where that is."""
+    sizes = hl.array(list(array.shape)) if array.ndim else hl.empty_array(hl.tint64)
+    return hl.or_missing(hl.is_defined(array), sizes)
+
+
+def with_both_axes(node: Node, leaves: Sequence[Leaf]) -> Node:
+    """Return the node of an entry-indexed argument: what is no number has rows and columns of entries, too."""
+    kind, *parts = node
+    if kind == "struct":
+        return (kind, {name: with_both_axes(part, leaves) for name, part in parts[0].items()})
+    if kind == "tuple":
+        return (kind, [with_both_axes(part, leaves) for part in parts[0]])
+    is_number = kind != "leaf" or (leaves[parts[0]].dtype in _PLAIN and leaves[parts[0]].dtype != hl.tstr)
+    return node if is_number else ("grid", *parts)
 
 
 def _mapped(array: Any, get: Callable[[Any], Any]) -> Any:
@@ -148,6 +166,8 @@ class Field:
     ----------
     name : str
         Its name in ``returns``.
+    dtype : HailType
+        Its type there.
     node : tuple
         How the function's value is taken apart.
     leaves : list of (str, HailType)
@@ -157,13 +177,14 @@ class Field:
     """
 
     name: str
+    dtype: HailType
     node: Node
     leaves: Sequence[tuple[str, HailType]]
     restore: Callable[[Sequence[Any]], Any]
 
 
-def put_together(name: str, dtype: HailType) -> Field:
-    """Return how the field `name` of type `dtype` comes back.
+def put_together(name: str, dtype: HailType, nan_as_null: bool) -> Field:
+    """Return how the field `name` of type `dtype` comes back, where a NaN in a column does as missing, or as it is.
 
     Raises
     ------
@@ -171,21 +192,21 @@ def put_together(name: str, dtype: HailType) -> Field:
         If it cannot be made of NumPy values.
     """
     leaves: list[tuple[str, HailType]] = []
-    node, restore = _field(name, dtype, leaves)
-    return Field(name, node, leaves, restore)
+    node, restore = _field(name, dtype, leaves, nan_as_null)
+    return Field(name, dtype, node, leaves, restore)
 
 
 Restore = Callable[[Sequence[Any]], Any]
 
 
-def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]]) -> tuple[Node, Restore]:
+def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]], nan_as_null: bool) -> tuple[Node, Restore]:
     def leaf(suffix: str, leaf_type: HailType) -> Restore:
         index = len(leaves)
         leaves.append((f"{name}.{suffix}" if suffix else name, leaf_type))
         return lambda values: values[index]
 
     def parts(fields: dict[str, HailType]) -> tuple[list[Node], list[Restore]]:
-        made = [_field(f"{name}.{part}", part_type, leaves) for part, part_type in fields.items()]
+        made = [_field(f"{name}.{part}", part_type, leaves, nan_as_null) for part, part_type in fields.items()]
         return [node for node, _ in made], [restore for _, restore in made]
 
     if is_plain(dtype):
@@ -195,7 +216,9 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]]) -> tu
     if isinstance(dtype, hl.tlocus):
         contig, position = leaf("contig", hl.tstr), leaf("position", hl.tint32)
         genome = dtype.reference_genome
-        return ("locus",), lambda values: hl.locus(contig(values), position(values), reference_genome=genome)
+        return ("locus", dict(genome.lengths)), lambda values: hl.locus(
+            contig(values), position(values), reference_genome=genome
+        )
     if isinstance(dtype, hl.tinterval):
         point = dtype.point_type
         flags = {"includes_start": hl.tbool, "includes_end": hl.tbool}
@@ -219,7 +242,7 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]]) -> tu
             present(values), hl.tuple([restore(values) for restore in made])
         )
     if isinstance(dtype, hl.tset):
-        node, restore = _field(name, hl.tarray(dtype.element_type), leaves)
+        node, restore = _field(name, hl.tarray(dtype.element_type), leaves, nan_as_null)
         return ("set", node), lambda values: hl.set(restore(values))
     if isinstance(dtype, hl.tdict):
         (keys, values), (restore_keys, restore_values) = parts(
@@ -229,16 +252,20 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]]) -> tu
     if isinstance(dtype, hl.tndarray) and dtype.element_type in _PLAIN:
         data, shape = leaf("data", hl.tarray(dtype.element_type)), leaf("shape", hl.tarray(hl.tint64))
         ndim = dtype.ndim
+        is_float = dtype.element_type in (hl.tfloat32, hl.tfloat64)
 
         def ndarray(values: Sequence[Any]) -> Any:
-            return hl.nd.array(data(values)).reshape(tuple(shape(values)[i] for i in range(ndim)))
+            items = data(values)
+            if nan_as_null and is_float:  # nothing is missing in an ndarray
+                items = items.map(lambda x: hl.or_else(x, hl.literal(float("nan"), dtype.element_type)))
+            return hl.nd.array(items).reshape(tuple(shape(values)[i] for i in range(ndim)))
 
         return ("nd", ndim, _numpy_name(dtype.element_type)), lambda values: hl.or_missing(
             hl.is_defined(data(values)), ndarray(values)
         )
     if isinstance(dtype, hl.tarray):
         inner: list[tuple[str, HailType]] = []
-        node, restore = _field(name, dtype.element_type, inner)
+        node, restore = _field(name, dtype.element_type, inner, nan_as_null)
         start = len(leaves)
         leaves.extend((label, hl.tarray(t)) for label, t in inner)
 
@@ -253,6 +280,12 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]]) -> tu
 def _numpy_name(dtype: HailType) -> str:
     names = {hl.tint32: "i4", hl.tint64: "i8", hl.tfloat32: "f4", hl.tfloat64: "f8", hl.tbool: "?", hl.tstr: "O"}
     return names[dtype]
+
+
+def parsable(dtype: HailType) -> str:
+    r"""Return a type as the JVM parses it, which is not so of what Hail makes of an é in a name: ``\\xe9``."""
+    text = dtype._parsable_string()
+    return re.sub(r"\\(?:x([0-9a-f]{2})|.)", lambda found: f"\\u00{found[1]}" if found[1] else found[0], text)
 
 
 def wire_type(dtype: HailType) -> Any:

@@ -7,6 +7,8 @@ Nothing runs here. The rows that the node works on are :mod:`beringia.hail.group
 from __future__ import annotations
 
 import functools
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,15 +21,16 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError
-from beringia.hail import _values, fallback, grouping, layout, nodes, setup, versions
+from beringia.hail import _results, _values, fallback, grouping, layout, nodes, setup, versions
 from beringia.spark import interpreter
 
 cloudpickle.register_pickle_by_value(_values)
+cloudpickle.register_pickle_by_value(_results)
 
 
 @typecheck(
     f=anyfunc,
-    key_expr=oneof(dictof(str, anytype), sequenceof(Expression), Expression, anytype),
+    key_expr=anytype,  # oneof would take a tuple expression for a sequence
     returns=hail_type,
     args=nullable(oneof(dictof(str, anytype), sequenceof(anytype))),
     consts=nullable(dictof(str, anytype)),
@@ -170,8 +173,16 @@ def numpy_map(
     source = grouping.source_of(_expressions(key_expr, args))
     keys = grouping.keys_of(key_expr, source)
     constants = dict(consts or {})
+    for name, value in constants.items():
+        if isinstance(value, (Expression, hl.Table, hl.MatrixTable)):
+            raise ArgumentError(f"consts[{name!r}] is a {type(value).__name__} of Hail: pass expressions in args")
     arguments = _signature.bind(f, args, missing, functools.partial(grouping.accept, source, keys), constants)
-    fields, many = _fields(returns, on_error)
+    fields, many = _fields(returns, on_error, nan_as_null)
+    for name in source.globals:
+        if name in keys or name in [field.name for field in fields]:
+            raise ArgumentError(
+                f"the output has a global {name!r}, the source's: a field of that name cannot be beside it. Rename it"
+            )
     for name in keys:
         if name in [field.name for field in fields] or (on_error == "column" and name == "error"):
             raise ArgumentError(
@@ -180,14 +191,17 @@ def numpy_map(
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = versions.obstacle(hl.version())
     order = grouping.ordering(source, order_by)
+    _warn_of_intervals(keys)
 
     def can_group_by(dtype: HailType) -> bool:
-        return obstacle is None and bool(front.canGroupBy(dtype._parsable_string()))
+        return obstacle is None and bool(front.canGroupBy(layout.parsable(dtype)))
 
     rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else rows)
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     leaves = [leaf for field in fields for leaf in field.leaves]
+    if twice := [name for name, count in Counter(name for name, _ in leaves).items() if count > 1]:
+        raise ArgumentError(f"a part of one field of returns is called {twice[0]!r}, and so is another: rename one")
     if on_error == "column":
         leaves.append(("error", hl.tstr))
     plan = {
@@ -196,7 +210,7 @@ def numpy_map(
         "keyColumns": rows.key_columns,
         "valueColumns": rows.value_columns,
         "globals": rows.global_columns,
-        "returns": hl.tstruct(**dict(leaves))._parsable_string(),
+        "returns": layout.parsable(hl.tstruct(**dict(leaves))),
         "many": many,
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
@@ -220,6 +234,22 @@ def _finished(table: hl.Table, source: Any, fields: Sequence[layout.Field], on_e
     return table.select(**restored)
 
 
+def _warn_of_intervals(keys: Mapping[str, Any]) -> None:
+    """Say what Hail does with keys of intervals in joins.
+
+    In a query that is not compiled as a whole, as with any table function, its joins read the intervals of both sides
+    by the layout of one (``PInterval.unsafeOrdering``), and that depends on whether points may be missing.
+    """
+    for name, expression in keys.items():
+        if "interval<" in str(expression.dtype):
+            warnings.warn(
+                f"numpy_map: the key {name!r} has intervals. Before you join the result with another table, write it "
+                "with checkpoint(…): Hail's joins of tables that are not written may find no match among intervals",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
 def _expressions(key_expr: Any, args: Any) -> list[Any]:
     """All expressions of a call, to find the source."""
     parts: list[Any] = []
@@ -233,7 +263,7 @@ def _expressions(key_expr: Any, args: Any) -> list[Any]:
     return [part for part in parts if isinstance(part, Expression)]
 
 
-def _fields(returns: Any, on_error: str) -> tuple[list[layout.Field], bool]:
+def _fields(returns: Any, on_error: str, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
     many = isinstance(returns, hl.tarray) and isinstance(returns.element_type, hl.tstruct)
     struct = returns.element_type if many else returns
     if not isinstance(struct, hl.tstruct):
@@ -247,7 +277,7 @@ def _fields(returns: Any, on_error: str) -> tuple[list[layout.Field], bool]:
         raise ArgumentError(
             "the output has two columns named 'error': on_error='column' adds one. Rename the field of returns"
         )
-    return [layout.put_together(name, dtype) for name, dtype in struct.items()], many
+    return [layout.put_together(name, dtype, nan_as_null) for name, dtype in struct.items()], many
 
 
 def _job(
@@ -294,7 +324,7 @@ def _job(
                 passed += [(argument, False, *pair) for pair in zip(item.places, item.leaves, strict=True)]
             origin = "globals" if item.is_global else "group"
             described.append((argument.name, argument.keyword, origin, node, argument.missing))
-        returned = [(x.name, x.node, len(x.leaves)) for x in fields] if taken_apart else None
+        returned = [(x.name, x.node, len(x.leaves), str(x.dtype)) for x in fields] if taken_apart else None
         boxed = [argument.column.key is None for argument, *_ in passed] if through_spark else ()
         called = _values.Wrapper(called, described, globals_types, returned, many, boxed)
         if through_spark is not None and globals_types:

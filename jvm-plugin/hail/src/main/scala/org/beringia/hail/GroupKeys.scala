@@ -5,12 +5,15 @@ package org.beringia.hail
 import is.hail.annotations.{Region, UnsafeRow}
 import is.hail.backend.HailStateManager
 import is.hail.types.physical.{PCanonicalStruct, PType}
-import is.hail.types.virtual.Type
 import org.apache.spark.broadcast.Broadcast
 import org.apache.spark.sql.Row
 
-/** @param genomes those of the key's types (see [[Genomes]]) */
-final class GroupKeys(fields: IndexedSeq[(String, Type)], genomes: Broadcast[HailStateManager])
+/**
+ * @param fields the key's, with the types that they have in the rows. What must be there stays so in the result: in joins
+ *   Hail takes intervals on both sides to be laid out alike.
+ * @param genomes those of the key's types (see [[Genomes]])
+ */
+final class GroupKeys(fields: IndexedSeq[(String, PType)], genomes: Broadcast[HailStateManager])
     extends Serializable {
   private def state: HailStateManager = genomes.value
 

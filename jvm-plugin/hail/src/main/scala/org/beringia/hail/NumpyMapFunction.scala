@@ -9,7 +9,7 @@ import is.hail.expr.ir.functions.TableToTableFunction
 import is.hail.rvd.{RVDContext, RVDType}
 import is.hail.sparkextras.ContextRDD.Element
 import is.hail.types.physical.{PCanonicalStruct, PStruct, PType}
-import is.hail.types.virtual.{TInt64, TStruct, TableType, Type}
+import is.hail.types.virtual.{TInt64, TStruct, TableType}
 import org.apache.spark.TaskContext
 import org.beringia.hail.grouping.{GroupedRows, KeyRanges, KeysAlone, RecordLayout}
 import org.beringia.spark.Settings
@@ -21,15 +21,14 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
   import NumpyMapFunction._
 
   override def typ(child: TableType): TableType = {
-    val keys = keyFields(child)
+    val keys = keyFields(child).map { case (field, name) => name -> child.rowType.fieldType(field) }
     val added = plan.returns.fields.map(f => f.name -> f.typ) ++ plan.rowNumber.map(_ -> TInt64)
     TableType(TStruct((keys ++ added): _*), keys.map(_._1), child.globalType)
   }
 
-  private def keyFields(child: TableType): IndexedSeq[(String, Type)] =
-    plan.grouping.fold(child.key.map(name => name -> name))(_.keys).map { case (field, name) =>
-      name -> child.rowType.fieldType(field)
-    }
+  /** Fields of the rows, each with the name of the key that it becomes. */
+  private def keyFields(child: TableType): IndexedSeq[(String, String)] =
+    plan.grouping.fold(child.key.map(name => name -> name))(_.keys)
 
   // Any other promise than one row per row makes count() wrong.
   override def preservesPartitionCounts: Boolean = plan.grouping.isEmpty && !plan.many
@@ -42,7 +41,10 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
     val rows = child.rvd
     val order = plan.grouping.toSeq.flatMap(_.order).map { case (field, _) => child.typ.rowType.fieldType(field) }
     val genomes = Genomes.of(result.keyType.types ++ order, ctx.stateManager, rows.sparkContext)
-    val keys = new GroupKeys(keyFields(child.typ), genomes)
+    val keys = new GroupKeys(
+      keyFields(child.typ).map { case (field, name) => name -> rows.rowPType.fieldType(field) },
+      genomes
+    )
     val fields = plan.returns.fields.map(f => f.name -> PType.canonical(f.typ))
     val number = plan.rowNumber.map(_ -> HailTask.NumberType)
     val output = PCanonicalStruct(true, keys.names.zip(keys.types) ++ fields ++ number: _*)

@@ -4,7 +4,7 @@
 package org.beringia.hail.grouping
 
 import is.hail.backend.ExecuteContext
-import is.hail.expr.ir.{BaseIR, BlockMatrixIR, MatrixIR, TableIR, TableKeyBy}
+import is.hail.expr.ir.{BaseIR, BlockMatrixIR, MatrixIR, NormalizeNames, TableIR, TableKeyBy}
 import is.hail.expr.ir.lowering.{ExecuteRelational, LowerMatrixToTablePass, LoweringPipeline, OptimizePass}
 import is.hail.rvd.RVD
 
@@ -33,7 +33,7 @@ object KeysAlone {
 
   /** Keys made of a table of them, if that is less work than to make the rows. */
   def of(ctx: ExecuteContext, table: TableIR): Option[KeysAlone] =
-    Some(lowering(ctx, table)).collect { case lowered: TableIR if isInPlace(lowered) => new KeysAlone(lowered) }
+    Some(lowering(ctx, NormalizeNames()(ctx, table))).collect { case lowered: TableIR if isInPlace(lowered) => new KeysAlone(lowered) }
 
   private def isInPlace(ir: BaseIR): Boolean = ir match {
     case by: TableKeyBy if by.keys.nonEmpty && !by.isSorted => false // a shuffle
