@@ -28,13 +28,13 @@ class Fails:
     kind : type
         The class itself, none derived from it.
     words : tuple
-        What the message contains; an Arrow type stands for what the front calls it.
+        What the message contains; an Arrow type stands for what the front calls it, a tuple for its parts together.
     group : str, optional
         The key of the group at fault, as the error's field has it.
     """
 
     kind: type[BeringiaError]
-    words: tuple[str | pa.DataType, ...]
+    words: tuple[str | pa.DataType | tuple[str | pa.DataType, ...], ...]
     group: str | None = None
 
 
@@ -103,7 +103,8 @@ def check(front: Any, case: Case) -> None:
     error = caught.value
     assert type(error) is case.error.kind, error
     for word in case.error.words:
-        expected = word if isinstance(word, str) else front.type_name(word)
+        parts = word if isinstance(word, tuple) else (word,)
+        expected = "".join(part if isinstance(part, str) else front.type_name(part) for part in parts)
         assert expected in str(error), f"no {expected!r} in: {error}"
     if case.error.group is not None:
         assert error.group == case.error.group

@@ -36,7 +36,7 @@ _OTHERWISE = {
     "refused: a field twice": "Hail's structs have no field twice",
     "in order: a name ascends, nulls first": _MISSING_LAST,
     "in order: descending, nulls first": _MISSING_LAST,
-    "missing='error' refuses any": _WORDS,
+    "the reason of a misfit is in a column": _WORDS,
 }
 
 

@@ -185,6 +185,18 @@ pub struct Definition {
     pub fields: DataType,
     /// Which of the fields are structs that stand for vectors of Spark ML.
     pub vectors: Vec<usize>,
+    /// What the engine calls types, for messages.
+    pub type_names: TypeNames,
+}
+
+/// What an engine calls types, for messages; where it says nothing, the names are Spark's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TypeNames {
+    /// The types of the fields that the function returns.
+    pub fields: Vec<String>,
+    /// The type that has NaN for a missing value.
+    pub float64: Option<String>,
 }
 
 /// Names a definition within one pool.

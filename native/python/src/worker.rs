@@ -462,6 +462,7 @@ fn arguments<'py>(
                 writable: definition.writable,
                 name: argument.name.clone(),
                 type_name,
+                float64: definition.type_names.float64.clone().unwrap_or_else(|| "double".to_owned()),
                 missing: (argument.column >= definition.keys).then_some(argument.missing),
                 masked_arrays: masked_arrays.clone(),
                 copied: std::cell::Cell::new(0),

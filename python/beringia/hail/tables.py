@@ -198,6 +198,7 @@ def numpy_map(
 
     rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else rows)
+    spec["typeNames"] = {"fields": [str(x.dtype) for x in fields for _ in x.leaves], "float64": str(hl.tfloat64)}
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     leaves = [leaf for field in fields for leaf in field.leaves]
     if twice := [name for name, count in Counter(name for name, _ in leaves).items() if count > 1]:

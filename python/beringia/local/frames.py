@@ -149,6 +149,7 @@ def numpy_map(
         "keys": len(keys),
         "keep": [child[name] for name in kept],
         "rows": "many" if many else "one",
+        "typeNames": {"fields": [str(field.type) for field in fields], "float64": str(pa.float64())},
         "interpreter": sys.executable,
         "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
         "paths": [path for path in sys.path if path],

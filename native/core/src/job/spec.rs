@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Fields};
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::{Argument, Constant, Constants, Definition, OnError, Rows};
+use crate::protocol::{Argument, Constant, Constants, Definition, OnError, Rows, TypeNames};
 use crate::worker::Interpreter;
 
 /// What a front says about a job.
@@ -33,6 +33,9 @@ pub struct JobSpec {
     /// Which of the fields that the function returns are vectors of Spark ML.
     #[serde(default)]
     pub vectors: Vec<usize>,
+    /// What the engine calls types, for messages.
+    #[serde(default)]
+    pub type_names: TypeNames,
     /// NaN in a result becomes null.
     #[serde(default)]
     pub nan_as_null: bool,
@@ -171,6 +174,7 @@ impl JobSpec {
             paths: self.paths,
             fields: DataType::Struct(fields),
             vectors: self.vectors,
+            type_names: self.type_names,
             input,
         })
     }

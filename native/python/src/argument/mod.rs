@@ -29,6 +29,8 @@ pub struct Showing<'py> {
     pub name: String,
     /// The type as the engine would say it, for messages.
     pub type_name: String,
+    /// What the engine calls a float of 64 bits, for messages.
+    pub float64: String,
     /// How missing values are shown; `None` for a key, where they are `None`.
     pub missing: Option<Missing>,
     /// `numpy.ma`.
@@ -47,12 +49,14 @@ impl<'py> Showing<'py> {
     }
 
     fn missing_value(&self) -> Failure {
-        let Showing { name, type_name, .. } = self;
+        let Showing { name, type_name, float64, .. } = self;
         let advice = if self.missing == Some(Missing::Error) {
-            "missing='error' refuses missing values"
+            "missing='error' refuses missing values".to_owned()
         } else {
-            "NumPy has no missing value for this type: cast the column to double to get NaN, or pass \
-             missing='mask' for masked arrays, or fill or drop the missing values first"
+            format!(
+                "NumPy has no missing value for this type: cast the column to {float64} to get NaN, or pass \
+                 missing='mask' for masked arrays, or fill or drop the missing values first"
+            )
         };
         Failure::new(
             ErrorCode::MissingValue,

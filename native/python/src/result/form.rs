@@ -20,10 +20,12 @@ pub struct Form {
 }
 
 impl Form {
-    /// The form of `fields`, of which those at `vectors` are vectors.
-    pub fn new(py: Python<'_>, fields: &Fields, vectors: &[usize]) -> Form {
-        let type_of = |(index, field): (usize, &Arc<Field>)| {
-            if vectors.contains(&index) { "vector".to_owned() } else { type_name(field.data_type()) }
+    /// The form of `fields`, of which those at `vectors` are vectors; `types` are the engine's names of their types.
+    pub fn new(py: Python<'_>, fields: &Fields, vectors: &[usize], types: &[String]) -> Form {
+        let type_of = |(index, field): (usize, &Arc<Field>)| match types.get(index) {
+            Some(name) => name.clone(),
+            None if vectors.contains(&index) => "vector".to_owned(),
+            None => type_name(field.data_type()),
         };
         Form {
             names: fields.iter().map(|field| PyString::intern(py, field.name()).unbind()).collect(),

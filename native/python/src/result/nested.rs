@@ -146,7 +146,7 @@ pub struct Structs {
 
 impl Structs {
     pub fn new(py: Python<'_>, fields: &Fields, children: Vec<Box<dyn Column>>) -> Self {
-        Structs { form: Form::new(py, fields, &[]), children, validity: Validity::default() }
+        Structs { form: Form::new(py, fields, &[], &[]), children, validity: Validity::default() }
     }
 }
 

@@ -47,7 +47,7 @@ impl Rows {
             .collect::<Result<Vec<_>>>()?;
         let errors = if definition.on_error == OnError::Column { columns.pop() } else { None };
         let fields = fields.iter().take(columns.len()).cloned().collect();
-        let form = Form::new(py, &fields, &definition.vectors);
+        let form = Form::new(py, &fields, &definition.vectors, &definition.type_names.fields);
         let groups = match definition.rows {
             protocol::Rows::One => None,
             protocol::Rows::Many => Some(arena.buffer(groups * 4)?),
