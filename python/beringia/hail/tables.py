@@ -109,8 +109,8 @@ def numpy_map(
     -----
     An argument's shape follows from its indices and its type. With `n` rows in the group and `m` columns:
 
-    - row-indexed: a number or boolean ``(n,)``; a string ``(n,)`` of objects; an array whose lists have one
-      length ``(n, p)``, else ``(n,)`` of arrays; an ndarray ``(n, …)``,
+    - row-indexed: a number or boolean ``(n,)``; a string ``(n,)`` of objects; arrays of numbers that have one
+      length ``(n, p)``, others ``(n,)`` of arrays; an ndarray ``(n, …)``,
     - entry-indexed: ``(n, m)``, then as above,
     - column-indexed: ``(m,)``, then as above; passed once, not with each group,
     - global-indexed: as it is, passed once,
@@ -130,10 +130,11 @@ def numpy_map(
     f : callable
         Called once per group. A required parameter takes `args`, else `consts`, else the field of its name; one
         with a default keeps it unless `args` or `consts` names it.
-    key_expr : :class:`.Expression`, or list or dict of them
-        What makes the groups: row-indexed expressions. A field keeps its name in the result, a struct such as
-        ``mt.row_key`` spreads into its fields, any other expression is called ``id`` (a dict gives names). If the
-        rows lie in its order, as they do if it is the key of the table or the start of it, nothing is shuffled.
+    key_expr : :class:`.Expression` or :class:`str`, or list or dict of them
+        What makes the groups: row-indexed expressions, or names of fields. A field keeps its name in the result, a
+        struct such as ``mt.row_key`` spreads into its fields, any other expression is called ``id`` (a dict gives
+        names). If the rows lie in its order, as they do if it is the key of the table or the start of it, nothing is
+        shuffled.
     returns : :class:`.HailType` or :class:`str`
         :class:`.tstruct`: one row per group. `f` returns a tuple in the order of the fields, a dict, a NamedTuple
         or dataclass; for one field also its bare value. :class:`.tarray` of :class:`.tstruct`: any number of rows
