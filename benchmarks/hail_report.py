@@ -165,7 +165,7 @@ def draw(found: Results) -> None:
         )
         axis.bar_label(bars, fmt="%.2f s", padding=4, fontsize=9)
         axis.set(xscale="log", xlabel="seconds")
-        axis.margins(x=0.25)
+        axis.margins(x=0.35)
         axis.set_title(textwrap.fill(WORKLOADS[workload], 36), loc="left", fontsize=10.5)
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(DIRECTORY / "hail.png", dpi=110)
