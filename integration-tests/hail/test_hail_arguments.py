@@ -194,6 +194,16 @@ def test_what_is_the_same_for_all_groups_cannot_be_changed_by_one(hl, numpy_map,
 
     assert set(numpy_map(clear, mt.block, hl.tstruct(n=hl.tint32), args=dict(x=mt.bn)).n.collect()) == {len(mt.bn)}
 
+    def mask(x):
+        x[0] = np.ma.masked
+        return int(np.ma.getmaskarray(x).sum())
+
+    fields = hl.tstruct(n=hl.tint32)
+    assert set(numpy_map(mask, mt.block, fields, args=dict(x=mt.pheno), missing="mask").n.collect()) == {1}
+    gaps = hl.or_missing(mt.age > 21, mt.age)
+    with pytest.raises(GroupError, match="read-only"):
+        numpy_map(mask, mt.block, fields, args=dict(x=gaps), missing="mask").collect()
+
 
 def test_entries_have_rows_and_columns_whatever_is_missing(hl, numpy_map):
     mt = hl.utils.range_matrix_table(4, 3)
@@ -227,6 +237,42 @@ def test_entries_have_rows_and_columns_whatever_is_missing(hl, numpy_map):
     )
 
 
+@pytest.mark.parametrize("policy", ["nan", "mask"])
+def test_entries_of_ragged_and_missing_arrays_have_two_axes(hl, numpy_map, policy):
+    mt = hl.utils.range_matrix_table(4, 3)
+    i, j = mt.row_idx, mt.col_idx
+    there = (i != 1) & (i + j != 4)
+    entries = {
+        "array": hl.or_missing(there, [hl.float64(i), hl.float64(j)]),
+        "ragged": hl.or_missing(there, hl.range(i).map(lambda k: hl.float64(k + j))),
+        "nd": hl.or_missing(there, hl.nd.array([hl.float64(i), hl.float64(j)])),
+        "calls": hl.or_missing(there, hl.range(i).map(lambda k: hl.call(0, 1))),
+    }
+
+    def look(**x):
+        for part in x.values():
+            assert part.shape[:2] == (4, 3)
+            absent = (
+                np.ma.getmaskarray(part)
+                if policy == "mask"
+                else np.array(
+                    [
+                        [
+                            np.all(item != item) if isinstance(item, np.ndarray) and item.size else item is None
+                            for item in row
+                        ]
+                        for row in part
+                    ]
+                )
+            )
+            if absent.ndim == 2:
+                assert absent.tolist() == [[False] * 3, [True] * 3, [False, False, True], [False, True, False]]
+        return 1.0
+
+    table = numpy_map(look, i * 0, hl.tstruct(s=hl.tfloat64), args=entries, order_by=i, missing=policy)
+    assert table.s.collect() == [1.0]
+
+
 def test_ndarrays_may_be_missing_or_without_axes(hl, show, two):
     some = hl.or_missing(two.idx != 1, hl.nd.array([hl.float64(two.idx)]))
     assert "None" in show(two.g, some)[0]
@@ -248,6 +294,8 @@ def test_missing_values_of_columns_and_globals(hl, numpy_map, cohort):
     for x in (number, hl.missing(hl.tint32)):
         with pytest.raises(MissingValueError, match=r"argument 'x' has a missing value.*hl.float64"):
             numpy_map(lambda x: 1.0, cohort.gene, "struct{s: float64}", args=dict(x=x)).collect()
+        table = numpy_map(lambda x: 1.0, cohort.gene, "struct{s: float64}", args=dict(x=x), on_error="column")
+        assert all("argument 'x' has a missing value" in error for error in table.error.collect())
 
 
 def test_missing_values(hl, show):

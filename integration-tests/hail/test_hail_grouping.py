@@ -249,6 +249,25 @@ def test_keys_are_looked_at_without_their_rows(hl, tmp_path, lie):
     assert [status for number, status in jobs(hl).items() if number not in before] == ["SUCCEEDED", "FAILED"]
 
 
+def test_keys_of_rows_that_something_else_moves(hl):
+    """A join on another field shuffles the rows, though their keys alone need no join."""
+    ht = hl.utils.range_table(1000, 8)
+    ht = ht.annotate(k=(ht.idx * 7) % 1000, x=[hl.float64(ht.idx)])
+    other = hl.utils.range_table(1000, 3)
+    ht = ht.annotate(y=other.annotate(v=hl.float64(other.idx))[ht.k].v)
+    moved = ht.key_by("k")
+    moved = moved.annotate(y=other.annotate(v=hl.float64(other.idx))[moved.k].v)
+    for table in (ht, moved):
+        found = hl.experimental.numpy_map(
+            lambda x, y: float(x.sum() + y.sum()),
+            dict(g=table.idx // 100),
+            "struct{s: float64}",
+            args=dict(x=table.x, y=table.y),
+        )
+        expected = [(g, sum(float(i + i * 7 % 1000) for i in range(100 * g, 100 * g + 100))) for g in range(10)]
+        assert rows_of(hl, found) == expected
+
+
 def test_partitions_that_were_put_together(hl):
     ht = hl.utils.range_table(600, 12)
     ht = ht.annotate(x=hl.float64(ht.idx)).naive_coalesce(5)

@@ -6,6 +6,7 @@ Travels inside the function's pickle, by value, as :mod:`beringia.hail._values` 
 from __future__ import annotations
 
 import operator
+import reprlib
 
 import numpy as np
 
@@ -21,9 +22,8 @@ def encoded(field, value):
     name, node, count, dtype = field
     try:
         return encode(node, count, value)
-    except Exception as error:
-        shown = " ".join(repr(value).split())
-        shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
+    except (TypeError, ValueError, OverflowError) as error:
+        shown = " ".join(reprlib.repr(value).split())
         raise MisfitError(f"field '{name}': expected {dtype}, got {shown}: {error}") from error
 
 

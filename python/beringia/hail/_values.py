@@ -16,7 +16,7 @@ GLOBALS = "__globals"
 """The keyword by which the block of globals comes. The JVM's ``MapPlan`` has the same name."""
 
 
-class MissingValueError(ValueError):
+class AbsentError(ValueError):
     """An argument has a missing value that it must not have. The worker reports it as such."""
 
     __beringia_code__ = "missing_value"
@@ -70,7 +70,7 @@ class Wrapper:
 
     def learn(self, block, values=None):
         """Take the arguments that are globals from the block, or from the values themselves."""
-        self.known = {}
+        known = {}
         wanted = [argument for argument in self.arguments if argument[2] == "globals"]
         if wanted and values is None:
             reader = BlockReader(block)
@@ -78,7 +78,8 @@ class Wrapper:
         for name, _, _, node, policy in wanted:
             # Only its own leaves: another argument's may have another policy.
             shown = {index: show(values[index], policy, name) for index in leaves_of(node)}
-            self.known[name] = frozen(build(node, shown))
+            known[name] = frozen(build(node, shown))
+        self.known = known  # all of them, or none: the next group is to fail as this one does
 
     def _taken_apart(self, result):
         if result is None:
@@ -145,6 +146,8 @@ def leaves_of(node):
         return [leaf for part in parts[0].values() for leaf in leaves_of(part)]
     if kind == "tuple":
         return [leaf for part in parts[0] for leaf in leaves_of(part)]
+    if kind == "grid":
+        return leaves_of(parts[0])
     return parts
 
 
@@ -172,18 +175,20 @@ def frozen(value):
         return tuple(map(frozen, value))
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
-        if isinstance(value, np.ma.MaskedArray) and value.mask is not np.ma.nomask:
-            value.mask.flags.writeable = False
+        if np.ma.getmask(value) is not np.ma.nomask:
+            np.ma.getmask(value).flags.writeable = False
         if value.dtype == object:
-            for item in value.flat:
+            for item in np.asarray(value).flat:
                 frozen(item)
     return value
 
 
 def shell(value):
-    """Return the same arrays in dicts of their own, for one call."""
+    """Return the same arrays in dicts, and masked arrays, of their own, for one call."""
     if isinstance(value, dict):
         return {name: shell(part) for name, part in value.items()}
+    if isinstance(value, np.ma.MaskedArray):
+        return value.view()  # else a mask may be put on the array that all calls share
     return tuple(map(shell, value)) if isinstance(value, tuple) else value
 
 
@@ -193,7 +198,7 @@ def build(node, leaves):
     if kind == "leaf":
         return leaves[parts[0]]
     if kind == "grid":
-        return grid(leaves[parts[0]])
+        return grid(build(parts[0], leaves))
     if kind == "struct":
         return {name: build(part, leaves) for name, part in parts[0].items()}
     if kind == "tuple":
@@ -204,11 +209,11 @@ def build(node, leaves):
 
 
 def grid(rows):
-    """Give entries of strings or arrays, which come row by row, their two axes at least.
+    """Give entries that come row by row, such as strings and arrays, their two axes at least.
 
     Arrays of one length have an axis more; among floats, missing ones are NaN. Others are objects.
     """
-    if not (isinstance(rows, np.ndarray) and rows.dtype == object and len(rows)):
+    if not (isinstance(rows, np.ndarray) and rows.dtype == object and rows.ndim == 1 and len(rows)):
         return rows
     masked = isinstance(rows, np.ma.MaskedArray)
     shapes = {row.shape for row in rows if isinstance(row, np.ndarray) and row.dtype != object}
@@ -224,7 +229,9 @@ def grid(rows):
         for j, item in enumerate(row):
             result[i, j] = item
     if masked or any(isinstance(row, np.ma.MaskedArray) for row in rows):
-        return np.ma.MaskedArray(result, np.stack([np.ma.getmaskarray(row) for row in rows]))
+        # The mask of a row of objects says which are missing; that of numbers is about what is in the arrays.
+        absent = [np.ma.getmaskarray(row) if row.dtype == object else np.zeros(len(row), dtype=bool) for row in rows]
+        return np.ma.MaskedArray(result, np.stack(absent))
     return result
 
 
@@ -270,7 +277,8 @@ def alleles(calls):
         result = np.empty(calls.shape, dtype=object)
         for index in np.ndindex(calls.shape):
             result[index] = alleles(calls[index])
-        return result
+        masked = isinstance(calls, np.ma.MaskedArray)
+        return np.ma.MaskedArray(result, np.ma.getmaskarray(calls)) if masked else result
     if calls is np.ma.masked:
         return np.ma.masked
     packed = np.asarray(calls).astype(np.int32, copy=False).view(np.uint32)
@@ -344,7 +352,7 @@ def show(value, policy, name):
     wire_type, found = value
     if found is None:
         if policy == "error" or (policy == "nan" and wire_type in ("i4", "i8", "?")):
-            raise MissingValueError(missing_message(name, policy))
+            raise AbsentError(missing_message(name, policy))
         if policy == "mask":
             return np.ma.masked
         return np.dtype(wire_type).type("nan") if wire_type in ("f4", "f8") else None
@@ -353,7 +361,7 @@ def show(value, policy, name):
     data, mask = found
     element = wire_type[0]
     if mask.any() and policy == "error":
-        raise MissingValueError(missing_message(name, policy))
+        raise AbsentError(missing_message(name, policy))
     if isinstance(element, list):
         lists: list[Any] = [
             None if absent else show(item, policy, name) for item, absent in zip(data, mask, strict=True)
@@ -373,13 +381,13 @@ def show(value, policy, name):
         array = np.array([text for _, text in data], dtype=object)
     elif element == "?":
         if mask.any() and policy == "nan":
-            raise MissingValueError(missing_message(name, policy))
+            raise AbsentError(missing_message(name, policy))
         array = np.array([bool(item) for _, item in data], dtype=bool)
     else:
         array = data
         if mask.any() and policy == "nan":
             if element in ("i4", "i8"):
-                raise MissingValueError(missing_message(name, policy))
+                raise AbsentError(missing_message(name, policy))
             array = np.where(mask, np.nan, data).astype(element)
     if policy == "mask":
         return np.ma.MaskedArray(array, mask if mask.any() else np.ma.nomask)

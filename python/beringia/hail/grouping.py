@@ -95,7 +95,7 @@ def source_of(expressions: Sequence[Any]) -> Any:
             return source
     raise ArgumentError(
         f"{CALLER}: expected key_expr to be a field or expression of a Table or MatrixTable, found a scalar "
-        "expression without a source. Name a field as 'ht.gene', not as a string"
+        "expression without a source. Pass one of them as an expression, such as ht.gene"
     )
 
 
@@ -138,7 +138,7 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
                 "another"
             )
         value = source[value]
-    if isinstance(value, (list, tuple, dict)) and _holds_expressions(value):
+    if isinstance(value, (list, tuple, Mapping)) and _holds_expressions(value):
         value = hl.expr.expressions.to_expr(value)  # [ht.x, ht.y], as everywhere in Hail
     if not isinstance(value, Expression):
         raise ArgumentError(
@@ -152,9 +152,10 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
         node, leaves = take_apart(value.dtype)
     except UnsupportedError as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
-    if value._indices.axes == {"row", "column"}:
-        node = with_both_axes(node, leaves)
-    return Input(value, key, node, leaves)
+    found = Input(value, key, node, leaves)
+    if found.axes == {"row", "column"}:
+        found.node = with_both_axes(node, leaves)
+    return found
 
 
 def _holds_expressions(value: Any) -> bool:

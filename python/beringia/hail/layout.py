@@ -116,8 +116,9 @@ def with_both_axes(node: Node, leaves: Sequence[Leaf]) -> Node:
         return (kind, {name: with_both_axes(part, leaves) for name, part in parts[0].items()})
     if kind == "tuple":
         return (kind, [with_both_axes(part, leaves) for part in parts[0]])
-    is_number = kind != "leaf" or (leaves[parts[0]].dtype in _PLAIN and leaves[parts[0]].dtype != hl.tstr)
-    return node if is_number else ("grid", *parts)
+    dtype = leaves[parts[0]].dtype
+    is_number = kind != "nd" and dtype != hl.tstr and (dtype in _PLAIN or dtype == hl.tcall)
+    return node if is_number else ("grid", node)
 
 
 def _mapped(array: Any, get: Callable[[Any], Any]) -> Any:
@@ -148,6 +149,8 @@ def _shifted(node: Node, start: int) -> Node:
         return (kind, {name: _shifted(part, start) for name, part in parts[0].items()})
     if kind == "tuple":
         return (kind, [_shifted(part, start) for part in parts[0]])
+    if kind == "grid":
+        return (kind, _shifted(parts[0], start))
     return (kind, *(index + start for index in parts))
 
 

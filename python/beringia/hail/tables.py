@@ -9,18 +9,19 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cloudpickle
 from hail.expr.expressions import Expression
 from hail.expr.types import HailType, hail_type
+from hail.table import Ascending, Descending
 from hail.typecheck import anyfunc, anytype, dictof, enumeration, nullable, numeric, oneof, sequenceof, typecheck
 from hail.utils.java import Env
 
 import hail as hl
 from beringia import _consts, _function, _options, _signature
-from beringia.errors import ArgumentError
+from beringia.errors import ArgumentError, MissingValueError
 from beringia.hail import _results, _values, fallback, grouping, layout, nodes, setup, versions
 from beringia.spark import interpreter
 
@@ -171,7 +172,7 @@ def numpy_map(
     :class:`beringia.errors.GroupError`
         When an action runs and `f` raises: with the group's key as Hail prints it and the Python traceback.
     """
-    source = grouping.source_of(_expressions(key_expr, args))
+    source = grouping.source_of(list(_expressions([key_expr, args, order_by])))
     keys = grouping.keys_of(key_expr, source)
     constants = dict(consts or {})
     for name, value in constants.items():
@@ -180,7 +181,7 @@ def numpy_map(
     arguments = _signature.bind(f, args, missing, functools.partial(grouping.accept, source, keys), constants)
     fields, many = _fields(returns, on_error, nan_as_null)
     for name in source.globals:
-        if name in keys or name in [field.name for field in fields]:
+        if name in keys or name in [field.name for field in fields] or (on_error == "column" and name == "error"):
             raise ArgumentError(
                 f"the output has a global {name!r}, the source's: a field of that name cannot be beside it. Rename it"
             )
@@ -202,7 +203,7 @@ def numpy_map(
     spec["typeNames"] = {"fields": [str(x.dtype) for x in fields for _ in x.leaves], "float64": str(hl.tfloat64)}
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     leaves = [leaf for field in fields for leaf in field.leaves]
-    if twice := [name for name, count in Counter(name for name, _ in leaves).items() if count > 1]:
+    if twice := [name for name, count in Counter([*keys, *(name for name, _ in leaves)]).items() if count > 1]:
         raise ArgumentError(f"a part of one field of returns is called {twice[0]!r}, and so is another: rename one")
     if on_error == "column":
         leaves.append(("error", hl.tstr))
@@ -252,17 +253,18 @@ def _warn_of_intervals(keys: Mapping[str, Any]) -> None:
             )
 
 
-def _expressions(key_expr: Any, args: Any) -> list[Any]:
-    """All expressions of a call, to find the source."""
-    parts: list[Any] = []
-    for item in (key_expr, args):
-        if isinstance(item, Mapping):
-            parts += item.values()
-        elif isinstance(item, (list, tuple)):
-            parts += item
-        else:
-            parts.append(item)
-    return [part for part in parts if isinstance(part, Expression)]
+def _expressions(item: Any) -> Iterator[Any]:
+    """Find the expressions in what was passed, however deep they lie in lists, dicts and orders."""
+    if isinstance(item, Expression):
+        yield item
+    elif isinstance(item, Mapping):
+        for part in item.values():
+            yield from _expressions(part)
+    elif isinstance(item, (list, tuple)):
+        for part in item:
+            yield from _expressions(part)
+    elif isinstance(item, (Ascending, Descending)):
+        yield from _expressions(item.col)
 
 
 def _fields(returns: Any, on_error: str, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
@@ -332,7 +334,10 @@ def _job(
         if through_spark is not None and globals_types:
             found = hl.eval(hl.tuple([through_spark.table[name] for name in through_spark.global_columns]))
             pairs = zip(globals_types, found, strict=True)
-            called.learn(None, [_values.from_python(wire_type, value) for wire_type, value in pairs])
+            try:
+                called.learn(None, [_values.from_python(wire_type, value) for wire_type, value in pairs])
+            except _values.AbsentError as error:
+                raise MissingValueError(str(error)) from None
     payload = _consts.pack(called, consts)
     context = hl.spark_context()
     python = _interpreter()

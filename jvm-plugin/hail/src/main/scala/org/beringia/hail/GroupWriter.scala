@@ -1,6 +1,6 @@
 // Writes a batch of groups in shared memory: one row per group. The first child is the group's number within its task:
-// results come back with it, and messages are given the key it stands for. The others are scalars, written once for a
-// group, then lists, to which each row of the group adds an item.
+// results come back with it, and messages are given the key it stands for. The others are columns that get one value for
+// a group, whole, then lists, to which each row of the group adds an item.
 package org.beringia.hail
 
 import is.hail.types.physical.{PCanonicalArray, PType}
@@ -8,15 +8,15 @@ import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.spark.columns.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 
 /** What is written of a group: columns, by name, and the types of what they hold. */
-final case class GroupColumns(scalars: Seq[(String, PType)], lists: Seq[(String, PType)]) {
+final case class GroupColumns(whole: Seq[(String, PType)], lists: Seq[(String, PType)]) {
 
   /** The schema of the batches. */
   def schema: ArrowField = {
-    val scalarFields = scalars.map { case (name, of) => ValueWriter.field(name, of.virtualType) }
+    val wholeFields = whole.map { case (name, of) => ValueWriter.field(name, of.virtualType) }
     val listFields = lists.map { case (name, of) =>
       ArrowField.list(name, ValueWriter.field("item", of.virtualType))
     }
-    ArrowField.struct("", ArrowField.of(GroupWriter.Number, "l") +: (scalarFields ++ listFields): _*)
+    ArrowField.struct("", ArrowField.of(GroupWriter.Number, "l") +: (wholeFields ++ listFields): _*)
   }
 }
 
@@ -28,7 +28,7 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
   private[this] val numbers = new SharedBuffer(size.arena, 256)
 
   /** Where the values of a group go: each is to get one. */
-  val scalars: Array[ValueWriter] = columns.scalars.map { case (_, of) =>
+  val whole: Array[ValueWriter] = columns.whole.map { case (_, of) =>
     ValueWriter.of(of, size.arena)
   }.toArray
 
@@ -37,8 +37,8 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
   }.toArray
 
   private[this] val items = lists.map(_.items)
-  private[this] val itemsAndScalars = items ++ scalars
-  private[this] val writers = scalars ++ lists
+  private[this] val itemsAndWhole = items ++ whole
+  private[this] val writers = whole ++ lists
   private[this] var count = 0L
 
   /** Starts a batch. */
@@ -55,8 +55,8 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
     numbers.appendLong(number)
   }
 
-  /** Where the values of a row go, if groups are made of rows: those of the lists, with the first row the scalars, too. */
-  def ofRow(isFirst: Boolean): Array[ValueWriter] = if (isFirst) itemsAndScalars else items
+  /** Where the values of a row go, if groups are made of rows: those of the lists, with the first row the others, too. */
+  def ofRow(isFirst: Boolean): Array[ValueWriter] = if (isFirst) itemsAndWhole else items
 
   /** The group has got a row. */
   def endRow(): Unit = size.addRow()

@@ -42,7 +42,7 @@ final class RowGroups(
     writer.startGroup(number, () => keys.show(key))
     var i = 0
     while (i < fields.length) {
-      fields(i).append(address, writer.scalars(i))
+      fields(i).append(address, writer.whole(i))
       i += 1
     }
     producer.region.clear()

@@ -27,7 +27,7 @@ object HailFront {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
       val rows = IRParser.parse_table_ir(ctx, child)
-      val keys = parsed.keysAlone.flatMap(ir => KeysAlone.of(ctx, IRParser.parse_table_ir(ctx, ir)))
+      val keys = parsed.keysAlone.flatMap(ir => KeysAlone.of(ctx, IRParser.parse_table_ir(ctx, ir), rows))
       val node: TableIR = TableToTableApply(rows, new NumpyMapFunction(parsed, function.bytes, keys))
       val id = addJavaIR(driver, ctx, node)
       s"$id ${JsonMethods.compact(node.typ.toJSON)}"

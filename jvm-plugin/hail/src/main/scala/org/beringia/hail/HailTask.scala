@@ -11,7 +11,7 @@ import org.beringia.{BeringiaException, ErrorCode}
 
 /**
  * @param columns what crosses of each group
- * @param keyColumns how many of the scalars among them, the first ones, are of the key
+ * @param keyColumns how many of them, the first ones, are scalars of the key
  * @param fields what the function returns, by name
  * @param output the rows of the result: the key's fields, then `fields`, then the row's number, if asked for
  * @param numbered whether rows get a number that is theirs alone

@@ -39,7 +39,9 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
   override def execute(ctx: ExecuteContext, child: TableValue): TableValue = {
     val result = typ(child.typ)
     val rows = child.rvd
-    val order = plan.grouping.toSeq.flatMap(_.order).map { case (field, _) => child.typ.rowType.fieldType(field) }
+    val order = plan.grouping.toSeq.flatMap(_.order).map { case (field, _) =>
+      child.typ.rowType.fieldType(field)
+    }
     val genomes = Genomes.of(result.keyType.types ++ order, ctx.stateManager, rows.sparkContext)
     val keys = new GroupKeys(
       keyFields(child.typ).map { case (field, name) => name -> rows.rowPType.fieldType(field) },
@@ -72,7 +74,10 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
           val alone = keysAlone.map(_.rows(ctx)).filter(_.getNumPartitions == rows.getNumPartitions)
           val ranges = alone match {
             case Some(found) =>
-              KeyRanges.of(found.crdd, new RecordLayout(found.rowPType, grouping, GroupColumns(Nil, Nil), genomes))
+              KeyRanges.of(
+                found.crdd,
+                new RecordLayout(found.rowPType, grouping, GroupColumns(Nil, Nil), genomes)
+              )
             case None => KeyRanges.of(rows.crdd, layout)
           }
           grouped.byFields(ranges)
@@ -95,7 +100,7 @@ object NumpyMapFunction {
       task,
       index,
       consumer,
-      producer => new RowGroups(row, task.keys, columns.scalars.map(_._1), part(loader, producer), producer),
+      producer => new RowGroups(row, task.keys, columns.whole.map(_._1), part(loader, producer), producer),
       TaskContext.get()
     )
 }

@@ -88,15 +88,17 @@ object GroupedRows {
       isSorted: Boolean
   ): (Int, HailClassLoader, RVDContext, Iterator[Element[Long]]) => Iterator[Long] =
     (index, loader, consumer, elements) => {
+      val context = TaskContext.get() // whoever asks for rows later may be on another thread
       def groups(producer: RVDContext) = {
-        val parts =
-          elements.map(element => new InterruptibleIterator(TaskContext.get(), element(loader, producer)))
-        val rows = blocks.fold[Iterator[Long]](parts.flatten)(new RowsBetween(layout, parts, producer, _, index))
+        val parts = elements.map(element => new InterruptibleIterator(context, element(loader, producer)))
+        val rows = blocks.fold[Iterator[Long]](parts.flatten) {
+          new RowsBetween(layout, parts, producer, _, index, isSorted)
+        }
         val records =
           if (isSorted) new RowRecords(layout, rows, producer)
-          else new SortedRecords(layout, RowShuffle.blocks(layout, rows, producer), TaskContext.get())
+          else new SortedRecords(layout, RowShuffle.blocks(layout, rows, producer), context)
         new CollectedGroups(layout, task.keys, records)
       }
-      new RegionIterator(task, index, consumer, groups, TaskContext.get())
+      new RegionIterator(task, index, consumer, groups, context)
     }
 }

@@ -51,7 +51,8 @@ final case class KeyBlocks(
 ) {
 
   /** What tasks need of it. */
-  def keys: BlockKeys = BlockKeys(ends, from, partitions.map(_.least).toArray, partitions.map(_.greatest).toArray)
+  def keys: BlockKeys =
+    BlockKeys(ends, from, partitions.map(_.least).toArray, partitions.map(_.greatest).toArray)
 }
 
 /** @param least,greatest the groups' keys of the partitions that there were are between these */

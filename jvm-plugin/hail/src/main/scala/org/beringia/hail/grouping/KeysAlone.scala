@@ -1,12 +1,16 @@
 // The keys of rows without the rest of them, where that is less work: where a table is read, filtered and computed in
 // place, Hail leaves out what the keys do not need, such as the entries of a matrix. Where its rows were shuffled, or are
-// another function's results, that work would be done twice.
+// another function's results, that work would be done twice, and rows might come in another order.
 package org.beringia.hail.grouping
 
 import is.hail.backend.ExecuteContext
-import is.hail.expr.ir.{BaseIR, BlockMatrixIR, MatrixIR, NormalizeNames, TableIR, TableKeyBy}
+import is.hail.expr.ir._
 import is.hail.expr.ir.lowering.{ExecuteRelational, LowerMatrixToTablePass, LoweringPipeline, OptimizePass}
 import is.hail.rvd.RVD
+import org.slf4j.LoggerFactory
+
+import scala.annotation.tailrec
+import scala.util.control.NonFatal
 
 /** @param lowered what ExecuteRelational takes as it is */
 final class KeysAlone private (lowered: TableIR) {
@@ -14,35 +18,54 @@ final class KeysAlone private (lowered: TableIR) {
 }
 
 object KeysAlone {
-  private val InPlace = Set(
-    "TableExplode",
-    "TableFilter",
-    "TableFilterIntervals",
-    "TableKeyBy",
-    "TableLeftJoinRightDistinct",
-    "TableMapGlobals",
-    "TableMapRows",
-    "TableRange",
-    "TableRead",
-    "TableRename"
-  )
+  private val log = LoggerFactory.getLogger(getClass)
 
   // While a query runs nothing is optimized any more, so this comes before.
   private lazy val lowering =
     LoweringPipeline(OptimizePass("keys alone"), LowerMatrixToTablePass, OptimizePass("keys alone, lowered"))
 
-  /** Keys made of a table of them, if that is less work than to make the rows. */
-  def of(ctx: ExecuteContext, table: TableIR): Option[KeysAlone] =
-    Some(lowering(ctx, NormalizeNames()(ctx, table))).collect { case lowered: TableIR if isInPlace(lowered) => new KeysAlone(lowered) }
+  /**
+   * The keys, if that is less work than to make the rows.
+   *
+   * @param keys a table of them
+   * @param rows the table that they are the keys of: what the keys do not need may move its rows, too
+   */
+  def of(ctx: ExecuteContext, keys: TableIR, rows: TableIR): Option[KeysAlone] =
+    try {
+      val lowered = lower(ctx, keys)
+      if (isInPlace(lowered) && stay(lower(ctx, rows))) Some(new KeysAlone(lowered)) else None
+    } catch {
+      case NonFatal(e) =>
+        log.info("numpy_map looks at the keys together with the rest of the rows", e)
+        None
+    }
 
+  private def lower(ctx: ExecuteContext, table: TableIR): TableIR =
+    lowering(ctx, NormalizeNames()(ctx, table)).asInstanceOf[TableIR]
+
+  /** Whether a table, and all that it is joined with, is computed without a shuffle, or a pass over another. */
   private def isInPlace(ir: BaseIR): Boolean = ir match {
-    case by: TableKeyBy if by.keys.nonEmpty && !by.isSorted => false // a shuffle
-    case table: TableIR => InPlace(table.getClass.getSimpleName) && table.children.forall(isInPlace)
+    case table: TableIR => keepsRows(table) && table.children.forall(isInPlace)
     // A value of a table, such as its count, takes a pass of its own.
     case value =>
       value.children.forall {
         case _: TableIR | _: MatrixIR | _: BlockMatrixIR => false
         case child => isInPlace(child)
       }
+  }
+
+  /** Whether a table's rows are in the partitions that they were read in. What it is joined with does not move them. */
+  @tailrec
+  private def stay(table: TableIR): Boolean = keepsRows(table) && (table.children.headOption match {
+    case Some(child: TableIR) => stay(child)
+    case _ => true
+  })
+
+  private def keepsRows(table: TableIR): Boolean = table match {
+    case by: TableKeyBy => by.keys.isEmpty || by.isSorted
+    case _: TableExplode | _: TableFilter | _: TableFilterIntervals | _: TableLeftJoinRightDistinct |
+        _: TableMapGlobals | _: TableMapRows | _: TableRange | _: TableRead | _: TableRename =>
+      true
+    case _ => false
   }
 }

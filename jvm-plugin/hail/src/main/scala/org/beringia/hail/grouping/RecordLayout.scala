@@ -1,5 +1,5 @@
 // A row as one record of bytes, `[length of the key][length of the sort key][sort key][values]`. The sort key is the
-// group's key, then what orders the rows of a group; the values are those of the group's lists, then its scalars.
+// group's key, then what orders the rows of a group; the values are those of the group's lists, then those that the first row has for it.
 package org.beringia.hail.grouping
 
 import is.hail.backend.HailStateManager
@@ -26,7 +26,7 @@ final class RecordLayout(
   @transient private[this] lazy val keyFields = sortedBy(plan.keys)
   @transient private[this] lazy val orderFields = sortedBy(plan.order)
   private[this] val descending = plan.order.map(_._2).toArray
-  private[this] val values = (columns.lists ++ columns.scalars).map { case (name, _) =>
+  private[this] val values = (columns.lists ++ columns.whole).map { case (name, _) =>
     new ValueField(row, name)
   }.toArray
 

@@ -23,7 +23,7 @@ trait Records {
   def keyOffset: Long
   def keyLength: Int
 
-  /** Writes the row's values to the group that is open; the first row of a group has its scalars. */
+  /** Writes the row's values to the group that is open; the first row of one has what there is once, too. */
   def append(writer: GroupWriter, isFirst: Boolean): Unit
 }
 

@@ -9,13 +9,15 @@ import is.hail.rvd.RVDContext
  * @param producer whose region the rows are in; those that are left out are cleared from it
  * @param blocks the ranges of all tasks
  * @param index which of them is this task's
+ * @param isSorted whether they are in the order of their sort keys, too
  */
 final class RowsBetween(
     layout: RecordLayout,
     parts: Iterator[Iterator[Long]],
     producer: RVDContext,
     blocks: BlockKeys,
-    index: Int
+    index: Int,
+    isSorted: Boolean
 ) extends Iterator[Long] {
   private[this] val after = if (index == 0) None else Some(SortKey.of(blocks.ends(index - 1)))
   private[this] val upTo = SortKey.of(blocks.ends(index))
@@ -58,8 +60,8 @@ final class RowsBetween(
   }
 
   // Rows beyond the range are left to another task: where they are not what they were, they would be lost.
-  private def check(): Unit =
-    if (
-      previous.compareGroup(key) > 0 || key.compareGroup(least) < 0 || key.compareGroup(greatest) > 0
-    ) throw KeyRanges.changed
+  private def check(): Unit = {
+    val step = if (isSorted) previous.compare(key) else previous.compareGroup(key)
+    if (step > 0 || key.compareGroup(least) < 0 || key.compareGroup(greatest) > 0) throw KeyRanges.changed
+  }
 }
