@@ -1,6 +1,6 @@
 """The worker's end of the Hail front, results: values of types without a column of their own, taken apart into leaves.
 
-Travels inside the function's pickle, by value, as :mod:`beringia.hail._values` does.
+Travels inside the function's pickle, by value, as :mod:`beringia.hail._wrapper` does.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A *leaf* is a column of numbers, booleans, strings or calls, or of arrays of these: what crosses. Any other type
 is taken apart into leaves in Hail's IR, and put together again from them at the other end, by a *node*: a tuple
-that says how, read by :mod:`beringia.hail._values`. Results travel the same way back.
+that says how, read by :mod:`beringia.hail._arguments`. Results travel the same way back.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError, MissingValueError
-from beringia.hail import _results, _values, fallback, grouping, layout, nodes, setup, versions
+from beringia.hail import _arguments, _globals, _results, _wrapper, fallback, grouping, layout, nodes, setup, versions
 from beringia.spark import interpreter
 
-cloudpickle.register_pickle_by_value(_values)
-cloudpickle.register_pickle_by_value(_results)
+for module in (_wrapper, _arguments, _globals, _results):
+    cloudpickle.register_pickle_by_value(module)
 
 
 @typecheck(
@@ -330,13 +330,13 @@ def _job(
             described.append((argument.name, argument.keyword, origin, node, argument.missing))
         returned = [(x.name, x.node, len(x.leaves), str(x.dtype)) for x in fields] if taken_apart else None
         boxed = [argument.column.key is None for argument, *_ in passed] if through_spark else ()
-        called = _values.Wrapper(called, described, globals_types, returned, many, boxed)
+        called = _wrapper.Wrapper(called, described, globals_types, returned, many, boxed)
         if through_spark is not None and globals_types:
             found = hl.eval(hl.tuple([through_spark.table[name] for name in through_spark.global_columns]))
             pairs = zip(globals_types, found, strict=True)
             try:
-                called.learn(None, [_values.from_python(wire_type, value) for wire_type, value in pairs])
-            except _values.AbsentError as error:
+                called.learn(None, [_globals.from_python(wire_type, value) for wire_type, value in pairs])
+            except _globals.AbsentError as error:
                 raise MissingValueError(str(error)) from None
     payload = _consts.pack(called, consts)
     context = hl.spark_context()
