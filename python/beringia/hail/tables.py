@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -179,17 +178,11 @@ def numpy_map(
         if isinstance(value, (Expression, hl.Table, hl.MatrixTable)):
             raise ArgumentError(f"consts[{name!r}] is a {type(value).__name__} of Hail: pass expressions in args")
     arguments = _signature.bind(f, args, missing, functools.partial(grouping.accept, source, keys), constants)
-    fields, many = _fields(returns, on_error, nan_as_null)
-    for name in source.globals:
-        if name in keys or name in [field.name for field in fields] or (on_error == "column" and name == "error"):
-            raise ArgumentError(
-                f"the output has a global {name!r}, the source's: a field of that name cannot be beside it. Rename it"
-            )
-    for name in keys:
-        if name in [field.name for field in fields] or (on_error == "column" and name == "error"):
-            raise ArgumentError(
-                f"the output has two columns named {name!r}: a key field and a field of returns. Rename one of them"
-            )
+    fields, many = _fields(returns, nan_as_null)
+    leaves = [leaf for field in fields for leaf in field.leaves]
+    if on_error == "column":
+        leaves.append(("error", hl.tstr))
+    _check_names(source, keys, leaves)
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = versions.obstacle(hl.version())
     order = grouping.ordering(source, order_by)
@@ -202,11 +195,6 @@ def numpy_map(
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else rows)
     spec["typeNames"] = {"fields": [str(x.dtype) for x in fields for _ in x.leaves], "float64": str(hl.tfloat64)}
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
-    leaves = [leaf for field in fields for leaf in field.leaves]
-    if twice := [name for name, count in Counter([*keys, *(name for name, _ in leaves)]).items() if count > 1]:
-        raise ArgumentError(f"a part of one field of returns is called {twice[0]!r}, and so is another: rename one")
-    if on_error == "column":
-        leaves.append(("error", hl.tstr))
     plan = {
         "spec": spec,
         "grouping": rows.plan,
@@ -235,6 +223,20 @@ def _finished(table: hl.Table, source: Any, fields: Sequence[layout.Field], on_e
     if on_error == "column":
         restored["error"] = table.error
     return table.select(**restored)
+
+
+def _check_names(source: Any, keys: Mapping[str, Any], leaves: Sequence[tuple[str, HailType]]) -> None:
+    """Refuse names that the output would have twice."""
+    seen: dict[str, str] = {}
+    names = [(name, "a global field of the source") for name in source.globals]
+    names += [(name, "a key field") for name in keys]
+    names += [(name, "a field of returns, or a part of one, or the reason that on_error adds") for name, _ in leaves]
+    for name, what in names:
+        if name in seen:
+            raise ArgumentError(
+                f"the output has two columns named {name!r}: {seen[name]}, and {what}. Rename one of them"
+            )
+        seen[name] = what
 
 
 def _warn_of_intervals(keys: Mapping[str, Any]) -> None:
@@ -267,7 +269,7 @@ def _expressions(item: Any) -> Iterator[Any]:
         yield from _expressions(item.col)
 
 
-def _fields(returns: Any, on_error: str, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
+def _fields(returns: Any, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
     many = isinstance(returns, hl.tarray) and isinstance(returns.element_type, hl.tstruct)
     struct = returns.element_type if many else returns
     if not isinstance(struct, hl.tstruct):
@@ -277,10 +279,6 @@ def _fields(returns: Any, on_error: str, nan_as_null: bool) -> tuple[list[layout
         )
     if len(struct) == 0:
         raise ArgumentError("returns has no field")
-    if on_error == "column" and "error" in struct:
-        raise ArgumentError(
-            "the output has two columns named 'error': on_error='column' adds one. Rename the field of returns"
-        )
     return [layout.put_together(name, dtype, nan_as_null) for name, dtype in struct.items()], many
 
 
