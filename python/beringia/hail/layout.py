@@ -117,7 +117,7 @@ def with_both_axes(node: Node, leaves: Sequence[Leaf]) -> Node:
     if kind == "tuple":
         return (kind, [with_both_axes(part, leaves) for part in parts[0]])
     dtype = leaves[parts[0]].dtype
-    is_number = kind != "nd" and dtype != hl.tstr and (dtype in _PLAIN or dtype == hl.tcall)
+    is_number = dtype == hl.tcall or (dtype in _PLAIN and dtype != hl.tstr)
     return node if is_number else ("grid", node)
 
 
@@ -187,7 +187,7 @@ class Field:
 
 
 def put_together(name: str, dtype: HailType, nan_as_null: bool) -> Field:
-    """Return how the field `name` of type `dtype` comes back, where a NaN in a column does as missing, or as it is.
+    """Return how the field `name` of type `dtype` comes back; `nan_as_null` says whether a NaN in it is missing then.
 
     Raises
     ------

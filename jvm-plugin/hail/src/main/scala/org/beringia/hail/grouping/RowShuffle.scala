@@ -36,7 +36,7 @@ object RowShuffle {
   }
 
   /** Which partition a group's key belongs to. */
-  sealed trait Targets {
+  sealed private trait Targets {
     def count: Int
     def of(key: SortKey): Int
   }
