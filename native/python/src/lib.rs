@@ -1,15 +1,8 @@
 //! `beringia._native`: what the Python package needs of the native side.
 
-mod argument;
-mod array;
-mod call;
+mod convention;
 mod failure;
-mod forks;
-mod heap;
 mod local;
-mod result;
-mod retained;
-mod scope;
 mod worker;
 
 use pyo3::prelude::*;
@@ -18,11 +11,11 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]
-    use crate::array::Views;
+    use crate::convention::numpy::array::Views;
     #[pymodule_export]
     use crate::local::{Pool, Stream, drain_log, wake_log};
     #[pymodule_export]
-    use crate::scope::scope;
-    #[pymodule_export]
     use crate::worker::run_worker;
+    #[pymodule_export]
+    use crate::worker::scope::scope;
 }

@@ -16,8 +16,8 @@ use super::converted::Converted;
 use super::nested::{Lists, Structs, Tensors};
 use super::numbers::{Bits, Numbers};
 use super::texts::Texts;
-use crate::argument::{tensor_shape, type_name};
-use crate::array::as_array;
+use crate::convention::numpy::argument::{tensor_shape, type_name};
+use crate::convention::numpy::array::as_array;
 use crate::failure::{Failure, Result};
 
 /// What did not fit.

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyTuple};
 
 use super::column::{Column, Fit, Misfit, Validity, descriptor, got, is_refusal};
-use crate::array::bytes;
+use crate::convention::numpy::array::bytes;
 
 /// Integers of 4, 8, 16 or 32 bytes.
 pub struct Converted {

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
 
 use super::column::{Column, Fit, Validity, column, descriptor, got};
-use crate::array::as_array;
+use crate::convention::numpy::array::as_array;
 use crate::failure::{Failure, Result};
 
 /// Structs `{type, size, indices, values}`: type 0 is sparse, and 1 is dense, with values alone.

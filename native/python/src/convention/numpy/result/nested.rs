@@ -10,7 +10,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use super::column::{Column, Fit, Misfit, Validity, append_or_null, descriptor, got};
 use super::form::Form;
-use crate::array::as_array;
+use crate::convention::numpy::array::as_array;
 
 /// Appends the items of an array, list or tuple.
 fn append_items(child: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {

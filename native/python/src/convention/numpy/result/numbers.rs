@@ -12,7 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
 use super::column::{Column, Fit, Misfit, Validity, descriptor, got, is_refusal};
-use crate::array::{as_array, bytes};
+use crate::convention::numpy::array::{as_array, bytes};
 
 /// A number type of NumPy and Arrow.
 pub trait Number: arrow_buffer::ArrowNativeType {

@@ -9,8 +9,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
 
 use super::column::show;
-use crate::argument::type_name;
-use crate::array::as_array;
+use crate::convention::numpy::argument::type_name;
+use crate::convention::numpy::array::as_array;
 use crate::failure::{Failure, Result};
 
 /// The names and types of some fields.

@@ -1,5 +1,10 @@
 //! The worker's loop: receives batches, maps their groups through functions, sends results back.
 
+mod forks;
+mod heap;
+mod retained;
+pub mod scope;
+
 use std::collections::HashMap;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Arc, Weak};
@@ -23,15 +28,14 @@ use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process_group};
 
-use crate::argument::{Elements, Showing, elements};
-use crate::array::Views;
-use crate::call::{Function, flush};
+use crate::convention::numpy::argument::{Elements, Showing, elements};
+use crate::convention::numpy::array::Views;
+use crate::convention::numpy::call::{Function, flush};
 use crate::failure::{Failure, Result};
-use crate::forks;
-use crate::heap;
-use crate::result::Rows;
-use crate::retained::Retained;
-use crate::scope::{self, Scope};
+
+use crate::convention::numpy::result::Rows;
+use retained::Retained;
+use scope::Scope;
 
 /// Without work for so long, a worker gives free memory back.
 const IDLE: Duration = Duration::from_secs(1);
@@ -453,7 +457,7 @@ fn arguments<'py>(
                 return Err(Failure::new(ErrorCode::Protocol, format!("no column {}", argument.column)));
             };
             let type_name = if argument.type_name.is_empty() {
-                crate::argument::type_name(field.data_type())
+                crate::convention::numpy::argument::type_name(field.data_type())
             } else {
                 argument.type_name.clone()
             };

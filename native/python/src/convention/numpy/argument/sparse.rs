@@ -8,7 +8,7 @@ use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 use super::{Showing, values};
-use crate::array::{self, Dtype};
+use crate::convention::numpy::array::{self, Dtype};
 use crate::failure::{Failure, Result};
 
 /// Lists of numbers as they lie in memory.

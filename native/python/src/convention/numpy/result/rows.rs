@@ -12,7 +12,7 @@ use pyo3::types::{PyList, PyString, PyTuple};
 use super::column::{Column, Misfit, append_or_null, column, show};
 use super::form::Form;
 use super::vectors::Vectors;
-use crate::array::as_array;
+use crate::convention::numpy::array::as_array;
 use crate::failure::{Failure, Result};
 
 /// The result of a batch under construction.

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::{Elements, Showing, missing_in, missing_object, object_array};
-use crate::array::{self, Dtype};
+use crate::convention::numpy::array::{self, Dtype};
 use crate::failure::{Failure, Result};
 
 /// The values of an array of a plain type; `None` for any other.

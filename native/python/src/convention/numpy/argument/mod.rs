@@ -16,7 +16,7 @@ use beringia_core::ErrorCode;
 use beringia_core::protocol::{Missing, Udt};
 use pyo3::prelude::*;
 
-use crate::array::{self, Dtype};
+use crate::convention::numpy::array::{self, Dtype};
 use crate::failure::{Failure, Result};
 
 /// How a column is shown.

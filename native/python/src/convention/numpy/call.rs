@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use crate::array::{self, Dtype, Views};
+use crate::convention::numpy::array::{self, Dtype, Views};
 use crate::failure::{Failure, Result};
 
 /// A function that was loaded, ready to be called.

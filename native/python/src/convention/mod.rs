@@ -1,0 +1,3 @@
+//! The ways in which functions are called.
+
+pub mod numpy;
