@@ -57,6 +57,15 @@ class Input:
         """Whether it is the same for all groups: column- or global-indexed."""
         return self.key is None and "row" not in self.axes
 
+    @property
+    def is_entries(self) -> bool:
+        """Whether a row has an array of it, one value for each column."""
+        return self.key is None and self.axes == {"row", "column"}
+
+    def keep_whole(self) -> None:
+        """Let it cross as it is, as a column of its own type."""
+        self.node, self.leaves = ("leaf", 0), [Leaf(self.expression.dtype, lambda x: x)]
+
 
 @dataclass
 class Rows:
@@ -72,6 +81,8 @@ class Rows:
         The same rows with nothing but what the plan needs, where the rest is large.
     key_columns, value_columns, global_columns : list of str
         Fields with scalars of the key, with the groups' values, and globals.
+    entry_columns : list of str
+        Those with values that are entries: a row has an array of them.
     """
 
     table: Any
@@ -80,6 +91,15 @@ class Rows:
     key_columns: list[str]
     value_columns: list[str]
     global_columns: list[str]
+    entry_columns: list[str]
+
+
+def _has_arrays(dtype: HailType) -> bool:
+    if isinstance(dtype, hl.tstruct):
+        return any(map(_has_arrays, dtype.values()))
+    if isinstance(dtype, hl.ttuple):
+        return any(map(_has_arrays, dtype.types))
+    return isinstance(dtype, (hl.tarray, hl.tset, hl.tdict, hl.tndarray))
 
 
 def _differs_by_row(expression: Any) -> bool:
@@ -153,7 +173,7 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
     except UnsupportedError as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
     found = Input(value, key, node, leaves)
-    if found.axes == {"row", "column"}:
+    if found.is_entries:
         found.node = with_both_axes(node, leaves)
     return found
 
@@ -315,9 +335,9 @@ class _Plan:
             "order": list(zip(self.order, self.descending, strict=True)),
             "keyed": self.is_prefix,
         }
-        large = not self.is_prefix and any(isinstance(rows[name].dtype, hl.tarray) for name in self.collected)
+        large = not self.is_prefix and any(_has_arrays(rows[name].dtype) for name in self.collected)
         keys_alone = rows.select(*self.by, *self.order).select_globals() if large else None
-        return Rows(rows, plan, keys_alone, list(self.key_places), self.collected, self._global_columns())
+        return self._rows(rows, plan, keys_alone)
 
     def aggregated(self, rows: Any) -> Rows:
         """Group the rows by Hail's own means, order each group, and add the scalars of the key."""
@@ -336,10 +356,12 @@ class _Plan:
         columns = [*self.key_places, *self.collected]
         if list(table.row_value) != columns:
             table = table.select(*columns)
-        return Rows(table, None, None, list(self.key_places), self.collected, self._global_columns())
+        return self._rows(table, None, None)
 
-    def _global_columns(self) -> list[str]:
-        return [place for item in self.inputs if item.is_global for place in item.places]
+    def _rows(self, table: Any, plan: dict[str, Any] | None, keys_alone: Any) -> Rows:
+        shared = [place for item in self.inputs if item.is_global for place in item.places]
+        entries = [place for item in self.inputs if item.is_entries for place in item.places]
+        return Rows(table, plan, keys_alone, list(self.key_places), self.collected, shared, entries)
 
     def _ordered(self, table: Any) -> Any:
         # A stable sort for each key, the last one first. Only whole tuples are compared: Hail cannot compile much

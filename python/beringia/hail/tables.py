@@ -21,7 +21,19 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia.errors import ArgumentError, MissingValueError
-from beringia.hail import _arguments, _globals, _results, _wrapper, fallback, grouping, layout, nodes, setup, versions
+from beringia.hail import (
+    _arguments,
+    _globals,
+    _results,
+    _wrapper,
+    fallback,
+    grouping,
+    layout,
+    nodes,
+    restore,
+    setup,
+    versions,
+)
 from beringia.spark import interpreter
 
 for module in (_wrapper, _arguments, _globals, _results):
@@ -185,6 +197,10 @@ def numpy_map(
     _check_names(source, keys, leaves)
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = versions.obstacle(hl.version())
+    if obstacle is None:
+        for argument in arguments:
+            if not argument.column.is_global:
+                argument.column.keep_whole()
     order = grouping.ordering(source, order_by)
     _warn_of_intervals(keys)
 
@@ -193,15 +209,17 @@ def numpy_map(
 
     rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
     function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else rows)
-    spec["typeNames"] = {"fields": [str(x.dtype) for x in fields for _ in x.leaves], "float64": str(hl.tfloat64)}
+    of_leaf = [x.dtype for x in fields for _ in (x.leaves if obstacle else [x])]
+    spec["typeNames"] = {"fields": [str(dtype) for dtype in of_leaf], "float64": str(hl.tfloat64)}
     spec |= _options.spec(nan_as_null, on_error, writable, timeout)
     plan = {
         "spec": spec,
         "grouping": rows.plan,
         "keyColumns": rows.key_columns,
         "valueColumns": rows.value_columns,
+        "entryColumns": rows.entry_columns,
         "globals": rows.global_columns,
-        "returns": layout.parsable(hl.tstruct(**dict(leaves))),
+        "returns": layout.parsable(hl.tstruct(**_crossing(fields, leaves, obstacle is not None, on_error))),
         "many": many,
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
@@ -210,16 +228,26 @@ def numpy_map(
     else:
         fallback.warn(obstacle)
         table = fallback.run(rows, list(keys), plan, dict(leaves), function)
-    return _finished(table, source, fields, on_error)
+    return _finished(table, source, fields, obstacle is not None, on_error)
 
 
-def _finished(table: hl.Table, source: Any, fields: Sequence[layout.Field], on_error: str) -> hl.Table:
+def _crossing(fields: Sequence[layout.Field], leaves: Any, apart: bool, on_error: str) -> dict[str, HailType]:
+    if apart:
+        return dict(leaves)
+    error = {"error": hl.tstr} if on_error == "column" else {}
+    return {**{field.name: field.dtype for field in fields}, **error}
+
+
+def _finished(table: hl.Table, source: Any, fields: Sequence[layout.Field], apart: bool, on_error: str) -> hl.Table:
     """Put the fields together again, and forget what was added to the globals."""
     if list(table.globals) != list(source.globals):
         table = table.select_globals(*source.globals)
-    if all(field.node == ("leaf",) for field in fields):
+    if all(field.node == ("leaf",) if apart else restore.is_itself(field.dtype) for field in fields):
         return table
-    restored = {field.name: field.restore([table[name] for name, _ in field.leaves]) for field in fields}
+    if apart:
+        restored = {field.name: field.restore([table[name] for name, _ in field.leaves]) for field in fields}
+    else:
+        restored = {field.name: restore.restored(table[field.name], field.dtype) for field in fields}
     if on_error == "column":
         restored["error"] = table.error
     return table.select(**restored)
@@ -301,7 +329,7 @@ def _job(
     ordered = [p for i in inputs if i.key is not None for p in i.places]
     ordered += [p for i in inputs if i.key is None and not i.is_global for p in i.places]
     column = {place: index + 1 for index, place in enumerate(ordered)}  # after the group's number
-    taken_apart = any(field.node != ("leaf",) for field in fields)
+    taken_apart = through_spark is not None and any(field.node != ("leaf",) for field in fields)
     direct = not (taken_apart or through_spark) and all(
         a.column.node[0] == "leaf" and not a.column.is_global for a in arguments
     )

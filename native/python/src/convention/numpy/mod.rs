@@ -4,3 +4,4 @@ pub mod argument;
 pub mod array;
 pub mod call;
 pub mod result;
+mod tag;

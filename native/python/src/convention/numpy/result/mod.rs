@@ -9,6 +9,7 @@ mod form;
 mod nested;
 mod numbers;
 mod rows;
+mod tagged;
 mod texts;
 mod vectors;
 
