@@ -64,11 +64,13 @@ def run(
     rows = rows.select(GROUP, **shown, **{name: _each_call(rows[name], _packed) for name in columns})
     frame = rows.to_spark(flatten=False)
     session = frame.sparkSession
-    spec = {**copy.deepcopy(plan["spec"]), "rows": "many" if plan["many"] else "one"}
-    for argument in spec["arguments"]:
+    spec = copy.deepcopy(plan["spec"])
+    for argument in spec["options"]["arguments"]:
         del argument["type"]  # as Spark calls it
     front = spark_setup.front(session)
-    names = [columns[argument.pop("column") - 1] for argument in spec["arguments"]]  # after the group's number
+    names = [
+        columns[argument.pop("column") - 1] for argument in spec["options"]["arguments"]
+    ]  # after the group's number
     java = front.map(
         frame.groupBy(*keys, GROUP, *groups.key_columns)._jgd,
         frames._function_bytes(front, function),

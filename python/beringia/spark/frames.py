@@ -5,7 +5,6 @@ Nothing runs here. The JVM resolves the columns, checks types and names, and ret
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
 
 from beringia import _consts, _function, _options, _signature
+from beringia._job import Argument, Job, NumpyOptions, Program, Shape
 from beringia.errors import ArgumentError
 from beringia.spark import interpreter, setup
 
@@ -121,15 +121,27 @@ def numpy_map(
     many = isinstance(schema, ArrayType)
     kept = [_column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
-    spec = {
-        **_spec(f, arguments, many, session),
-        **payload.spec,
-        **_options.spec(nan_as_null, on_error, writable, timeout),
-    }
+    python = interpreter.resolve(session)
+    job = Job(
+        program=Program(
+            name=_function.name_of(f),
+            function_bytes=payload.function_bytes,
+            interpreter=python,
+            paths=interpreter.paths(session.sparkContext, python),
+        ),
+        shape=Shape(rows="many" if many else "one", mapping=_options.mapping(writable)),
+        policy=_options.policy(on_error, timeout),
+        block=payload.block,
+        options=NumpyOptions(
+            arguments=[Argument(name=a.name, keyword=a.keyword, missing=a.missing) for a in arguments],
+            arrays=payload.arrays,
+            nan_as_null=bool(nan_as_null),
+        ),
+    )
     frame = front.map(
         data._jgd if isinstance(data, GroupedData) else data._jdf,
         _function_bytes(front, payload.data),
-        json.dumps(spec),
+        job.json(),
         _java_list(session, [argument.column for argument in arguments]),
         _java_list(session, kept),
         _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
@@ -182,27 +194,6 @@ def _schema(returns: Any) -> StructType | ArrayType:
     if not fields.fields:
         raise ArgumentError("returns has no field")
     return cast("StructType | ArrayType", schema)
-
-
-def _spec(
-    f: Callable[..., Any],
-    arguments: Sequence[_signature.Argument[Any]],
-    many: bool,
-    session: SparkSession,
-) -> dict[str, Any]:
-    """Return the front's part of the job's spec (see docs/jvm-boundary.md)."""
-    python = interpreter.resolve(session)
-    return {
-        "name": _function.name_of(f),
-        "function": "pickle",
-        "arguments": [
-            {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing} for argument in arguments
-        ],
-        "rows": "many" if many else "one",
-        "interpreter": python,
-        "pythonVersion": interpreter.version(),
-        "paths": interpreter.paths(session.sparkContext, python),
-    }
 
 
 def _column(parameter: str, value: Any) -> Any:
