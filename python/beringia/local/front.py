@@ -11,7 +11,7 @@ import pyarrow as pa
 from beringia import _consts, _function, _options, _signature
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError
-from beringia.local import logs, tables
+from beringia.local import arrow, logs
 from beringia.local import pool as pools
 from beringia.local.progress import bar
 
@@ -106,8 +106,8 @@ def numpy_map(
     """
     if pool is not None and workers is not None:
         raise ArgumentError("a pool has its workers: pass workers or pool, not both")
-    table = tables.table_of(data)
-    fields, many = tables.fields_of(returns)
+    table = arrow.table_of(data)
+    fields, many = arrow.fields_of(returns)
     keys, kept = _names("by", by), _names("keep", keep)
     constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column_name, constants)
@@ -126,7 +126,7 @@ def numpy_map(
     use.update({name: f"keep: '{name}'" for name in kept if name not in use})
     use.update({name: f"order_by: '{name}'" for name, _, _ in orders if name not in use})
     columns = {
-        name: tables.key_of(table, name) if name in keys else tables.column_of(table, name, what)
+        name: arrow.key_of(table, name) if name in keys else arrow.column_of(table, name, what)
         for name, what in use.items()
     }
     position = {name: number for number, name in enumerate(columns)}
@@ -169,7 +169,7 @@ def numpy_map(
         + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
-    engine = pa.schema([field.with_type(tables.plain(field.type)) for field in final])
+    engine = pa.schema([field.with_type(arrow.plain(field.type)) for field in final])
     engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
         stream = engine_of.run(
@@ -186,7 +186,7 @@ def numpy_map(
             log_level=logs.level(),
         )
     result = pa.RecordBatchReader.from_stream(stream).read_all()
-    return tables.restored(result, final)
+    return arrow.restored(result, final)
 
 
 def _names(option: str, value: str | Sequence[str] | None) -> list[str]:

@@ -5,9 +5,7 @@ Nothing runs here. The JVM resolves the columns, checks types and names, and ret
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from pyspark.errors import ParseException
@@ -18,9 +16,7 @@ from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_s
 from beringia import _consts, _function, _options, _signature
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape
 from beringia.errors import ArgumentError
-from beringia.spark import interpreter, setup
-
-_PY4J_BYTES = 1 << 20  # more than that goes to the JVM through a file: py4j would make text of it
+from beringia.spark import interpreter, jvm, setup
 
 
 def numpy_map(
@@ -140,31 +136,16 @@ def numpy_map(
     )
     frame = front.map(
         data._jgd if isinstance(data, GroupedData) else data._jdf,
-        _function_bytes(front, payload.data),
+        jvm.function_bytes(front, payload.data),
         job.json(),
-        _java_list(session, [argument.column for argument in arguments]),
-        _java_list(session, kept),
-        _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
+        jvm.java_list(session._jvm, [argument.column for argument in arguments]),
+        jvm.java_list(session._jvm, kept),
+        jvm.java_list(session._jvm, [_column("order_by", item) for item in _items(order_by)]),
         schema.json(),
         None if per is None else str(per),
         None if size is None else str(size),
     )
     return DataFrame(frame, session)
-
-
-def _function_bytes(front: Any, data: bytes | bytearray) -> Any:
-    """Bring the function and its constants to the JVM."""
-    if len(data) <= _PY4J_BYTES:
-        return front.function(bytearray(data))
-    if len(data) > (1 << 31) - 16:
-        raise ArgumentError(
-            f"the function and its constants take {len(data)} bytes, more than the 2 GiB that the JVM can send: "
-            "let the function read them from a file, on its first call"
-        )
-    with tempfile.TemporaryDirectory(prefix="beringia-") as directory:
-        path = Path(directory) / "function"
-        path.write_bytes(data)
-        return front.functionOfFile(str(path))
 
 
 def _session(data: Any) -> SparkSession:
@@ -212,10 +193,3 @@ def _items(columns: Any) -> Sequence[Any]:
     if columns is None:
         return []
     return columns if isinstance(columns, (list, tuple)) else [columns]
-
-
-def _java_list(session: SparkSession, items: Sequence[Any]) -> Any:
-    result = session._jvm.java.util.ArrayList()  # type: ignore[union-attr]
-    for item in items:
-        result.append(item)
-    return result
