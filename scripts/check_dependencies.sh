@@ -1,5 +1,6 @@
 #!/bin/sh
-# Asserts that the layers are layers: the core reaches neither the JVM nor Python, and Arrow comes in parts.
+# Asserts that the layers are layers: the core reaches neither the JVM nor Python, knows no engine and no way to call,
+# and Arrow comes in parts.
 set -u
 tree=$(cargo tree --quiet --locked --package beringia-core --edges normal,build,dev --prefix none) || exit 1
 # The check must not pass on an empty answer.
@@ -12,3 +13,10 @@ for crate in jni pyo3 numpy arrow tokio; do
     fi
 done
 echo "beringia-core depends on neither jni nor pyo3"
+
+if named=$(grep -rniE 'numpy|pandas|spark|hail|udt' native/core/src); then
+    echo "beringia-core names an engine or a way to call, which are for fronts and conventions to know:" >&2
+    echo "$named" >&2
+    exit 1
+fi
+echo "beringia-core names no engine and no way to call"

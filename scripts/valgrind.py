@@ -35,7 +35,7 @@ def main() -> None:
         log.unlink()
     sys.executable = wrapper()
     os.environ["PYTHONMALLOC"] = "malloc"
-    with beringia.Pool(workers=1, worker_startTimeout="10m", worker_cancelGrace="1m") as pool:
+    with beringia.Pool(workers=1, worker_start_timeout="10m", worker_cancel_grace="1m") as pool:
         jobs(pool)
     errors = [error for log in LOGS.glob("*.log") for error in blocks(log.read_text(errors="replace"))]
     ours = [error for error in errors if OURS.search(error)]

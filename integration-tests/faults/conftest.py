@@ -37,7 +37,7 @@ def record():
 
 @pytest.fixture(scope="session")
 def local(nothing_stays):
-    with beringia.Pool(workers=2, worker_cancelGrace="200ms") as pool:
+    with beringia.Pool(workers=2, worker_cancel_grace="200ms") as pool:
         yield fronts.Local(pool)
     assert fronts.Local(None).zombies() == []
 

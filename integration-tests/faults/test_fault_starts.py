@@ -82,7 +82,7 @@ def test_a_worker_that_hangs_as_it_starts_is_given_up(
 ):
     before = set(find_workers())
     program = interpreter("sleep 600")
-    with beringia.Pool(workers=1, worker_startTimeout="1s") as pool:
+    with beringia.Pool(workers=1, worker_start_timeout="1s") as pool:
         monkeypatch.setattr(sys, "executable", program)
         with pytest.raises(InterpreterError, match="did not get ready within 1s"):
             Local(pool).run(lambda x: 0.0)

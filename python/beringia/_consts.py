@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from beringia import _function
+from beringia._job import Constant
 from beringia.errors import ArgumentError
 
 ALIGNMENT = 64
@@ -29,12 +30,18 @@ class Payload:
     ----------
     data : bytes or bytearray
         The pickled function; with constants, zeros up to a multiple of 64, and the block of constants.
-    spec : dict
-        What the job's spec says of it: ``functionBytes`` and ``constants``, or nothing.
+    function_bytes : int, optional
+        How many of them are the function, where there is a block.
+    block : str, optional
+        Names the content of the block: equal names, equal bytes.
+    arrays : sequence of Constant
+        The arrays in it.
     """
 
     data: bytes | bytearray
-    spec: dict[str, Any]
+    function_bytes: int | None = None
+    block: str | None = None
+    arrays: Sequence[Constant] = ()
 
 
 def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) -> Payload:
@@ -57,25 +64,19 @@ def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) 
     others = {name: value for name, value in (consts or {}).items() if name not in arrays}
     pickled = _function.dump(functools.partial(function, **others) if others else function)
     if not arrays:
-        return Payload(pickled, {})
+        return Payload(pickled)
     start = _aligned(len(pickled))
     data = bytearray(pickled).ljust(start, b"\0")
     described = []
     for name, array in arrays.items():
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
         described.append(
-            {
-                "name": name,
-                "dtype": array.dtype.str,
-                "shape": list(array.shape),
-                "fortran": fortran,
-                "offset": len(data) - start,
-            }
+            Constant(name=name, dtype=array.dtype.str, shape=array.shape, fortran=fortran, offset=len(data) - start)
         )
         data += np.ascontiguousarray(array.T if fortran else array).reshape(-1).view(np.uint8).data
         data += bytes(_aligned(len(data)) - len(data))
     digest = hashlib.sha256(memoryview(data)[start:]).hexdigest()
-    return Payload(data, {"functionBytes": len(pickled), "constants": {"id": digest, "arrays": described}})
+    return Payload(data, len(pickled), digest, described)
 
 
 def checked(consts: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The Rust extension of this package: the worker's end of the channel, and the local engine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 @final
@@ -37,8 +37,8 @@ class Stream:
 class Pool:
     """Workers of this process."""
 
-    def __new__(cls, settings: Mapping[str, str], workers: int) -> Pool:
-        """Make a pool of at most `workers` processes; `settings` by full name."""
+    def __new__(cls, settings: Sequence[tuple[str, str]], workers: int) -> Pool:
+        """Make a pool of at most `workers` processes; of what `settings` has twice, the last counts."""
 
     @property
     def workers(self) -> int:

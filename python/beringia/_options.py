@@ -1,4 +1,4 @@
-"""How a call runs, the same on every engine: checked, and written into the job's spec (docs/jvm-boundary.md)."""
+"""How a call runs, the same on every engine: checked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import re
 from typing import Any
 
+from beringia._job import Policy
 from beringia.errors import ArgumentError
 
 ON_ERROR = ("raise", "null", "column")
@@ -14,8 +15,8 @@ PER = ("row", "batch", "partition")
 _BYTES = re.compile(r"(\d+)\s*([kmgt]?)b?", re.IGNORECASE)
 
 
-def spec(nan_as_null: Any, on_error: Any, writable: Any, timeout: Any) -> dict[str, Any]:
-    """Return those fields of the job's spec that are not their defaults.
+def policy(on_error: Any, timeout: Any) -> Policy:
+    """Return what becomes of what goes wrong.
 
     Raises
     ------
@@ -28,16 +29,12 @@ def spec(nan_as_null: Any, on_error: Any, writable: Any, timeout: Any) -> dict[s
         isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and math.isfinite(timeout) and timeout > 0
     ):
         raise ArgumentError(f"timeout is a number of seconds above zero, got {timeout!r}")
-    fields: dict[str, Any] = {}
-    if nan_as_null:
-        fields["nanAsNull"] = True
-    if on_error != "raise":
-        fields["onError"] = on_error
-    if writable:
-        fields["writable"] = True
-    if timeout is not None:
-        fields["timeout"] = float(timeout)
-    return fields
+    return Policy(on_error=on_error, timeout=None if timeout is None else float(timeout))
+
+
+def mapping(writable: Any) -> str:
+    """Return how workers see the data: as private copies where the function may write to its arguments."""
+    return "private" if writable else "readOnly"
 
 
 def check_per(per: Any) -> None:

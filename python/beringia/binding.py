@@ -14,6 +14,7 @@ import traceback
 from typing import Any, TextIO
 
 from beringia import _function, _options, _signature, worker
+from beringia._job import Argument, Job, NumpyOptions, Program, Shape
 from beringia.errors import ArgumentError, BeringiaError
 
 
@@ -72,18 +73,17 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
         request["consts"],
     )
     size = _options.batch_bytes(request["batchBytes"])
-    options = _options.spec(request["nanAsNull"], request["onError"], request["writable"], request["timeout"])
+    job = Job(
+        program=Program(name=_function.name_of(function), function=request["function"]),
+        shape=Shape(mapping=_options.mapping(request["writable"])),
+        policy=_options.policy(request["onError"], request["timeout"]),
+        options=NumpyOptions(
+            arguments=[Argument(name=a.name, keyword=a.keyword, missing=a.missing) for a in arguments],
+            nan_as_null=bool(request["nanAsNull"]),
+        ),
+    )
     return {
-        "spec": {
-            "name": _function.name_of(function),
-            "function": request["function"],
-            "arguments": [
-                {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing}
-                for argument in arguments
-            ],
-            "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
-            **options,
-        },
+        "spec": job.spec(),
         "columns": [getattr(argument.column, "place", argument.column) for argument in arguments],
         "batchBytes": size,
     }

@@ -32,10 +32,10 @@ def request(function="source:line", args=(), **others):
 def test_required_parameters_are_columns_and_args_are_told_by_their_place():
     answer = binding.bind(request(args=["weight", "x"]), LINE)
     assert answer["columns"] == [1, "y", 0]
-    assert answer["spec"]["name"] == "line"
-    assert answer["spec"]["function"] == "source:line"
-    assert answer["spec"]["pythonVersion"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert [(a["name"], a["keyword"]) for a in answer["spec"]["arguments"]] == [
+    assert answer["spec"]["program"]["name"] == "line"
+    assert answer["spec"]["program"]["function"] == "source:line"
+    assert answer["spec"]["program"]["pythonVersion"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert [(a["name"], a["keyword"]) for a in answer["spec"]["options"]["arguments"]] == [
         ("x", False),
         ("y", False),
         ("weight", False),
@@ -52,12 +52,13 @@ def test_columns_by_position_are_for_functions_that_name_no_parameter():
 def test_constants_take_no_column_and_policies_go_by_parameter():
     answer = binding.bind(request(consts=["x"], missing={"y": "mask"}), LINE)
     assert answer["columns"] == ["y"]
-    assert answer["spec"]["arguments"] == [{"name": "y", "keyword": True, "missing": "mask"}]
+    assert answer["spec"]["options"]["arguments"] == [{"name": "y", "keyword": True, "missing": "mask"}]
 
 
 def test_options_that_are_not_defaults_are_in_the_spec():
     spec = binding.bind(request(nanAsNull=True, onError="column", writable=True, timeout=2), LINE)["spec"]
-    assert (spec["nanAsNull"], spec["onError"], spec["writable"], spec["timeout"]) == (True, "column", True, 2.0)
+    assert spec["policy"] == {"onError": "column", "timeout": 2.0}
+    assert (spec["options"]["nanAsNull"], spec["shape"]["mapping"]) == (True, "private")
     assert binding.bind(request(batchBytes="16m"), LINE)["batchBytes"] == 16 << 20
     for wrong, words in [({"onError": "skip"}, "on_error is one of"), ({"batchBytes": "0"}, "batch_bytes is a number")]:
         with pytest.raises(errors.ArgumentError, match=words):

@@ -46,10 +46,6 @@ def test_the_setting_comes_first(monkeypatch, master):
     assert interpreter.resolve(Session(master, {"spark.beringia.python": "/opt/c"})) == "/opt/c"
 
 
-def test_the_version_is_the_drivers_minor():
-    assert interpreter.version() == ".".join(map(str, sys.version_info[:2]))
-
-
 def test_local_workers_find_modules_where_the_driver_does(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", "relative", "/absolute", "/absolute"])

@@ -44,8 +44,8 @@ def test_views_that_are_kept_for_ever_stay_valid(pool):
 
 def test_views_kept_beyond_the_limit_are_an_error_that_says_what_to_do():
     with (
-        Pool(workers=1, worker_retainedBytes="4m") as pool,
-        pytest.raises(ResourceError, match=r"worker\.retainedBytes.*copies \(x\.copy\(\)\)"),
+        Pool(workers=1, worker_retained_bytes="4m") as pool,
+        pytest.raises(ResourceError, match=r"Pool\(worker_retained_bytes=…\).*copies \(x\.copy\(\)\)"),
     ):
         map_groups(keep, pool)
 
@@ -56,7 +56,7 @@ def test_views_in_reference_cycles_are_collected_before_that():
         cycle.append(cycle)
         return True
 
-    with Pool(workers=1, worker_retainedBytes="4m") as pool:
+    with Pool(workers=1, worker_retained_bytes="4m") as pool:
         assert map_groups(cycles, pool) == [True] * GROUPS
 
 
@@ -67,17 +67,17 @@ def test_copies_may_be_kept_without_end():
         copies.append(x.copy())
         return len(copies)
 
-    with Pool(workers=1, worker_retainedBytes="1m") as pool:
+    with Pool(workers=1, worker_retained_bytes="1m") as pool:
         assert max(map_groups(keeps_copies, pool, pa.schema([("n", pa.int64())]))) == GROUPS
 
 
 def test_shared_memory_past_its_limit_is_an_error_that_names_the_setting():
     with (
         Pool(workers=1, segment_maxBytes="1m") as pool,
-        pytest.raises(ResourceError, match=r"spark\.beringia\.segment\.maxBytes"),
+        pytest.raises(ResourceError, match=r"Pool\(segment_max_bytes=…\).*Pool\(batch_bytes=…\)"),
     ):
         map_groups(lambda x: True, pool)
-    with Pool(workers=1, segment_maxBytes="8m", batchBytes="1m") as pool:
+    with Pool(workers=1, segment_max_bytes="8m", batch_bytes="1m") as pool:
         assert map_groups(lambda x: True, pool) == [True] * GROUPS
 
 
@@ -86,7 +86,7 @@ def test_a_worker_ends_after_its_tasks():
         table = numpy_map(lambda x: os.getpid(), {"x": np.zeros(1)}, pa.schema([("pid", pa.int64())]), pool=pool)
         return table.column("pid")[0].as_py()
 
-    with Pool(workers=1, worker_maxTasks=2) as pool:
+    with Pool(workers=1, worker_max_tasks=2) as pool:
         pids = [pid(pool) for _ in range(4)]
     assert pids[0] == pids[1]
     assert pids[1] != pids[2]

@@ -24,7 +24,7 @@ DATA = {"k": np.array([2, 1, 2, 1, 3]), "x": np.array([1.0, 10.0, 2.0, 20.0, 5.0
 
 @pytest.fixture(scope="module")
 def pool():
-    with beringia.Pool(workers=2, worker_cancelGrace="200ms") as pool:
+    with beringia.Pool(workers=2, worker_cancel_grace="200ms") as pool:
         yield pool
 
 

@@ -17,7 +17,14 @@ import pyarrow as pa
 import pytest
 
 import beringia
-from beringia.errors import ArgumentError, ConfigError, GroupError, GroupTimeoutError, WorkerDiedError
+from beringia.errors import (
+    ArgumentError,
+    ConfigError,
+    GroupError,
+    GroupTimeoutError,
+    ResourceError,
+    WorkerDiedError,
+)
 
 ONE = pa.schema({"r": pa.float64()})
 DATA = {"k": np.array([2, 1, 2, 1, 3]), "x": np.array([1.0, 10.0, 2.0, 20.0, 5.0])}
@@ -29,7 +36,7 @@ def sums(pool):
 
 @pytest.fixture(scope="module")
 def pool():
-    with beringia.Pool(workers=2, worker_cancelGrace="200ms") as pool:
+    with beringia.Pool(workers=2, worker_cancel_grace="200ms") as pool:
         yield pool
 
 
@@ -131,13 +138,16 @@ def test_a_closed_one_says_so():
         sums(closed)
 
 
-def test_settings_are_those_of_spark():
+def test_settings_are_written_as_arguments_and_named_so():
     with beringia.Pool(1, segment_backend="posix") as posix:
         assert sums(posix) == [30.0, 3.0, 5.0]
-    with pytest.raises(ConfigError, match=r"spark\.beringia\.segment\.backend"):
+    with pytest.raises(ConfigError, match=r"Pool\(segment_backend=…\) is 'disk'"):
         beringia.Pool(1, segment_backend="disk")
     with pytest.raises(ConfigError, match="is no setting"):
         beringia.Pool(1, colour="blue")
+    for name in ("segment_max_bytes", "segment_maxBytes"):
+        with beringia.Pool(1, **{name: "1k"}) as small, pytest.raises(ResourceError, match=r"Pool\(segment_max_bytes"):
+            sums(small)
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])

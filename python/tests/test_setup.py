@@ -13,7 +13,7 @@ def jar(monkeypatch, tmp_path):
     """A jar where the package's would be, and no trace of Spark in the environment."""
     path = tmp_path / "beringia-spark.jar"
     monkeypatch.setattr(setup, "jar_path", lambda: path)
-    monkeypatch.setattr(setup, "_running_jvm", lambda: None)
+    monkeypatch.setattr(setup.jvm, "running", lambda: None)
     for name in ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON"):
         monkeypatch.delenv(name, raising=False)
     return str(path)

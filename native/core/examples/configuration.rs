@@ -1,7 +1,9 @@
-//! Prints `docs/configuration.md`.
+//! Prints `docs/configuration.md` with the settings as they are: they follow the head of its table.
 
 use std::io::{self, Write};
 
 fn main() -> io::Result<()> {
-    io::stdout().write_all(beringia_core::config::page().as_bytes())
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md"))?;
+    let (text, _) = page.rsplit_once("|---|---|---|---|\n").ok_or(io::ErrorKind::InvalidData)?;
+    write!(io::stdout(), "{text}|---|---|---|---|\n{}", beringia_core::config::table())
 }

@@ -1,7 +1,7 @@
 //! Every setting, once: its name, kind, default and meaning. Documentation is generated from here.
 //!
-//! Settings arrive as the strings of Spark's configuration; sizes and times are written as Spark writes them
-//! (`8m`, `1g`, `500ms`, `60s`).
+//! Settings arrive as strings under the names that the front gives them; sizes and times are written as `8m`, `1g`,
+//! `500ms`, `60s`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::segment::Backend;
-
-/// The prefix of every name.
-pub const PREFIX: &str = "spark.beringia.";
+use crate::spelling::{Spelling, spell};
 
 /// One setting, as documented.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// The name without [`PREFIX`].
+    /// The name, which fronts spell in their own ways ([`Spelling`]).
     pub name: &'static str,
     /// What kind of value it takes: `bytes`, `time`, `count`, `path`, or the words allowed.
     pub kind: &'static str,
@@ -44,7 +42,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "python",
         kind: "path",
         default: "",
-        doc: "The Python that runs the functions. By default the driver's own in local mode, else PySpark's.",
+        doc: "The Python that runs the functions. By default the driver's own where workers run on its machine, else \
+              the one that the engine names for its own workers.",
     },
     Setting {
         name: "segment.backend",
@@ -102,7 +101,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "worker.startTimeout",
         kind: "time",
         default: "60s",
-        doc: "How long a worker may take to start and to import NumPy.",
+        doc: "How long a worker may take to start and to import its libraries.",
     },
     Setting {
         name: "worker.leaseTimeout",
@@ -160,18 +159,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads settings by full name; what is not given has its default.
+    /// Reads settings as the front of this process spells them; what is not given has its default, and of what is given
+    /// twice the last one counts.
     ///
     /// # Errors
     /// [`ErrorCode::Config`] for a name that is not in [`SETTINGS`] and for a value that cannot be read.
     pub fn parse<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Config> {
+        let spelling = Spelling::current();
         let mut values: BTreeMap<&str, &str> = SETTINGS.iter().map(|s| (s.name, s.default)).collect();
-        for (name, value) in given {
-            let known = name.strip_prefix(PREFIX).and_then(|short| values.get_mut(short));
-            match known {
-                Some(slot) => *slot = value,
-                None => return Err(unknown(name)),
-            }
+        for (written, value) in given {
+            let known = SETTINGS.iter().find(|setting| spelling.is(written, setting.name));
+            values.insert(known.ok_or_else(|| unknown(written))?.name, value);
         }
         let bytes = |name| read(name, values[name], bytes_of);
         let time = |name| read(name, values[name], time);
@@ -198,59 +196,28 @@ impl Config {
     }
 }
 
-/// All settings as a page of documentation, in Markdown.
-pub fn page() -> String {
-    let mut page = PAGE.to_owned();
+/// All settings as rows of a table, in Markdown.
+pub fn table() -> String {
+    let mut table = String::new();
     for Setting { name, kind, default, doc } in SETTINGS {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
-        page.push_str(&format!("| `{name}` | {default} | {kind} | {doc} |\n"));
+        table.push_str(&format!("| `{name}` | {default} | {kind} | {doc} |\n"));
     }
-    page
+    table
 }
 
-const PAGE: &str = "\
-# Settings
-
-<!-- Generated from native/core/src/config.rs: change it there and run `make docs`. -->
-
-All names begin with `spark.beringia.`. On Spark they go with the other settings of a session, where
-`beringia.spark.conf` adds the prefix:
-
-```python
-import beringia.spark
-
-settings = beringia.spark.conf(batchBytes=\"16m\", **{\"worker.max\": 4})
-assert settings[\"spark.beringia.batchBytes\"] == \"16m\"
-```
-
-On the local front they are arguments of `beringia.Pool`, with `_` for `.`:
-
-```python
-import beringia
-
-with beringia.Pool(workers=2, worker_idleTimeout=\"10s\"):
-    pass
-```
-
-An unknown name and a value that cannot be read are errors when the executor or the pool starts. Sizes are written as
-`512k`, `8m`, `1g`; times as `500ms`, `60s`, `5m`, `1h`; a bare number is bytes or seconds.
-
-| setting | default | kind | |
-|---|---|---|---|
-";
-
-fn unknown(name: &str) -> Error {
-    let known: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+fn unknown(written: &str) -> Error {
+    let known: Vec<String> = SETTINGS.iter().map(|setting| spell(setting.name)).collect();
     Error::new(
         ErrorCode::Config,
-        format!("'{name}' is no setting of Beringia; there are {PREFIX}{{{}}}", known.join(", ")),
+        format!("'{written}' is no setting of Beringia; there are {}", known.join(", ")),
     )
 }
 
 fn read<T>(name: &str, value: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
     parse(value.trim()).ok_or_else(|| {
         let kind = SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.kind);
-        Error::new(ErrorCode::Config, format!("{PREFIX}{name} is '{value}'; expected {kind}"))
+        Error::new(ErrorCode::Config, format!("{} is '{value}'; expected {kind}", spell(name)))
     })
 }
 
@@ -304,13 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_as_spark_reads_them() {
-        let config = Config::parse([
-            ("spark.beringia.batchBytes", "512k"),
-            ("spark.beringia.worker.max", "3"),
-            ("spark.beringia.worker.cancelGrace", "250ms"),
-        ])
-        .unwrap();
+    fn values_are_numbers_with_units() {
+        let config =
+            Config::parse([("batchBytes", "512k"), ("worker.max", "3"), ("worker.cancelGrace", "250ms")])
+                .unwrap();
         assert_eq!(config.batch_bytes, 512 << 10);
         assert_eq!(config.max_workers, Some(3));
         assert_eq!(config.cancel_grace, Duration::from_millis(250));
@@ -319,13 +283,13 @@ mod tests {
     #[test]
     fn unknown_names_and_bad_values_are_errors_that_say_what_is_allowed() {
         for (name, value, expected) in [
-            ("spark.beringia.batchbytes", "8m", "'spark.beringia.batchbytes' is no setting"),
-            ("spark.beringia.batchBytes", "eight", "'eight'; expected bytes"),
-            ("spark.beringia.worker.startTimeout", "5 parsecs", "expected time"),
-            ("spark.beringia.segment.backend", "disk", "expected memfd, posix"),
-            ("spark.beringia.batchBytes", "99999999999t", "expected bytes"),
-            ("spark.beringia.batchBytes", "0", "expected bytes above 0"),
-            ("spark.beringia.worker.prewarm", "-1", "expected count"),
+            ("batchbytes", "8m", "'batchbytes' is no setting"),
+            ("batchBytes", "eight", "'eight'; expected bytes"),
+            ("worker.startTimeout", "5 parsecs", "expected time"),
+            ("segment.backend", "disk", "expected memfd, posix"),
+            ("batchBytes", "99999999999t", "expected bytes"),
+            ("batchBytes", "0", "expected bytes above 0"),
+            ("worker.prewarm", "-1", "expected count"),
         ] {
             let error = Config::parse([(name, value)]).unwrap_err();
             assert_eq!(error.code, ErrorCode::Config);
@@ -337,6 +301,9 @@ mod tests {
     fn the_page_of_documentation_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
         let written = std::fs::read_to_string(path).unwrap();
-        assert!(written == page(), "docs/configuration.md is not what the settings say: run `make docs`");
+        assert!(
+            written.ends_with(&table()),
+            "docs/configuration.md is not what the settings say: run `make docs`"
+        );
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The last bucket begins at 2³⁹ ns, nine minutes.
 const BUCKETS: usize = 40;
 
-/// See the module. Bucket `i` counts durations below 2ⁱ⁺¹ ns that are in no bucket before it.
+/// How many calls took how long. Bucket `i` counts durations below 2ⁱ⁺¹ ns that are in no bucket before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Durations {

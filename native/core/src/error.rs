@@ -4,6 +4,7 @@
 //! so that a front that shows nothing but the message loses nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,15 +81,10 @@ impl ErrorCode {
     pub fn number(self) -> i32 {
         self as i32
     }
-
-    /// Whether the same call may succeed when tried again on another worker.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, ErrorCode::WorkerDied | ErrorCode::Resource)
-    }
 }
 
 /// An error with what a person needs to act on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Error {
     /// The kind of error.
     pub code: ErrorCode,
@@ -100,15 +96,28 @@ pub struct Error {
     pub traceback: Option<String>,
     /// The name of the function that was being run.
     pub function: Option<String>,
+    /// The error of a library or the system behind it.
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Equal for whoever reads it: the source is left out.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let shown = |error: &Error| {
+            let Error { code, summary, group, traceback, function, source: _ } = error.clone();
+            (code, summary, group, traceback, function)
+        };
+        shown(self) == shown(other)
+    }
 }
 
 /// The result of everything fallible in this project.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error without group, traceback or function.
+    /// An error without group, traceback, function or source.
     pub fn new(code: ErrorCode, summary: impl Into<String>) -> Self {
-        Error { code, summary: summary.into(), group: None, traceback: None, function: None }
+        Error { code, summary: summary.into(), group: None, traceback: None, function: None, source: None }
     }
 
     /// A defect of this library, or of something it relies on.
@@ -123,7 +132,15 @@ impl Error {
 
     /// An operating system call failed: `what` says what was attempted, with sizes and names.
     pub fn os(what: impl fmt::Display, errno: impl Into<std::io::Error>) -> Self {
-        Error::new(ErrorCode::Resource, format!("{what}: {}", errno.into()))
+        let errno = errno.into();
+        Error::new(ErrorCode::Resource, format!("{what}: {errno}")).with_source(errno)
+    }
+
+    /// Keeps the error behind it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
     }
 
     /// Names the group at fault.
@@ -161,17 +178,21 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 impl From<arrow_schema::ArrowError> for Error {
     fn from(error: arrow_schema::ArrowError) -> Self {
-        Error::protocol(error)
+        Error::protocol(&error).with_source(error)
     }
 }
 
 impl From<postcard::Error> for Error {
     fn from(error: postcard::Error) -> Self {
-        Error::protocol(format!("malformed message: {error}"))
+        Error::protocol(format!("malformed message: {error}")).with_source(error)
     }
 }
 
@@ -184,6 +205,15 @@ mod tests {
         for (index, code) in ErrorCode::ALL.into_iter().enumerate() {
             assert_eq!(code.number(), i32::try_from(index).unwrap() + 1, "{}", code.name());
         }
+    }
+
+    #[test]
+    fn the_error_behind_it_is_kept() {
+        let error = Error::os("cannot open 'x'", std::io::ErrorKind::NotFound);
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(error.summary.ends_with(&source.to_string()), "{error}: {source}");
+        assert!(source.downcast_ref::<std::io::Error>().is_some());
+        assert_eq!(error, Error { source: None, ..error.clone() });
     }
 
     #[test]

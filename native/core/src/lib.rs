@@ -1,13 +1,14 @@
 //! Maps each row of an Arrow struct array through a Python function in a pooled worker process.
 //!
 //! The crate knows neither the JVM nor Python: bindings hand it Arrow arrays and get Arrow arrays back.
-//! Data lies in shared-memory [`segment`]s, [`protocol`] messages name it, a [`worker`] computes on it,
-//! the [`pool`] owns the workers and a [`job`] drives batches through one of them.
+//! Data lies in shared-memory [`segment`]s, [`protocol`] messages name it, a [`worker`] computes on it as a
+//! [`definition`] says, the [`pool`] owns the workers and a [`job`] drives batches through one of them.
 
 #![deny(unsafe_code)]
 
 pub mod channel;
 pub mod config;
+pub mod definition;
 pub mod durations;
 pub mod error;
 pub mod group_key;
@@ -21,6 +22,7 @@ pub mod protocol;
 pub mod runtime;
 #[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]
 pub mod segment;
+pub mod spelling;
 pub mod trace;
 pub mod worker;
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::durations::Durations;
-use crate::job::Stats;
 
 /// Counters; all only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -44,7 +43,32 @@ pub struct Counts {
     pub durations: Durations,
 }
 
-/// See the module.
+/// What one result batch took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Groups of the batch.
+    pub groups: u64,
+    /// Rows of the result.
+    pub rows: u64,
+    /// Bytes of the batch.
+    pub bytes_in: u64,
+    /// Bytes of the result.
+    pub bytes_out: u64,
+    /// Bytes copied by placement and by the worker, the writing of the results included.
+    pub copied: u64,
+    /// Bytes moved because a buffer had to grow.
+    pub moved: u64,
+    /// Nanoseconds in the worker.
+    pub worker_nanos: u64,
+    /// Nanoseconds in the function.
+    pub function_nanos: u64,
+    /// Nanoseconds in the worker that results were written for.
+    pub write_nanos: u64,
+    /// Nanoseconds that the slowest group took.
+    pub slowest_nanos: u64,
+}
+
+/// The counters of one pool, shared by the threads that count.
 #[derive(Debug, Default)]
 pub struct Metrics {
     counts: Mutex<Counts>,

@@ -12,8 +12,8 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::{ArrayDescriptor, BufferRef};
-use crate::segment::{Arena, Lease, SegmentId};
+use crate::protocol::ArrayDescriptor;
+use crate::segment::{Arena, BufferRef, Lease, SegmentId};
 
 pub use resolve::{resolve, verify};
 

@@ -1,6 +1,6 @@
 //! The workers of one executor: leased per task, kept for the next one, replaced when they die.
 //!
-//! All `numpy_map` nodes of one task share its worker: with a worker per node, two nodes in one stage could each
+//! All nodes of one task share its worker: with a worker per node, two nodes in one stage could each
 //! hold one and wait for ever for a second. Where workers are few, tasks get them in the order in which they asked.
 //! Nothing slow (starting, ending, reaping a process) happens under the lock.
 
@@ -49,7 +49,7 @@ struct State {
     closed: bool,
 }
 
-/// See the module.
+/// The workers of one executor, and who has them.
 pub struct Pool {
     config: Config,
     starter: Box<Starter>,

@@ -4,9 +4,10 @@ use std::thread::available_parallelism;
 
 use rustix::fs::statvfs;
 
-use crate::config::{Config, PREFIX};
+use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::segment::{Access, Backend, Segment, memory_left};
+use crate::spelling::{assigned, spell};
 
 /// Where named segments lie.
 const SHM: &str = "/dev/shm";
@@ -26,8 +27,10 @@ pub fn check(config: &Config) -> Result<()> {
             return Err(Error::new(
                 ErrorCode::Resource,
                 format!(
-                    "{place} has {left} bytes free, less than one batch of {batch} ({PREFIX}batchBytes). Make it larger \
-                     (docker run --shm-size=1g), set {PREFIX}segment.backend=memfd, or lower {PREFIX}batchBytes"
+                    "{place} has {left} bytes free, less than one batch of {batch} ({}). Make it larger (docker run \
+                     --shm-size=1g), set {}, or lower {0}",
+                    spell("batchBytes"),
+                    assigned("segment.backend", "memfd"),
                 ),
             ));
         }
@@ -35,7 +38,9 @@ pub fn check(config: &Config) -> Result<()> {
         if left < wanted {
             tracing::warn!(
                 "the {place} has {left} bytes of memory left, and the workers of this executor may take {wanted} for \
-                 their batches: give it more, or lower {PREFIX}batchBytes or {PREFIX}worker.max"
+                 their batches: give it more, or lower {} or {}",
+                spell("batchBytes"),
+                spell("worker.max"),
             );
         }
     }
@@ -59,7 +64,7 @@ mod tests {
     use super::*;
 
     fn config(backend: Backend, batch_bytes: &str) -> Config {
-        let mut config = Config::parse([("spark.beringia.batchBytes", batch_bytes)]).unwrap();
+        let mut config = Config::parse([("batchBytes", batch_bytes)]).unwrap();
         config.backend = backend;
         config
     }

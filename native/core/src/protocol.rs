@@ -5,27 +5,17 @@
 
 use std::cell::Cell;
 
-use arrow_schema::DataType;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::definition::{Definition, DefinitionId};
 use crate::durations::Durations;
 use crate::error::ErrorCode;
-use crate::segment::{Announcement, SegmentId, SegmentToken};
+use crate::segment::{Announcement, BufferRef, SegmentId, SegmentToken};
+use crate::spelling::Spelling;
 
 /// Changes with every change to this file.
-pub const VERSION: u32 = 2;
-
-/// Bytes in a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BufferRef {
-    /// The segment.
-    pub segment: SegmentId,
-    /// The first byte.
-    pub offset: u64,
-    /// How many.
-    pub len: u64,
-}
+pub const VERSION: u32 = 3;
 
 /// An Arrow array whose buffers lie in segments. Its type travels with the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,151 +48,6 @@ fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ArrayDescr
     children
 }
 
-/// How missing values are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Missing {
-    /// NaN, NaT or `None`; an error for types that have neither.
-    #[default]
-    Nan,
-    /// Masked arrays.
-    Mask,
-    /// An error.
-    Error,
-}
-
-/// One argument of the function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Argument {
-    /// The parameter.
-    pub name: String,
-    /// Passed by name and not by position.
-    #[serde(default)]
-    pub keyword: bool,
-    /// The child of the input that it shows.
-    pub column: usize,
-    /// How its missing values are shown.
-    #[serde(default)]
-    pub missing: Missing,
-    /// The column's type as the engine calls it, for messages.
-    #[serde(default, rename = "type")]
-    pub type_name: String,
-    /// What the column's structs stand for.
-    #[serde(default)]
-    pub udt: Option<Udt>,
-}
-
-/// A user-defined type that is shown as what it means, and not as the struct that holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Udt {
-    /// A vector of Spark ML: `{type, size, indices, values}`, type 0 sparse, 1 dense.
-    Vector,
-    /// A matrix of Spark ML: `{type, numRows, numCols, colPtrs, rowIndices, values, isTransposed}`.
-    Matrix,
-}
-
-/// How many result rows a group has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rows {
-    /// Exactly one.
-    One,
-    /// Any number.
-    Many,
-}
-
-/// What becomes of a group that fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnError {
-    /// The job fails.
-    #[default]
-    Raise,
-    /// The group is one row of nulls.
-    Null,
-    /// The same; and the last field, a string, says what happened. It is null for the other groups.
-    Column,
-}
-
-/// An array that every call gets by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Constant {
-    /// The parameter.
-    pub name: String,
-    /// NumPy's type string, such as `<f8`.
-    pub dtype: String,
-    /// The shape.
-    pub shape: Vec<usize>,
-    /// Whether the first axis varies fastest.
-    #[serde(default)]
-    pub fortran: bool,
-    /// Where its values begin in the block of all constants, a multiple of 64.
-    pub offset: usize,
-}
-
-/// The constants of a job: one block, in one segment of each executor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Constants {
-    /// The arrays.
-    pub arrays: Vec<Constant>,
-    /// The block.
-    pub block: Option<BufferRef>,
-    /// Those that are no arrays: the parameter, and the value in JSON.
-    pub values: Vec<(String, String)>,
-}
-
-/// What a worker needs to know of a job, once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Definition {
-    /// The function's name, for messages.
-    pub name: String,
-    /// `pickle`, or `module:qualname`.
-    pub function: String,
-    /// The pickled function.
-    pub payload: Vec<u8>,
-    /// In the order of the call: positional ones first.
-    pub arguments: Vec<Argument>,
-    /// How many leading children of the input are keys.
-    pub keys: usize,
-    /// Rows per group.
-    pub rows: Rows,
-    /// Columns of the input that the output carries through: a group has as many result rows as they have values.
-    pub keep: Vec<usize>,
-    /// NaN in a result becomes null.
-    pub nan_as_null: bool,
-    /// What becomes of a group that fails.
-    pub on_error: OnError,
-    /// Arguments may be written to; nobody else sees it.
-    pub writable: bool,
-    /// Arrays that every call gets.
-    pub constants: Constants,
-    /// Entries for `sys.path`.
-    pub paths: Vec<String>,
-    /// The type of the input: a struct with one row per group.
-    pub input: DataType,
-    /// The type of the fields that the function returns, a struct.
-    pub fields: DataType,
-    /// Which of the fields are structs that stand for vectors of Spark ML.
-    pub vectors: Vec<usize>,
-    /// What the engine calls types, for messages.
-    pub type_names: TypeNames,
-}
-
-/// What an engine calls types, for messages; where it says nothing, the names are Spark's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TypeNames {
-    /// The types of the fields that the function returns.
-    pub fields: Vec<String>,
-    /// The type that has NaN for a missing value.
-    pub float64: Option<String>,
-}
-
-/// Names a definition within one pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct DefinitionId(pub u64);
-
 /// From the parent to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToWorker {
@@ -218,6 +63,8 @@ pub enum ToWorker {
         retained_limit: u64,
         /// The kind of memory that the worker creates.
         backend: crate::segment::Backend,
+        /// How messages name settings.
+        spelling: Spelling,
     },
     /// A function that batches will name; and the segment of its constants, if the worker has not seen it.
     Register(DefinitionId, Box<Definition>, Announcement),
@@ -303,10 +150,10 @@ pub enum FromWorker {
     Hello {
         /// [`VERSION`] of the worker.
         version: u32,
-        /// The Python version, such as `3.11.7`.
+        /// The version of Python, such as `3.11.7`.
         python: String,
-        /// The NumPy version.
-        numpy: String,
+        /// The libraries that it has loaded, with their versions, for the log.
+        libraries: String,
     },
     /// A batch is done.
     Done {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
@@ -13,6 +13,7 @@ use crate::metrics::Counts;
 use crate::pool::Pool;
 use crate::preflight;
 use crate::segment::{Access, Cache, Segment, sweep, tidy};
+use crate::spelling::Spelling;
 use crate::trace::Trace;
 use crate::worker::Interpreter;
 
@@ -33,12 +34,21 @@ struct Now {
     counts: Counts,
 }
 
-/// One per executor, or per process on the local front.
+/// What a front says of a runtime.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    spelling: Spelling,
+    settings: BTreeMap<String, String>,
+}
+
+/// One per executor, or per process where there are none.
 pub struct Runtime {
     config: Config,
     cache: Arc<Cache>,
     pool: Arc<Pool>,
-    constants: Mutex<HashMap<String, Weak<Segment>>>,
+    /// Blocks that all workers see, by what names their content.
+    blocks: Mutex<HashMap<String, Weak<Segment>>>,
     trace: Option<Arc<Trace>>,
 }
 
@@ -58,7 +68,7 @@ impl Runtime {
         if let Some(program) = &config.python {
             pool.prewarm(&Interpreter { program: program.clone(), threads: 1 });
         }
-        let runtime = Arc::new(Runtime { config, cache, pool, constants: Mutex::default(), trace });
+        let runtime = Arc::new(Runtime { config, cache, pool, blocks: Mutex::default(), trace });
         runtime.keep_house();
         Ok(runtime)
     }
@@ -79,14 +89,15 @@ impl Runtime {
         }
     }
 
-    /// A runtime from settings in JSON: an object of strings, names in full.
+    /// A runtime from JSON: `settings`, strings under the names that the front spells as `spelling` says.
     ///
     /// # Errors
     /// [`ErrorCode::Config`] when a name is unknown or a value cannot be read, and those of [`Runtime::new`].
-    pub fn from_json(settings: &str) -> Result<Arc<Runtime>> {
-        let settings: BTreeMap<String, String> = serde_json::from_str(settings).map_err(|error| {
-            Error::new(ErrorCode::Config, format!("settings are not a JSON object: {error}"))
+    pub fn from_json(given: &str) -> Result<Arc<Runtime>> {
+        let Given { spelling, settings } = serde_json::from_str(given).map_err(|error| {
+            Error::new(ErrorCode::Config, format!("settings are not what a front says: {error}"))
         })?;
+        spelling.choose();
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
         Runtime::new(config)
     }
@@ -128,17 +139,17 @@ impl Runtime {
         &self.pool
     }
 
-    /// The segment that holds the block of constants `id`: one for all jobs that use them at the same time.
+    /// The segment that holds the block `id`: one for all jobs that use it at the same time.
     ///
     /// # Errors
     /// [`ErrorCode::Resource`] when the memory cannot be reserved.
-    pub fn constants(&self, id: &str, block: &[u8]) -> Result<Arc<Segment>> {
-        let mut known = self.constants.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn block(&self, id: &str, bytes: &[u8]) -> Result<Arc<Segment>> {
+        let mut known = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(segment) = known.get(id).and_then(Weak::upgrade) {
             return Ok(segment);
         }
-        let segment = Arc::new(Segment::create(self.config.backend, block.len(), Access::ReadOnly)?);
-        segment.write(0, block)?;
+        let segment = Arc::new(Segment::create(self.config.backend, bytes.len(), Access::ReadOnly)?);
+        segment.write(0, bytes)?;
         known.retain(|_, segment| segment.strong_count() > 0);
         known.insert(id.to_owned(), Arc::downgrade(&segment));
         Ok(segment)

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::spelling::spell;
 
 /// About a million events.
 const MAX_BYTES: u64 = 256 << 20;
@@ -50,7 +51,7 @@ struct Open {
     named: HashSet<Track>,
 }
 
-/// See the module.
+/// A file of spans, which the jobs of one executor add to.
 pub struct Trace {
     path: PathBuf,
     open: Mutex<Open>,
@@ -68,7 +69,7 @@ impl Trace {
         let fail = |error: std::io::Error| {
             Error::new(
                 ErrorCode::Config,
-                format!("cannot write the trace {} (spark.beringia.trace): {error}", path.display()),
+                format!("cannot write the trace {} ({}): {error}", path.display(), spell("trace")),
             )
         };
         fs::create_dir_all(directory).map_err(fail)?;
@@ -157,6 +158,6 @@ mod tests {
     fn a_directory_that_cannot_be_made_names_the_setting() {
         let error = Trace::create(Path::new("/proc/nowhere")).err().unwrap();
         assert_eq!(error.code, ErrorCode::Config);
-        assert!(error.summary.contains("spark.beringia.trace"), "{error}");
+        assert!(error.summary.contains("(trace)"), "{error}");
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use beringia_core::job::{Job, JobSpec, Stats};
+use beringia_core::job::{Job, JobSpec};
+use beringia_core::metrics::Stats;
 use beringia_core::runtime::Runtime;
 use beringia_core::{Error, ErrorCode, log};
 use jni::objects::{JByteArray, JClass, JObjectArray, JString};

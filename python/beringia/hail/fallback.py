@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 
 import hail as hl
 from beringia.hail.grouping import Rows
-from beringia.spark import frames
+from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 
 GROUP = "__group"
@@ -64,18 +64,20 @@ def run(
     rows = rows.select(GROUP, **shown, **{name: _each_call(rows[name], _packed) for name in columns})
     frame = rows.to_spark(flatten=False)
     session = frame.sparkSession
-    spec = {**copy.deepcopy(plan["spec"]), "rows": "many" if plan["many"] else "one"}
-    for argument in spec["arguments"]:
+    spec = copy.deepcopy(plan["spec"])
+    for argument in spec["options"]["arguments"]:
         del argument["type"]  # as Spark calls it
     front = spark_setup.front(session)
-    names = [columns[argument.pop("column") - 1] for argument in spec["arguments"]]  # after the group's number
+    names = [
+        columns[argument.pop("column") - 1] for argument in spec["options"]["arguments"]
+    ]  # after the group's number
     java = front.map(
         frame.groupBy(*keys, GROUP, *groups.key_columns)._jgd,
-        frames._function_bytes(front, function),
+        jvm.function_bytes(front, function),
         json.dumps(spec),
-        frames._java_list(session, [F.col(name)._jc for name in names]),
-        frames._java_list(session, []),
-        frames._java_list(session, []),
+        jvm.java_list(session._jvm, [F.col(name)._jc for name in names]),
+        jvm.java_list(session._jvm, []),
+        jvm.java_list(session._jvm, []),
         json.dumps(_schema(leaves, plan["many"])),
         None,
         None if plan["batchBytes"] is None else str(plan["batchBytes"]),

@@ -11,7 +11,7 @@ import orjson
 from hail.utils.java import Env
 
 import hail as hl
-from beringia.spark import frames
+from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 from hail import ir
 
@@ -46,7 +46,7 @@ class NumpyMap(ir.JavaTable):
         backend = hl.current_backend()
         rendered = backend._render_ir(rows._tir)
         keys = None if keys_alone is None else backend._render_ir(keys_alone._tir)
-        data = frames._function_bytes(spark_setup.front(Env.spark_session()), function)
+        data = jvm.function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMap:
             text = json.dumps({**plan, "keysAlone": keys, "rowNumber": row_number})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from py4j.java_gateway import JavaPackage
-
 import beringia
 import hail as hl
 from beringia.errors import ConfigError
+from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 
 
@@ -33,14 +32,13 @@ def conf(**settings: Any) -> dict[str, str]:
         If Hail or a Spark session without the plugin is running, or the package carries no jar.
     """
     jar = jar_path()
-    jvm = spark_setup._running_jvm()
-    if jvm is not None:
-        spark_setup._add_to_class_path(jvm, spark_setup.jar_path())
-        if isinstance(jvm.org.beringia.hail.HailFront, JavaPackage):
-            loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-            loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
+    machine = jvm.running()
+    if machine is not None:
+        spark_setup.add_to_class_path(machine, spark_setup.jar_path())
+        if not jvm.knows(machine.org.beringia.hail.HailFront):
+            jvm.add_jar(machine, jar)
     given = spark_setup.conf(**settings)
-    given["spark.jars"] = spark_setup._appended(given["spark.jars"], str(jar))
+    given["spark.jars"] = spark_setup.appended(given["spark.jars"], str(jar))
     return given
 
 
@@ -69,7 +67,7 @@ def front() -> Any:
     """
     context = hl.spark_context()
     package = context._jvm.org.beringia.hail
-    if isinstance(package.HailFront, JavaPackage):
+    if not jvm.knows(package.HailFront):
         raise ConfigError(
             "Hail runs without Beringia. Start it with\n    hl.init(spark_conf=beringia.hail.conf())\n"
             "(in a session where Hail has started already: hl.stop() first)"

@@ -20,6 +20,7 @@ from hail.utils.java import Env
 
 import hail as hl
 from beringia import _consts, _function, _options, _signature
+from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError, MissingValueError
 from beringia.hail import (
     _arguments,
@@ -208,12 +209,29 @@ def numpy_map(
         return obstacle is None and bool(front.canGroupBy(layout.parsable(dtype)))
 
     rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
-    function, spec = _job(f, arguments, constants, fields, many, None if obstacle is None else rows)
     of_leaf = [x.dtype for x in fields for _ in (x.leaves if obstacle else [x])]
-    spec["typeNames"] = {"fields": [str(dtype) for dtype in of_leaf], "float64": str(hl.tfloat64)}
-    spec |= _options.spec(nan_as_null, on_error, writable, timeout)
+    called, passed = _wrapped(f, arguments, fields, many, None if obstacle is None else rows)
+    payload = _consts.pack(called, constants)
+    python = interpreter.resolve(Env.spark_session())
+    job = Job(
+        program=Program(
+            name=_function.name_of(f),
+            function_bytes=payload.function_bytes,
+            interpreter=python,
+            paths=interpreter.paths(hl.spark_context(), python),
+        ),
+        shape=Shape(mapping=_options.mapping(writable)),
+        policy=_options.policy(on_error, timeout),
+        block=payload.block,
+        options=NumpyOptions(
+            arguments=passed,
+            arrays=payload.arrays,
+            nan_as_null=nan_as_null,
+            type_names=TypeNames(fields=[str(dtype) for dtype in of_leaf], float64=str(hl.tfloat64)),
+        ),
+    )
     plan = {
-        "spec": spec,
+        "spec": job.spec(),
         "grouping": rows.plan,
         "keyColumns": rows.key_columns,
         "valueColumns": rows.value_columns,
@@ -224,10 +242,10 @@ def numpy_map(
         "batchBytes": _options.batch_bytes(batch_bytes),
     }
     if obstacle is None:
-        table = hl.Table(nodes.NumpyMap.of(front, rows.table, rows.keys_alone, plan, function))
+        table = hl.Table(nodes.NumpyMap.of(front, rows.table, rows.keys_alone, plan, payload.data))
     else:
         fallback.warn(obstacle)
-        table = fallback.run(rows, list(keys), plan, dict(leaves), function)
+        table = fallback.run(rows, list(keys), plan, dict(leaves), payload.data)
     return _finished(table, source, fields, obstacle is not None, on_error)
 
 
@@ -310,19 +328,17 @@ def _fields(returns: Any, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
     return [layout.put_together(name, dtype, nan_as_null) for name, dtype in struct.items()], many
 
 
-def _job(
+def _wrapped(
     f: Callable[..., Any],
     arguments: Sequence[_signature.Argument[grouping.Input]],
-    consts: Mapping[str, Any],
     fields: Sequence[layout.Field],
     many: bool,
     through_spark: grouping.Rows | None,
-) -> tuple[bytes | bytearray, dict[str, Any]]:
-    """Return the function as it travels, and the front's part of the job's spec (see docs/jvm-boundary.md).
+) -> tuple[Callable[..., Any], list[Argument]]:
+    """Return the function as the workers call it, and its arguments.
 
     `through_spark` are the groups where they go the way of :mod:`beringia.hail.fallback`.
     """
-    name = _function.name_of(f)
     called: Callable[..., Any] = f
     # In the order in which the job's columns are: scalars of the key, then values.
     inputs = [a.column for a in arguments]
@@ -364,29 +380,9 @@ def _job(
                 called.learn(None, [_globals.from_python(wire_type, value) for wire_type, value in pairs])
             except _globals.AbsentError as error:
                 raise MissingValueError(str(error)) from None
-    payload = _consts.pack(called, consts)
-    context = hl.spark_context()
-    python = _interpreter()
-    spec: dict[str, Any] = {
-        **payload.spec,
-        "name": name,
-        "function": "pickle",
-        "arguments": [
-            {
-                "name": argument.name,
-                "keyword": keyword,
-                "missing": argument.missing,
-                "column": column[place],
-                "type": str(leaf.dtype),
-            }
-            for argument, keyword, place, leaf in passed
-        ],
-        "interpreter": python,
-        "pythonVersion": interpreter.version(),
-        "paths": interpreter.paths(context, python),
-    }
-    return payload.data, spec
-
-
-def _interpreter() -> str:
-    return interpreter.resolve(Env.spark_session())
+    return called, [
+        Argument(
+            name=argument.name, keyword=keyword, missing=argument.missing, column=column[place], type=str(leaf.dtype)
+        )
+        for argument, keyword, place, leaf in passed
+    ]

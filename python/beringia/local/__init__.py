@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beringia.local.frames import numpy_map
+from beringia.local.front import numpy_map
 from beringia.local.pool import Pool
 
 __all__ = ["Pool", "numpy_map"]

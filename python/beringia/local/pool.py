@@ -12,10 +12,9 @@ from beringia import _native
 from beringia.errors import ArgumentError
 from beringia.local import logs
 
-_PREFIX = "spark.beringia."
 _SETTINGS = {
-    "batchBytes": "2m",  # a batch costs less without a JVM, and a small one stays in the processor's cache
-    "worker_cancelGrace": "100ms",  # somebody waits at the terminal for Ctrl-C to do something
+    "batch_bytes": "2m",  # a batch costs less without a JVM, and a small one stays in the processor's cache
+    "worker_cancel_grace": "100ms",  # somebody waits at the terminal for Ctrl-C to do something
 }
 """Defaults that differ from those on Spark."""
 
@@ -29,8 +28,7 @@ class Pool:
         The most processes at once; by default the cores that this process may use. Each starts when it is
         needed.
     **settings
-        As in the configuration of Spark, without the prefix, with ``_`` for ``.``:
-        ``Pool(segment_backend="posix")``.
+        Those of docs/configuration.md in snake case: ``segment.maxBytes`` is ``Pool(segment_max_bytes="1g")``.
 
     Raises
     ------
@@ -55,8 +53,8 @@ class Pool:
     def __init__(self, workers: int | None = None, **settings: Any) -> None:
         check_workers(workers)
         logs.start()
-        named = {_PREFIX + name.replace("_", "."): str(value) for name, value in {**_SETTINGS, **settings}.items()}
-        self._native: _native.Pool | None = _native.Pool(named, workers or cores())
+        given = [(name, str(value)) for name, value in [*_SETTINGS.items(), *settings.items()]]
+        self._native: _native.Pool | None = _native.Pool(given, workers or cores())
 
     @property
     def native(self) -> _native.Pool:

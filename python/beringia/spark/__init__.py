@@ -5,7 +5,7 @@ raise a ``Py4JJavaError``.
 """
 
 from beringia.spark import failures
-from beringia.spark.frames import numpy_map
+from beringia.spark.front import numpy_map
 from beringia.spark.setup import attach, conf
 
 __all__ = ["attach", "conf", "numpy_map"]

@@ -36,11 +36,6 @@ def resolve(session: SparkSession) -> str:
     return os.environ.get("PYSPARK_PYTHON") or session.conf.get("spark.pyspark.python", None) or sys.executable
 
 
-def version() -> str:
-    """Return the minor version that workers must have: the driver's, as ``"3.11"``."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
 def paths(context: SparkContext, interpreter: str) -> list[str]:
     """List what workers add to their ``sys.path``.
 

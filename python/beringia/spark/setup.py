@@ -14,13 +14,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from py4j.java_gateway import JavaPackage
-from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 import beringia
 from beringia.errors import ConfigError
+from beringia.spark import jvm
 
 PLUGIN = "org.beringia.spark.BeringiaPlugin"
 PREFIX = "spark.beringia."
@@ -54,16 +53,16 @@ def conf(**settings: Any) -> dict[str, Any]:
         If a session without the plugin is running (see :func:`attach`), or the package carries no jar.
     """
     given: dict[str, Any] = {_full_name(name): _text(value) for name, value in settings.items()}
-    jvm = _running_jvm()
+    machine = jvm.running()
     if SparkContext._active_spark_context is not None:
         _check_active(SparkContext._active_spark_context)
-    found = _spark_defaults(jvm)
+    found = _spark_defaults(machine)
     jar = jar_path()
-    if jvm is not None:
-        _add_to_class_path(jvm, jar)
+    if machine is not None:
+        add_to_class_path(machine, jar)
     ours = {"spark.jars": str(jar), "spark.plugins": PLUGIN}
     for name in _LISTS:
-        given[name] = _appended(given.get(name, found.get(name, "")), ours[name])
+        given[name] = appended(given.get(name, found.get(name, "")), ours[name])
     return given
 
 
@@ -87,7 +86,7 @@ def attach(spark: SparkSession) -> SparkSession:
     if PLUGIN in _split(context.getConf().get("spark.plugins", "")):
         return spark
     jar = jar_path()
-    _add_to_class_path(spark._jvm, jar)
+    add_to_class_path(spark._jvm, jar)
     attacher = spark._jvm.org.beringia.spark.Attach  # type: ignore[union-attr]
     if not attacher.isAttached(spark._jsparkSession):
         context._jsc.addJar(str(jar))
@@ -104,7 +103,7 @@ def front(spark: SparkSession) -> Any:
         If the session does not have the plugin's classes.
     """
     found = spark._jvm.org.beringia.spark.PythonFront  # type: ignore[union-attr]
-    if isinstance(found, JavaPackage):
+    if not jvm.knows(found):
         raise ConfigError(
             "this Spark session runs without Beringia. Make it with\n"
             "    spark = SparkSession.builder.config(map=beringia.spark.conf()).getOrCreate()\n"
@@ -129,13 +128,6 @@ def jar_path() -> Path:
     return jars[0]
 
 
-def _running_jvm() -> Any:
-    """Return the driver's JVM if it runs, else None; connects to the one that ``spark-submit`` started."""
-    if SparkContext._jvm is None and "PYSPARK_GATEWAY_PORT" in os.environ:
-        SparkContext._ensure_initialized()
-    return SparkContext._jvm
-
-
 def _check_active(context: SparkContext) -> None:
     if PLUGIN not in _split(context.getConf().get("spark.plugins", "")):
         raise ConfigError(
@@ -144,23 +136,16 @@ def _check_active(context: SparkContext) -> None:
         )
 
 
-def _add_to_class_path(jvm: Any, jar: Path) -> None:
-    if not isinstance(jvm.org.beringia.spark.PythonFront, JavaPackage):
-        return
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    try:
-        loader.addURL(jvm.java.io.File(str(jar)).toURI().toURL())
-    except Py4JError as error:
-        raise ConfigError(
-            f"the class loader of this driver ({loader.getClass().getName()}) takes no jar at run time: "
-            f"start it with --jars {jar} --conf spark.plugins={PLUGIN}"
-        ) from error
+def add_to_class_path(machine: Any, jar: Path) -> None:
+    """Make a JVM that runs know the plugin."""
+    if not jvm.knows(machine.org.beringia.spark.PythonFront):
+        jvm.add_jar(machine, jar)
 
 
-def _spark_defaults(jvm: Any) -> dict[str, str]:
+def _spark_defaults(machine: Any) -> dict[str, str]:
     """Return the settings that a new session would have by itself."""
-    if jvm is not None:
-        return dict(SparkConf(loadDefaults=True, _jvm=jvm).getAll())
+    if machine is not None:
+        return dict(SparkConf(loadDefaults=True, _jvm=machine).getAll())
     return {**_defaults_file(), **_submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))}
 
 
@@ -201,7 +186,8 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _appended(listed: str, item: str) -> str:
+def appended(listed: str, item: str) -> str:
+    """Return a list of Spark's, such as ``spark.jars``, with `item` in it."""
     items = _split(listed)
     return ",".join(items if item in items else [*items, item])
 

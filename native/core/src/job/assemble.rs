@@ -9,16 +9,16 @@ use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, Fields};
 
 use super::Batch;
+use crate::definition::{RowCount, Shape};
 use crate::error::{Error, Result};
 use crate::group_key;
 use crate::placement;
-use crate::protocol::{Definition, Rows};
 use crate::segment::SegmentId;
 
 /// The type of a reply: the fields; and with many rows a group, the group of each row.
-pub(super) fn reply_type(definition: &Definition) -> DataType {
-    match (&definition.fields, definition.rows) {
-        (DataType::Struct(fields), Rows::Many) => {
+pub(super) fn reply_type(shape: &Shape) -> DataType {
+    match (&shape.output, shape.rows) {
+        (DataType::Struct(fields), RowCount::Many) => {
             let index = Arc::new(Field::new("group", DataType::Int32, false));
             DataType::Struct(fields.iter().cloned().chain([index]).collect())
         }
@@ -27,7 +27,7 @@ pub(super) fn reply_type(definition: &Definition) -> DataType {
 }
 
 /// The output: a struct of the keys, the kept columns, and the fields of `reply`, which is of [`reply_type`].
-pub(super) fn output(definition: &Definition, batch: &Batch, reply: &ArrayData) -> Result<ArrayData> {
+pub(super) fn output(shape: &Shape, batch: &Batch, reply: &ArrayData) -> Result<ArrayData> {
     let groups = usize::try_from(batch.descriptor.len).unwrap_or(usize::MAX);
     let rows = reply.len();
     if i32::try_from(rows).is_err() {
@@ -37,41 +37,40 @@ pub(super) fn output(definition: &Definition, batch: &Batch, reply: &ArrayData) 
     if fields.iter().any(|field| field.len() < rows) || reply.offset() != 0 {
         return Err(Error::protocol("the columns of a result differ in length"));
     }
-    let index = match definition.rows {
-        Rows::Many => fields.pop(),
-        Rows::One if rows != groups => {
+    let index = match shape.rows {
+        RowCount::Many => fields.pop(),
+        RowCount::One if rows != groups => {
             return Err(Error::protocol(format!("{rows} result rows for {groups} groups")));
         }
-        Rows::One => None,
+        RowCount::One => None,
     };
     let mut columns = Vec::new();
-    for column in 0..definition.keys {
-        let (field, key) = input_column(definition, batch, column)?;
+    for column in 0..shape.keys {
+        let (field, key) = input_column(shape, batch, column)?;
         let key = match &index {
             None => key,
             Some(index) => repeat(&key, index)?,
         };
         columns.push((Field::new(field.name(), key.data_type().clone(), true), key));
     }
-    for column in &definition.keep {
-        let (field, values) = input_column(definition, batch, *column)?;
+    for column in &shape.keep {
+        let (field, values) = input_column(shape, batch, *column)?;
         let values = if index.is_some() { list_values(values)? } else { values };
         if values.len() != rows {
             return Err(Error::protocol(format!("{rows} result rows beside {} kept ones", values.len())));
         }
         columns.push((Field::new(field.name(), values.data_type().clone(), true), values));
     }
-    let names = struct_fields(&definition.fields);
+    let names = struct_fields(&shape.output);
     columns.extend(names.iter().zip(fields).map(|(field, values)| (field.as_ref().clone(), values)));
     let (types, data): (Vec<Field>, Vec<ArrayData>) = columns.into_iter().unzip();
     Ok(ArrayData::builder(DataType::Struct(Fields::from(types))).len(rows).child_data(data).build()?)
 }
 
 /// The key of the group in row `row` of the batch, for messages.
-pub(super) fn describe_group(definition: &Definition, batch: &Batch, row: u64) -> String {
+pub(super) fn describe_group(shape: &Shape, batch: &Batch, row: u64) -> String {
     let row = usize::try_from(row).unwrap_or(usize::MAX);
-    let keys: Result<Vec<_>> =
-        (0..definition.keys).map(|column| input_column(definition, batch, column)).collect();
+    let keys: Result<Vec<_>> = (0..shape.keys).map(|column| input_column(shape, batch, column)).collect();
     match keys {
         Ok(keys) => {
             group_key::describe(keys.iter().map(|(field, key)| (field.name().as_str(), key.clone())), row)
@@ -80,9 +79,9 @@ pub(super) fn describe_group(definition: &Definition, batch: &Batch, row: u64) -
     }
 }
 
-fn input_column(definition: &Definition, batch: &Batch, column: usize) -> Result<(Arc<Field>, ArrayData)> {
+fn input_column(shape: &Shape, batch: &Batch, column: usize) -> Result<(Arc<Field>, ArrayData)> {
     let missing = || Error::internal(format!("the batch has no column {column}"));
-    let field = struct_fields(&definition.input).get(column).ok_or_else(missing)?;
+    let field = struct_fields(&shape.input).get(column).ok_or_else(missing)?;
     let descriptor = batch.descriptor.children.get(column).ok_or_else(missing)?;
     let find = |id: SegmentId| {
         let lease = batch.leases.iter().find(|lease| lease.segment().id() == id);

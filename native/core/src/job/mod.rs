@@ -1,4 +1,4 @@
-//! The one orchestration: batch in → worker → batch out, for one `numpy_map` node of one task.
+//! The one orchestration: batch in → worker → batch out, for one node of one task.
 //!
 //! Batches go to the task's worker in order, at most as many at a time as the caller submits; results come back in
 //! the same order. A job that failed answers every later call with the same error.
@@ -16,20 +16,19 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
+use crate::definition::{Definition, DefinitionId, OnError};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log;
+use crate::metrics::Stats;
 use crate::placement;
 use crate::pool::{Place, WorkerLease};
-use crate::protocol::{ArrayDescriptor, BufferRef, Constants, Definition, DefinitionId, OnError, Watch};
+use crate::protocol::{ArrayDescriptor, Watch};
 use crate::runtime::Runtime;
-use crate::segment::{Arena, Lease, Position, Segment, SegmentId};
+use crate::segment::{Arena, BufferRef, Lease, Position, Segment, SegmentId};
 use crate::worker::{Assignment, Interpreter, Reply};
 
 use observe::Observer;
-pub use spec::{ConstantsSpec, JobSpec, Task};
-
-/// How often a batch is given to another worker after its own was lost, and not at one of its groups.
-const MAX_LOST: u32 = 3;
+pub use spec::{JobSpec, ProgramSpec, ShapeSpec, Task};
 
 struct Batch {
     descriptor: ArrayDescriptor,
@@ -55,31 +54,6 @@ struct State {
     observer: Observer,
 }
 
-/// What one result batch took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Groups of the batch.
-    pub groups: u64,
-    /// Rows of the result.
-    pub rows: u64,
-    /// Bytes of the batch.
-    pub bytes_in: u64,
-    /// Bytes of the result.
-    pub bytes_out: u64,
-    /// Bytes copied by placement and by the worker, the writing of the results included.
-    pub copied: u64,
-    /// Bytes moved because a buffer had to grow.
-    pub moved: u64,
-    /// Nanoseconds in the worker, and of these in the function.
-    pub worker_nanos: u64,
-    /// See `worker_nanos`.
-    pub function_nanos: u64,
-    /// Nanoseconds in the worker that results were written for.
-    pub write_nanos: u64,
-    /// Nanoseconds that the slowest group took.
-    pub slowest_nanos: u64,
-}
-
 /// A result batch. It keeps the segments that its buffers lie in.
 #[derive(Debug)]
 pub struct Output {
@@ -89,16 +63,16 @@ pub struct Output {
     pub stats: Stats,
 }
 
-/// See the module.
+/// A function and the batches of one task that it is mapped over.
 pub struct Job {
     runtime: Arc<Runtime>,
     task: Task,
     interpreter: Interpreter,
     python: Option<String>,
-    call_timeout: Option<Duration>,
     id: DefinitionId,
     definition: Definition,
-    constants: Option<Arc<Segment>>,
+    /// The block that the definition names.
+    block: Option<Arc<Segment>>,
     state: Mutex<State>,
 }
 
@@ -114,35 +88,27 @@ impl Job {
         input: DataType,
         output: &DataType,
     ) -> Result<Job> {
-        let (function, block) = spec.split(payload)?;
-        let constants = match &spec.constants {
-            Some(constants) => Some(runtime.constants(&constants.id, block)?),
-            None => None,
-        };
-        let placed = Constants {
-            arrays: spec.constants.as_ref().map(|constants| constants.arrays.clone()).unwrap_or_default(),
-            block: constants.as_ref().map(|segment| BufferRef {
-                segment: segment.id(),
-                offset: 0,
-                len: block.len() as u64,
-            }),
-            values: spec.values.clone().into_iter().collect(),
-        };
-        let (task, interpreter, call_timeout) = (spec.task.clone(), spec.interpreter(), spec.call_timeout()?);
-        let python = spec.python_version.clone();
-        let definition = spec.define(function.to_vec(), placed, input, output)?;
+        let (function, bytes) = spec.split(payload)?;
+        let block = spec.block.as_ref().map(|id| runtime.block(id, bytes)).transpose()?;
+        let reference = block.as_ref().map(|segment| BufferRef {
+            segment: segment.id(),
+            offset: 0,
+            len: bytes.len() as u64,
+        });
+        let (task, interpreter) = (spec.task.clone(), spec.interpreter());
+        let python = spec.program.python_version.clone();
+        let definition = spec.define(function.to_vec(), reference, input, output)?;
         let id = content_id(&definition)?;
         runtime.pool().prewarm(&interpreter);
-        let observer = Observer::new(&runtime, &task, &definition.name);
+        let observer = Observer::new(&runtime, &task, &definition.program.name);
         Ok(Job {
             runtime,
             task,
             interpreter,
             python,
-            call_timeout,
             id,
             definition,
-            constants,
+            block,
             state: Mutex::new(State { observer, ..State::default() }),
         })
     }
@@ -153,7 +119,7 @@ impl Job {
 
     /// The type of the batches: a struct with one row per group.
     pub fn input(&self) -> &DataType {
-        &self.definition.input
+        &self.definition.shape.input
     }
 
     /// A segment to write the next batch into; it belongs to that batch.
@@ -216,11 +182,10 @@ impl Job {
             let ticket = worker.worker().run(Assignment {
                 id: self.id,
                 definition: &self.definition,
-                constants: self.constants.as_ref(),
+                block: self.block.as_ref(),
                 batch: batch.descriptor.clone(),
                 leases: &batch.leases,
                 condemned: &batch.condemned,
-                call_timeout: self.call_timeout,
                 python: self.python.as_deref(),
                 watch: Watch {
                     task: self.task.to_string(),
@@ -243,7 +208,7 @@ impl Job {
         state.observer.waiting();
         match self.step(&mut state, timeout) {
             Err(error) => {
-                let error = error.with_function(&self.definition.name);
+                let error = error.with_function(&self.definition.program.name);
                 self.runtime.pool().metrics().failed();
                 self.stop(&mut state, error.clone());
                 Err(error)
@@ -276,7 +241,9 @@ impl Job {
             Some(Reply::Failed { error, group, retained }) => {
                 retire(batch, &retained);
                 let error = match group {
-                    Some(group) => error.with_group(assemble::describe_group(&self.definition, batch, group)),
+                    Some(group) => {
+                        error.with_group(assemble::describe_group(&self.definition.shape, batch, group))
+                    }
                     None => error,
                 };
                 // It has answered: nothing more is awaited of it, and the worker is as good as before.
@@ -291,9 +258,9 @@ impl Job {
                         .cloned()
                         .ok_or_else(|| Error::protocol(format!("{id:?} is not in the reply")))
                 };
-                let reply_type = assemble::reply_type(&self.definition);
+                let reply_type = assemble::reply_type(&self.definition.shape);
                 let (fields, texts) = placement::verify(&result, &reply_type, &find)?;
-                let array = assemble::output(&self.definition, batch, &fields)?;
+                let array = assemble::output(&self.definition.shape, batch, &fields)?;
                 let stats = Stats {
                     groups: batch.descriptor.len,
                     rows: array.len() as u64,
@@ -321,7 +288,7 @@ impl Job {
         if !matches!(error.code, ErrorCode::WorkerDied | ErrorCode::Timeout) {
             return Err(error);
         }
-        let name = &self.definition.name;
+        let name = &self.definition.program.name;
         let ticket = position.map(|position| position.ticket);
         let own = state.running.iter_mut().find(|(running, _)| Some(*running) == ticket);
         match (own, position.and_then(|position| position.group)) {
@@ -329,8 +296,8 @@ impl Job {
                 let summary = format!("{} while '{name}' was loaded", error.summary);
                 return Err(Error { summary, ..error });
             }
-            (Some((_, batch)), Some(group)) if self.definition.on_error == OnError::Raise => {
-                let group = assemble::describe_group(&self.definition, batch, group);
+            (Some((_, batch)), Some(group)) if self.definition.policy.on_error == OnError::Raise => {
+                let group = assemble::describe_group(&self.definition.shape, batch, group);
                 let summary = format!("{} while '{name}' ran", error.summary);
                 return Err(Error { summary, ..error }.with_group(group));
             }
@@ -345,7 +312,7 @@ impl Job {
             (None, _) => {
                 for (_, batch) in &mut state.running {
                     batch.lost += 1;
-                    if batch.lost > MAX_LOST {
+                    if batch.lost > self.definition.policy.retries {
                         let summary = format!("{} between the calls of '{name}'", error.summary);
                         return Err(Error { summary, ..error });
                     }
@@ -375,7 +342,7 @@ impl Job {
         state.running.clear();
         state.filling.clear();
         if state.ended.is_none() {
-            state.observer.ended(&self.task, &self.definition.name);
+            state.observer.ended(&self.task, &self.definition.program.name);
             state.ended = Some(error);
         }
     }
@@ -434,8 +401,9 @@ fn retire(batch: &Batch, retained: &[SegmentId]) {
 fn content_id(definition: &Definition) -> Result<DefinitionId> {
     // The metadata of fields has no order, but where they are hashed.
     let mut types = DefaultHasher::new();
-    (&definition.input, &definition.fields).hash(&mut types);
-    let rest = Definition { input: DataType::Null, fields: DataType::Null, ..definition.clone() };
+    (&definition.shape.input, &definition.shape.output).hash(&mut types);
+    let mut rest = definition.clone();
+    (rest.shape.input, rest.shape.output) = (DataType::Null, DataType::Null);
     let digest = Sha256::digest(postcard::to_stdvec(&(types.finish(), rest))?);
     let mut id = [0; 8];
     id.copy_from_slice(&digest[..8]);

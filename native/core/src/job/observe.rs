@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-use super::{Batch, Stats, Task, assemble};
-use crate::protocol::{BatchStats, Definition};
+use super::{Batch, Task, assemble};
+use crate::definition::Definition;
+use crate::metrics::Stats;
+use crate::protocol::BatchStats;
 use crate::runtime::Runtime;
 use crate::segment::nanos;
 use crate::trace::{Span, Trace, Track};
@@ -17,7 +19,7 @@ use crate::worker::Worker;
 /// A slowest group that took longer is worth a line in everybody's log.
 const SLOW: u64 = 1_000_000_000;
 
-/// See the module.
+/// What is observed of one job.
 #[derive(Default)]
 pub(super) struct Observer {
     track: Option<(Arc<Trace>, Track)>,
@@ -83,7 +85,7 @@ impl Observer {
         if let Some((group, took)) = of_worker.slowest
             && self.slowest.as_ref().is_none_or(|(most, _)| took > *most)
         {
-            self.slowest = Some((took, assemble::describe_group(definition, batch, group)));
+            self.slowest = Some((took, assemble::describe_group(&definition.shape, batch, group)));
         }
         self.end_wait();
         let Some((trace, _)) = &self.track else { return };
@@ -95,7 +97,7 @@ impl Observer {
             thread_name: format!("Python worker {process}"),
         };
         let details = json!({
-            "function": definition.name, "groups": stats.groups, "rows": stats.rows,
+            "function": definition.program.name, "groups": stats.groups, "rows": stats.rows,
             "bytesIn": stats.bytes_in, "bytesOut": stats.bytes_out,
         });
         let whole = Span {
@@ -105,9 +107,9 @@ impl Observer {
             details,
         };
         let calls = of_worker.calls.iter().flat_map(|call| {
-            let details = json!({"group": assemble::describe_group(definition, batch, call.group)});
+            let details = json!({"group": assemble::describe_group(&definition.shape, batch, call.group)});
             let function = Span {
-                name: definition.name.clone(),
+                name: definition.program.name.clone(),
                 started: call.started,
                 nanos: call.function_nanos,
                 details,

@@ -8,7 +8,8 @@ use arrow_schema::{Field, Fields};
 
 use super::*;
 use crate::config::Config;
-use crate::protocol::{FromWorker, Rows, VERSION};
+use crate::definition::RowCount;
+use crate::protocol::{FromWorker, VERSION};
 use crate::segment::Backend;
 use crate::worker::Worker;
 use crate::worker::thread::{self, Act};
@@ -52,19 +53,19 @@ fn sums(array: &ArrayData) -> Vec<f64> {
 }
 
 fn runtime(backend: Backend) -> Arc<Runtime> {
-    let mut config = Config::parse([("spark.beringia.worker.cancelGrace", "200ms")]).unwrap();
+    let mut config = Config::parse([("worker.cancelGrace", "200ms")]).unwrap();
     config.backend = backend;
     Runtime::new(config).unwrap()
 }
 
-fn job_of(backend: Backend, rows: Rows, act: impl FnMut(ArrayData) -> Act + Send + 'static) -> Job {
+fn job_of(backend: Backend, rows: RowCount, act: impl FnMut(ArrayData) -> Act + Send + 'static) -> Job {
     job_with(backend, rows, "", act)
 }
 
 fn job_with(
     backend: Backend,
-    rows: Rows,
-    options: &str,
+    rows: RowCount,
+    policy: &str,
     act: impl FnMut(ArrayData) -> Act + Send + 'static,
 ) -> Job {
     let runtime = runtime(backend);
@@ -73,12 +74,12 @@ fn job_with(
     let worker = Worker::start(channel, peer, backend, thread::LIMITS).unwrap();
     runtime.pool().adopt(worker, interpreter);
     let rows = match rows {
-        Rows::One => "one",
-        Rows::Many => "many",
+        RowCount::One => "one",
+        RowCount::Many => "many",
     };
     let spec = JobSpec::from_json(&format!(
-        r#"{{"name": "sum", "function": "pickle", "arguments": [], "keys": 1, "rows": "{rows}",
-            "interpreter": "fake", "task": {{"id": 1}} {options}}}"#
+        r#"{{"program": {{"name": "sum", "convention": "none", "function": "pickle", "interpreter": "fake"}},
+            "shape": {{"keys": 1, "rows": "{rows}"}}, "policy": {{{policy}}}, "options": {{}}, "task": {{"id": 1}}}}"#
     ))
     .unwrap();
     let output = DataType::Struct(Fields::from(vec![
@@ -101,7 +102,7 @@ fn next(job: &Job) -> Result<StructArray> {
 #[test]
 fn results_come_in_order_with_the_keys_before_the_fields() {
     for backend in BACKENDS {
-        let job = job_of(backend, Rows::One, |array| Act::Reply(result(sums(&array))));
+        let job = job_of(backend, RowCount::One, |array| Act::Reply(result(sums(&array))));
         submit(&job, &[("a", &[1.0, 2.0]), ("b", &[])]);
         submit(&job, &[("c", &[10.0])]);
         let first = next(&job).unwrap();
@@ -115,7 +116,8 @@ fn results_come_in_order_with_the_keys_before_the_fields() {
 
 #[test]
 fn with_many_rows_the_keys_are_repeated_without_a_copy() {
-    let job = job_of(Backend::Memfd, Rows::Many, |_| Act::Reply(rows(vec![1.0, 2.0, 3.0], vec![0, 2, 2])));
+    let job =
+        job_of(Backend::Memfd, RowCount::Many, |_| Act::Reply(rows(vec![1.0, 2.0, 3.0], vec![0, 2, 2])));
     submit(&job, &[("a", &[]), ("b", &[]), ("c", &[])]);
     let rows = next(&job).unwrap();
     let keys = rows.column(0).as_dictionary::<Int32Type>();
@@ -126,7 +128,7 @@ fn with_many_rows_the_keys_are_repeated_without_a_copy() {
 
 #[test]
 fn a_batch_in_its_own_segment_is_not_copied_and_the_result_shows_the_worker_s_memory() {
-    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Reply(result(sums(&array))));
+    let job = job_of(Backend::Memfd, RowCount::One, |array| Act::Reply(result(sums(&array))));
     let lease = job.allocate(4096).unwrap();
     let source = batch(&[("a", &[1.0, 2.0])]);
     // The batch as a front writes it: every buffer in the segment.
@@ -160,7 +162,8 @@ fn a_batch_in_its_own_segment_is_not_copied_and_the_result_shows_the_worker_s_me
 
 #[test]
 fn a_failure_names_the_group_and_ends_the_job() {
-    let job = job_of(Backend::Heap, Rows::One, |_| Act::Fail(1, ErrorCode::FunctionRaised, "'sum' raised E"));
+    let job =
+        job_of(Backend::Heap, RowCount::One, |_| Act::Fail(1, ErrorCode::FunctionRaised, "'sum' raised E"));
     submit(&job, &[("a", &[]), ("b", &[])]);
     let error = next(&job).unwrap_err();
     assert_eq!((error.code, error.group.as_deref()), (ErrorCode::FunctionRaised, Some("gene='b'")));
@@ -173,7 +176,7 @@ fn a_failure_names_the_group_and_ends_the_job() {
 
 #[test]
 fn a_dead_worker_is_an_error_that_names_the_last_group_and_words() {
-    let job = job_of(Backend::Memfd, Rows::One, |_| Act::Die(1));
+    let job = job_of(Backend::Memfd, RowCount::One, |_| Act::Die(1));
     submit(&job, &[("a", &[]), ("b", &[])]);
     let error = next(&job).unwrap_err();
     assert_eq!((error.code, error.group.as_deref()), (ErrorCode::WorkerDied, Some("gene='b'")));
@@ -183,7 +186,7 @@ fn a_dead_worker_is_an_error_that_names_the_last_group_and_words() {
 
 #[test]
 fn a_worker_that_still_views_a_batch_retires_its_segments() {
-    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Keep(result(sums(&array))));
+    let job = job_of(Backend::Memfd, RowCount::One, |array| Act::Keep(result(sums(&array))));
     submit(&job, &[("a", &[1.0])]);
     drop(next(&job).unwrap());
     assert_eq!(job.runtime.cache().idle_bytes(), 0);
@@ -191,7 +194,7 @@ fn a_worker_that_still_views_a_batch_retires_its_segments() {
 
 #[test]
 fn segments_are_used_again_once_the_result_is_dropped() {
-    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Reply(result(sums(&array))));
+    let job = job_of(Backend::Memfd, RowCount::One, |array| Act::Reply(result(sums(&array))));
     submit(&job, &[("a", &[1.0])]);
     let kept = next(&job).unwrap();
     assert_eq!(job.runtime.cache().idle_bytes(), 0);
@@ -231,7 +234,7 @@ fn forged_replies_are_protocol_errors() {
     ];
     for (name, forge) in forgeries {
         let mut forge = Some(forge);
-        let job = job_of(Backend::Memfd, Rows::One, move |array| {
+        let job = job_of(Backend::Memfd, RowCount::One, move |array| {
             Act::Forge(forge.take().unwrap(), result(sums(&array)))
         });
         submit(&job, &[("a", &[1.0]), ("b", &[2.0])]);
@@ -250,11 +253,11 @@ fn messages_out_of_turn_are_protocol_errors() {
         traceback: None,
         retained: Vec::new(),
     };
-    let hello = FromWorker::Hello { version: VERSION, python: "3.11.7".into(), numpy: "2.4".into() };
+    let hello = FromWorker::Hello { version: VERSION, python: "3.11.7".into(), libraries: String::new() };
     for message in [failed(0), failed(2), failed(u64::MAX), hello] {
         let said = format!("{message:?}");
         let mut message = Some(message);
-        let job = job_of(Backend::Heap, Rows::One, move |_| Act::Say(message.take().unwrap()));
+        let job = job_of(Backend::Heap, RowCount::One, move |_| Act::Say(message.take().unwrap()));
         submit(&job, &[("a", &[])]);
         assert_eq!(next(&job).unwrap_err().code, ErrorCode::Protocol, "{said}");
     }
@@ -262,7 +265,7 @@ fn messages_out_of_turn_are_protocol_errors() {
 
 #[test]
 fn a_worker_that_dies_in_a_group_that_it_never_got_is_not_tried_for_ever() {
-    let job = job_with(Backend::Heap, Rows::One, r#", "onError": "null""#, |_| Act::Die(99));
+    let job = job_with(Backend::Heap, RowCount::One, r#""onError": "null""#, |_| Act::Die(99));
     submit(&job, &[("a", &[])]);
     assert_eq!(next(&job).unwrap_err().code, ErrorCode::WorkerDied);
 }
@@ -270,7 +273,7 @@ fn a_worker_that_dies_in_a_group_that_it_never_got_is_not_tried_for_ever() {
 #[test]
 fn a_row_of_no_group_is_a_protocol_error() {
     for group in [-1, 2] {
-        let job = job_of(Backend::Memfd, Rows::Many, move |_| Act::Reply(rows(vec![1.0], vec![group])));
+        let job = job_of(Backend::Memfd, RowCount::Many, move |_| Act::Reply(rows(vec![1.0], vec![group])));
         submit(&job, &[("a", &[]), ("b", &[])]);
         assert_eq!(next(&job).unwrap_err().code, ErrorCode::Protocol, "group {group}");
     }
@@ -278,7 +281,7 @@ fn a_row_of_no_group_is_a_protocol_error() {
 
 #[test]
 fn a_closed_job_frees_what_it_had_and_says_so() {
-    let job = job_of(Backend::Memfd, Rows::One, |array| Act::Reply(result(sums(&array))));
+    let job = job_of(Backend::Memfd, RowCount::One, |array| Act::Reply(result(sums(&array))));
     submit(&job, &[("a", &[1.0])]);
     job.allocate(1).unwrap();
     job.close();
@@ -290,7 +293,7 @@ fn a_closed_job_frees_what_it_had_and_says_so() {
 #[test]
 fn a_worker_that_does_not_finish_a_cancelled_batch_is_killed() {
     let (block, unblock) = std::sync::mpsc::channel::<()>();
-    let job = job_of(Backend::Memfd, Rows::One, move |array| {
+    let job = job_of(Backend::Memfd, RowCount::One, move |array| {
         let _ = unblock.recv_timeout(Duration::from_secs(2));
         Act::Reply(result(sums(&array)))
     });
@@ -302,12 +305,12 @@ fn a_worker_that_does_not_finish_a_cancelled_batch_is_killed() {
 
 #[test]
 fn a_result_without_a_batch_is_a_protocol_error() {
-    let job = job_of(Backend::Heap, Rows::One, |array| Act::Reply(result(sums(&array))));
+    let job = job_of(Backend::Heap, RowCount::One, |array| Act::Reply(result(sums(&array))));
     assert_eq!(job.next(WAIT).unwrap_err().code, ErrorCode::Protocol);
 }
 
 #[test]
 fn a_batch_of_another_type_is_refused() {
-    let job = job_of(Backend::Heap, Rows::One, |array| Act::Reply(result(sums(&array))));
+    let job = job_of(Backend::Heap, RowCount::One, |array| Act::Reply(result(sums(&array))));
     assert_eq!(job.submit(&result(vec![1.0])).unwrap_err().code, ErrorCode::Argument);
 }

@@ -2,7 +2,7 @@
 //!
 //! A worker can write to its segments at any time, also after they were checked. So of a worker's reply, everything
 //! that is checked is copied first, and the copy is checked and used: validity, offsets, indices, and text, for
-//! Spark's string functions write out of bounds where a string is not UTF-8. What remains in the segment are plain
+//! an engine's string functions may write out of bounds where a string is not UTF-8. What remains in the segment are plain
 //! values, of which every bit pattern is valid.
 
 use std::collections::HashSet;
@@ -14,8 +14,8 @@ use arrow_schema::DataType;
 
 use super::references;
 use crate::error::{Error, Result};
-use crate::protocol::{ArrayDescriptor, BufferRef};
-use crate::segment::{Segment, SegmentId};
+use crate::protocol::ArrayDescriptor;
+use crate::segment::{BufferRef, Segment, SegmentId};
 
 /// Rebuilds the array that a descriptor of the parent, or our own, names. `segment` finds a segment by id, together
 /// with the owner that keeps it.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Pool, Task, WorkerLease};
 use crate::error::{Error, ErrorCode, Result};
+use crate::spelling::spell;
 
 /// The places that are taken, in their order.
 #[derive(Default)]
@@ -69,11 +70,13 @@ impl Place {
         Error::new(
             ErrorCode::Resource,
             format!(
-                "no Python worker became free within {:?} (spark.beringia.worker.leaseTimeout): {} are in use and {} \
-                 others waited first. Raise spark.beringia.worker.max, which is {}, or run fewer tasks at a time",
+                "no Python worker became free within {:?} ({}): {} are in use and {} others waited first. Raise {}, \
+                 which is {}, or run fewer tasks at a time",
                 self.since.elapsed(),
+                spell("worker.leaseTimeout"),
                 state.count,
                 state.queue.ahead_of(self.number),
+                spell("worker.max"),
                 self.pool.config.max_workers.map_or("not set".to_owned(), |max| max.to_string()),
             ),
         )

@@ -12,9 +12,7 @@ const WAIT: Duration = Duration::from_secs(5);
 const BRIEF: Duration = Duration::from_millis(20);
 
 fn config(settings: &[(&str, &str)]) -> Config {
-    let names: Vec<_> =
-        settings.iter().map(|(name, value)| (format!("spark.beringia.{name}"), *value)).collect();
-    let mut config = Config::parse(names.iter().map(|(name, value)| (name.as_str(), *value))).unwrap();
+    let mut config = Config::parse(settings.iter().copied()).unwrap();
     config.backend = Backend::Heap;
     config
 }

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use arrow_buffer::ArrowNativeType;
 
-use super::{ALIGNMENT, Cache, Lease};
+use super::{ALIGNMENT, BufferRef, Cache, Lease};
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::BufferRef;
 
 /// Regions of leased segments, given out one after the other.
 pub struct Arena {

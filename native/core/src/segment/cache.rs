@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{ALIGNMENT, Access, Backend, Segment};
 use crate::error::{Error, ErrorCode, Result};
+use crate::spelling::spell;
 
 /// Hands out segments and takes them back.
 ///
@@ -118,10 +119,11 @@ impl Cache {
         Error::new(
             ErrorCode::Resource,
             format!(
-                "{len} bytes of shared memory beside {leased} in use are more than the {} of \
-                 spark.beringia.segment.maxBytes. Raise it, lower spark.beringia.batchBytes, or run fewer tasks at a \
-                 time",
-                self.max_bytes
+                "{len} bytes of shared memory beside {leased} in use are more than the {} of {}. Raise it, lower {}, or \
+                 run fewer tasks at a time",
+                self.max_bytes,
+                spell("segment.maxBytes"),
+                spell("batchBytes"),
             ),
         )
     }
@@ -244,7 +246,7 @@ mod tests {
         assert!(cache.idle_bytes() + cache.leased_bytes() <= 1 << 20);
         let error = cache.lease(600_000).err().unwrap();
         assert_eq!(error.code, ErrorCode::Resource);
-        assert!(error.summary.contains("1048576 of spark.beringia.segment.maxBytes"), "{error}");
+        assert!(error.summary.contains("1048576 of segment.maxBytes"), "{error}");
         drop(large);
         cache.lease(600_000).unwrap();
         assert_eq!(cache.leased_bytes(), 0);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Backend, Passing, Segment, SegmentId};
 use crate::error::{Error, ErrorCode, Result};
+use crate::spelling::spell;
 
 /// What a peer needs to attach one segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,9 +145,10 @@ impl Incoming {
                 return Err(Error::new(
                     ErrorCode::Resource,
                     format!(
-                        "the results of one worker take {bytes} bytes in {} segments; spark.beringia.segment.maxBytes \
-                         allows {} bytes, in {} segments at most",
+                        "the results of one worker take {bytes} bytes in {} segments; {} allows {} bytes, in {} \
+                         segments at most",
                         self.attached.len() + 1,
+                        spell("segment.maxBytes"),
                         self.max_bytes,
                         self.max_count
                     ),

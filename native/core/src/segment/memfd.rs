@@ -11,6 +11,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::{Access, Memory, Passing};
 use crate::error::{Error, Result};
+use crate::spelling::assigned;
 
 struct Mapping {
     address: NonNull<u8>,
@@ -70,7 +71,10 @@ pub(super) fn create(len: usize, access: Access) -> Result<Box<dyn Memory>> {
     let descriptor = rustix::fs::memfd_create("beringia", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
         .map_err(|errno| {
             Error::os(
-                "cannot create anonymous shared memory (memfd_create); where it is forbidden set spark.beringia.segment.backend=posix",
+                format!(
+                    "cannot create anonymous shared memory (memfd_create); where it is forbidden set {}",
+                    assigned("segment.backend", "posix")
+                ),
                 errno,
             )
         })?;

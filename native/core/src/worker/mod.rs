@@ -16,11 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Received};
+use crate::definition::{Definition, DefinitionId};
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::{ArrayDescriptor, Definition, DefinitionId, FromWorker, ToWorker, VERSION, Watch};
+use crate::protocol::{ArrayDescriptor, FromWorker, ToWorker, VERSION, Watch};
 use crate::segment::{
     Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken,
 };
+use crate::spelling::{Spelling, spell};
 
 pub use process::{Interpreter, spawn};
 pub use reply::{Loan, Reply};
@@ -52,7 +54,7 @@ pub type Starter = dyn Fn(&Interpreter) -> Result<(Channel, Box<dyn Peer>)> + Se
 /// What a worker may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Time to start and to import NumPy.
+    /// Time to start and to import its libraries.
     pub start_timeout: Duration,
     /// Bytes of unused segments that it keeps for later results.
     pub idle_bytes: usize,
@@ -68,16 +70,14 @@ pub struct Assignment<'a> {
     pub id: DefinitionId,
     /// Sent when the worker does not know it.
     pub definition: &'a Definition,
-    /// The segment of its constants.
-    pub constants: Option<&'a Arc<Segment>>,
+    /// The segment of its block.
+    pub block: Option<&'a Arc<Segment>>,
     /// The batch.
     pub batch: ArrayDescriptor,
     /// The segments that it lies in.
     pub leases: &'a [Arc<Lease>],
     /// Groups that are not to be tried, and why.
     pub condemned: &'a [(u64, String)],
-    /// The longest that one call may take.
-    pub call_timeout: Option<Duration>,
     /// The minor version of Python that the function needs, such as `3.11`.
     pub python: Option<&'a str>,
     /// What is observed meanwhile.
@@ -143,6 +143,7 @@ impl Worker {
             idle_limit: limits.idle_bytes as u64,
             retained_limit: limits.retained_bytes as u64,
             backend,
+            spelling: Spelling::current(),
         };
         let descriptors: Vec<_> = worker.control.segment().descriptor().into_iter().collect();
         match worker.channel.send(&start, &descriptors) {
@@ -191,8 +192,7 @@ impl Worker {
     /// [`ErrorCode::Resource`] when the message cannot be sent, [`ErrorCode::Interpreter`] when the worker has
     /// another version of Python. That the worker is gone is said by [`Self::reply`].
     pub fn run(&self, assignment: Assignment<'_>) -> Result<u64> {
-        let Assignment { id, definition, constants, batch, leases, condemned, call_timeout, python, watch } =
-            assignment;
+        let Assignment { id, definition, block, batch, leases, condemned, python, watch } = assignment;
         let mut sending = self.sending();
         sending.expected_python = python.map(str::to_owned);
         if let Some(actual) = self.python.get() {
@@ -203,7 +203,7 @@ impl Worker {
                 sending.definitions.remove(index);
             }
             None => {
-                let (segments, fresh) = sending.segments.announce(constants);
+                let (segments, fresh) = sending.segments.announce(block);
                 self.send(&ToWorker::Register(id, Box::new(definition.clone()), segments), &fresh)?;
                 if sending.definitions.len() >= MAX_DEFINITIONS
                     && let Some(oldest) = sending.definitions.pop_front()
@@ -219,7 +219,7 @@ impl Worker {
         let ticket = sending.last_ticket;
         let condemned = condemned.to_vec();
         let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned, watch };
-        sending.under_way.insert(ticket, call_timeout);
+        sending.under_way.insert(ticket, definition.policy.timeout);
         self.send(&run, &fresh)?;
         Ok(ticket)
     }
@@ -292,9 +292,10 @@ impl Worker {
         Err(Error::new(
             ErrorCode::Interpreter,
             format!(
-                "{} did not get ready within {:?} (spark.beringia.worker.startTimeout)",
+                "{} did not get ready within {:?} ({})",
                 self.describe(),
-                self.limits.start_timeout
+                self.limits.start_timeout,
+                spell("worker.startTimeout")
             ),
         ))
     }
@@ -323,11 +324,11 @@ impl Worker {
             return Err(Error::protocol(format!("{} did not say hello first, and once", self.describe())));
         }
         match message {
-            FromWorker::Hello { version, python, numpy } => {
+            FromWorker::Hello { version, python, libraries } => {
                 self.check_version(version)?;
                 let expected = self.sending().expected_python.clone();
                 self.check_python(&python, expected.as_deref())?;
-                tracing::debug!(worker = self.describe(), python, numpy, "a worker is ready");
+                tracing::debug!(worker = self.describe(), python, libraries, "a worker is ready");
                 self.python.get_or_init(|| python);
             }
             FromWorker::Done { ticket, segments, result, retained, stats } => {
@@ -379,8 +380,9 @@ impl Worker {
                 ErrorCode::Interpreter,
                 format!(
                     "{} is Python {actual}, but the driver runs Python {expected}: a pickled function needs the \
-                     same minor version at both ends. Set spark.pyspark.python to a Python {expected}",
-                    self.describe()
+                     same minor version at both ends. Set {} to a Python {expected}",
+                    self.describe(),
+                    spell("python")
                 ),
             )),
             _ => Ok(()),

@@ -62,7 +62,7 @@ pub fn spawn(interpreter: &Interpreter) -> Result<(Channel, Box<dyn Peer>)> {
     }
     // A file of the working directory must not stand in for a module of the standard library (3.11 and newer).
     command.env("PYTHONSAFEPATH", "1");
-    // As PySpark does: string hashes agree between the workers of one job.
+    // String hashes agree between the workers of one job.
     if std::env::var_os("PYTHONHASHSEED").is_none() {
         command.env("PYTHONHASHSEED", "0");
     }

@@ -105,10 +105,10 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                 let segment = control.attach(&mut descriptors, Access::Shared).unwrap();
                 page = Some(Control::attach(segment).unwrap());
                 let hello =
-                    FromWorker::Hello { version: VERSION, python: "3.11.7".into(), numpy: "2.4".into() };
+                    FromWorker::Hello { version: VERSION, python: "3.11.7".into(), libraries: String::new() };
                 channel.send(&hello, &[]).unwrap();
             }
-            ToWorker::Register(_, definition, _) => input = Some(definition.input),
+            ToWorker::Register(_, definition, _) => input = Some(definition.shape.input),
             ToWorker::Unregister(_) => {}
             ToWorker::Shutdown => return,
             ToWorker::Run { ticket, segments, batch, recycle, .. } => {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use beringia_core::ErrorCode;
 use beringia_core::channel::Channel;
-use beringia_core::protocol::{ArrayDescriptor, BufferRef, FromWorker, ToWorker};
-use beringia_core::segment::{Announcement, Passing, SegmentId, SegmentToken};
+use beringia_core::protocol::{ArrayDescriptor, FromWorker, ToWorker};
+use beringia_core::segment::{Announcement, BufferRef, Passing, SegmentId, SegmentToken};
 use rustix::net::{SendFlags, send};
 
 /// Decodes them as a message of either side, and as a datagram: no panic, no error but of the protocol.
@@ -45,7 +45,7 @@ pub fn honest(seed: &[u8]) -> Vec<u8> {
         0 => FromWorker::Hello {
             version: number() as u32,
             python: "3.11.7".to_owned(),
-            numpy: "2.4".to_owned(),
+            libraries: "2.4".to_owned(),
         },
         1 => FromWorker::Failed {
             ticket: number(),

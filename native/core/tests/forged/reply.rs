@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use arrow_array::ffi::FFI_ArrowArray;
 use arrow_schema::{DataType, Field, TimeUnit};
-use beringia_core::protocol::{ArrayDescriptor, BufferRef};
-use beringia_core::segment::{Access, Backend, Segment, SegmentId};
+use beringia_core::protocol::ArrayDescriptor;
+use beringia_core::segment::{Access, Backend, BufferRef, Segment, SegmentId};
 use beringia_core::{Error, ErrorCode, placement};
 
 use crate::reader;

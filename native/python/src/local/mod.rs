@@ -8,7 +8,6 @@ mod batches;
 mod drive;
 mod grouping;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use arrow_schema::{DataType, Field, SortOptions};
 use beringia_core::config::Config;
 use beringia_core::job::JobSpec;
 use beringia_core::runtime::Runtime;
+use beringia_core::spelling::Spelling;
 use beringia_core::{Error, ErrorCode, log};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -71,8 +71,9 @@ pub fn wake_log() {
 impl Pool {
     /// A pool of at most `workers` processes; none runs yet.
     #[new]
-    fn new(py: Python<'_>, settings: BTreeMap<String, String>, workers: usize) -> PyResult<Pool> {
+    fn new(py: Python<'_>, settings: Vec<(String, String)>, workers: usize) -> PyResult<Pool> {
         log::install();
+        Spelling::Call("Pool".to_owned()).choose();
         let config = Config::parse(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let runtime = config.and_then(Runtime::new).map_err(|error| raise(py, error))?;
         Ok(Pool { runtime, workers: workers.max(1), process: std::process::id() })

@@ -4,12 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
+use beringia_core::definition::Definition;
 use beringia_core::group_key;
-use beringia_core::protocol::Definition;
 use beringia_core::segment::Control;
 use pyo3::prelude::*;
 
-/// See the module.
+/// A task, its function, and the groups that it is at.
 pub struct Scope {
     task: String,
     function: String,
@@ -27,14 +27,15 @@ impl Scope {
 
     /// The groups of `batch`; `control` knows which one.
     pub fn of(control: &Control, task: String, definition: &Definition, batch: &ArrayData) -> Scope {
-        let columns = match &definition.input {
+        let columns = match &definition.shape.input {
             DataType::Struct(fields) => fields.iter().zip(batch.child_data()),
             _ => [].iter().zip(&[]),
         };
-        let keys = columns.take(definition.keys).map(|(field, key)| (field.name().clone(), key.clone()));
+        let keys =
+            columns.take(definition.shape.keys).map(|(field, key)| (field.name().clone(), key.clone()));
         Scope {
             task,
-            function: definition.name.clone(),
+            function: definition.program.name.clone(),
             keys: keys.collect(),
             control: Some(control.clone()),
         }

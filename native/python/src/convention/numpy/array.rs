@@ -4,7 +4,6 @@ use std::os::raw::{c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-use beringia_core::segment::Segment;
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArray_Check,
     PyArray_Descr, PyArrayObject, get_type_object, npy_intp,
@@ -12,15 +11,17 @@ use numpy::npyffi::{
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray};
 use pyo3::prelude::*;
 
+use crate::worker::memory::Held;
+
 /// Keeps the segments of one batch mapped for as long as any view on them exists.
 #[pyclass(frozen, module = "beringia._native")]
 pub struct Views {
-    _segments: Vec<Arc<Segment>>,
+    _memory: Vec<Arc<Held>>,
 }
 
 impl Views {
-    pub fn new(segments: Vec<Arc<Segment>>) -> Views {
-        Views { _segments: segments }
+    pub fn new(memory: Vec<Arc<Held>>) -> Views {
+        Views { _memory: memory }
     }
 }
 

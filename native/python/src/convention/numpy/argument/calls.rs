@@ -1,11 +1,11 @@
 //! Genotypes: the alleles of each call, along an axis of two.
 
+use crate::convention::numpy::options::Missing;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, PrimitiveArray};
 use arrow_data::ArrayData;
 use beringia_core::ErrorCode;
-use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
 
 use super::values::{Kind, admit, missing_item};

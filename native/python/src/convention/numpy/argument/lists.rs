@@ -10,10 +10,10 @@ use arrow_array::{Array, OffsetSizeTrait};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
-use beringia_core::protocol::{Missing, Udt};
 use pyo3::prelude::*;
 
 use super::{Elements, Showing, elements, missing_in, missing_object, object_array, tensor_shape};
+use crate::convention::numpy::options::{Missing, Udt};
 use crate::failure::Result;
 
 /// Where each list begins and ends in the child.

@@ -17,10 +17,10 @@ use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
 use beringia_core::ErrorCode;
-use beringia_core::protocol::{Missing, Udt};
 use pyo3::prelude::*;
 
 use crate::convention::numpy::array::{self, Dtype};
+use crate::convention::numpy::options::{Missing, Udt};
 use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 

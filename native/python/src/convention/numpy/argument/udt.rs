@@ -7,11 +7,11 @@ use arrow_array::{Array, BooleanArray, PrimitiveArray, StructArray};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use beringia_core::ErrorCode;
-use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
 
 use super::sparse::{Runs, compressed, pointers};
 use super::{Elements, Showing, lists, missing_in, missing_object, object_array};
+use crate::convention::numpy::options::Missing;
 use crate::failure::{Failure, Result};
 
 /// The `type` of a sparse value.

@@ -6,12 +6,12 @@ use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
 use beringia_core::ErrorCode;
-use beringia_core::protocol::Missing;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::{Elements, Showing, missing_in, missing_object, object_array};
 use crate::convention::numpy::array::{self, Dtype};
+use crate::convention::numpy::options::Missing;
 use crate::failure::{Failure, Result};
 
 /// The values of an array of a plain type; `None` for any other.

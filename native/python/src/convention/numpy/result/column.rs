@@ -3,8 +3,8 @@
 //! What does not fit the field's type is a [`Misfit`]; nothing is rounded, cut or guessed.
 
 use arrow_schema::{DataType, Field, TimeUnit};
-use beringia_core::protocol::{ArrayDescriptor, BufferRef};
-use beringia_core::segment::{Arena, SharedBuffer};
+use beringia_core::protocol::ArrayDescriptor;
+use beringia_core::segment::{Arena, BufferRef, SharedBuffer};
 use half::f16;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};

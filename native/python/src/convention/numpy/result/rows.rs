@@ -2,7 +2,8 @@
 
 use arrow_schema::DataType;
 use beringia_core::ErrorCode;
-use beringia_core::protocol::{self, ArrayDescriptor, Definition, OnError};
+use beringia_core::definition::{Definition, OnError, RowCount};
+use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, SharedBuffer};
 use numpy::PyUntypedArrayMethods;
 use pyo3::intern;
@@ -13,6 +14,7 @@ use super::column::{Column, Misfit, append_or_null, column, show};
 use super::form::Form;
 use super::vectors::Vectors;
 use crate::convention::numpy::array::as_array;
+use crate::convention::numpy::options::Options;
 use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 
@@ -32,26 +34,32 @@ pub struct Rows {
 
 impl Rows {
     /// No rows yet, of the fields of `definition`; room for one row of each of `groups`.
-    pub fn new(py: Python<'_>, mut arena: Arena, definition: &Definition, groups: usize) -> Result<Rows> {
-        let DataType::Struct(fields) = &definition.fields else {
+    pub fn new(
+        py: Python<'_>,
+        mut arena: Arena,
+        definition: &Definition,
+        options: &Options,
+        groups: usize,
+    ) -> Result<Rows> {
+        let DataType::Struct(fields) = &definition.shape.output else {
             return Err(internal("the result type is no struct"));
         };
         let mut columns = fields
             .iter()
             .enumerate()
             .map(|(index, field)| match field.data_type() {
-                DataType::Struct(parts) if definition.vectors.contains(&index) => {
+                DataType::Struct(parts) if options.vectors.contains(&index) => {
                     Ok(Box::new(Vectors::new(py, &mut arena, parts, groups)?) as Box<dyn Column>)
                 }
-                _ => column(py, &mut arena, field, definition.nan_as_null, groups),
+                _ => column(py, &mut arena, field, options.nan_as_null, groups),
             })
             .collect::<Result<Vec<_>>>()?;
-        let errors = if definition.on_error == OnError::Column { columns.pop() } else { None };
+        let errors = if definition.policy.on_error == OnError::Column { columns.pop() } else { None };
         let fields = fields.iter().take(columns.len()).cloned().collect();
-        let form = Form::new(py, &fields, &definition.vectors, &definition.type_names.fields);
-        let groups = match definition.rows {
-            protocol::Rows::One => None,
-            protocol::Rows::Many => Some(arena.buffer(groups * 4)?),
+        let form = Form::new(py, &fields, &options.vectors, &options.type_names.fields);
+        let groups = match definition.shape.rows {
+            RowCount::One => None,
+            RowCount::Many => Some(arena.buffer(groups * 4)?),
         };
         let nested =
             fields.first().is_some_and(|field| field.data_type().is_nested() || Tag::of(field).is_some());

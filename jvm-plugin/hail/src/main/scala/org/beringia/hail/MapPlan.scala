@@ -57,23 +57,19 @@ final class MapPlan(
   /** The function's bytes and the job's spec, with the values of the globals. */
   def payload(function: Array[Byte], values: BroadcastRow): NumpyFunction = {
     val complete = spec.deepCopy()
-    complete.put("keys", 1 + keyColumns.length)
-    complete.put("rows", JobSpec.rows(many))
+    JobSpec.shape(complete, 1 + keyColumns.length, many)
     if (globals.isEmpty) new NumpyFunction(function, complete.toString, name)
     else {
       val block = GlobalsBlock.write(values.t, values.value.offset, globals)
-      val length = spec.path("functionBytes").asInt(function.length)
-      if (!complete.has("functionBytes")) complete.put("functionBytes", length)
+      val program = JobSpec.part(complete, "program")
+      val length = program.path("functionBytes").asInt(function.length)
+      program.put("functionBytes", length)
       val start = MapPlan.aligned(function.length)
-      // Constants begin at the first multiple of 64 after the function.
+      // The block begins at the first multiple of 64 after the function.
       val offset = start - MapPlan.aligned(length)
-      val constants = complete.path("constants") match {
-        case node: ObjectNode => node
-        case _ => complete.putObject("constants")
-      }
-      val id = constants.path("id").asText("") + GlobalsBlock.digest(block)
-      constants.put("id", id)
-      val array = constants.withArray[com.fasterxml.jackson.databind.node.ArrayNode]("arrays").addObject()
+      complete.put("block", complete.path("block").asText("") + GlobalsBlock.digest(block))
+      val options = JobSpec.part(complete, "options")
+      val array = options.withArray[com.fasterxml.jackson.databind.node.ArrayNode]("arrays").addObject()
       array.put("name", MapPlan.GlobalsName).put("dtype", "|u1").put("offset", offset)
       array.putArray("shape").add(block.length)
       new NumpyFunction(java.util.Arrays.copyOf(function, start) ++ block, complete.toString, name)
@@ -92,7 +88,7 @@ object MapPlan {
     def given(field: String): Option[JsonNode] = Option(node.get(field)).filterNot(_.isNull)
     def names(field: String): Seq[String] = node.path(field).elements.asScala.map(_.asText).toIndexedSeq
     new MapPlan(
-      node.path("spec").path("name").asText("numpy_map"),
+      JobSpec.name(node.path("spec").asInstanceOf[ObjectNode]),
       given("grouping").map(GroupPlan.parse),
       given("keysAlone").map(_.asText),
       names("keyColumns"),

@@ -45,7 +45,7 @@ object Binding {
     val answer = ask(python, Interpreter.directory(session.sparkContext), request, function.bytes)
     if (answer.has("error")) throw refusal(answer.get("error"))
     val spec = answer.get("spec").asInstanceOf[ObjectNode]
-    spec.put("interpreter", python).set[JsonNode]("paths", mapper.valueToTree(paths))
+    JobSpec.part(spec, "program").put("interpreter", python).set[JsonNode]("paths", mapper.valueToTree(paths))
     val columns = answer.get("columns").elements.asScala.map { column =>
       if (column.isInt) args.columns(column.asInt)._2 else col(column.asText)
     }

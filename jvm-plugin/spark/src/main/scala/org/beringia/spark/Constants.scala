@@ -19,7 +19,7 @@ object Constants {
   def pack(function: Array[Byte], consts: Map[String, Any], spec: ObjectNode): Array[Byte] = {
     val (arrays, values) = consts.toSeq.partition { case (_, value) => isArray(value) }
     if (values.nonEmpty) {
-      val node = spec.putObject("values")
+      val node = JobSpec.part(spec, "options").putObject("values")
       values.foreach { case (name, value) => node.put(name, JobSpec.json(plain(name, value))) }
     }
     if (arrays.isEmpty) function else packArrays(function, arrays, spec)
@@ -36,9 +36,8 @@ object Constants {
       )
     }
     val bytes = java.util.Arrays.copyOf(function, (start + offsets.last).toInt)
-    spec.put("functionBytes", function.length)
-    val constants = spec.putObject("constants")
-    val described: ArrayNode = constants.putArray("arrays")
+    JobSpec.part(spec, "program").put("functionBytes", function.length)
+    val described: ArrayNode = JobSpec.part(spec, "options").putArray("arrays")
     packed.zip(offsets).foreach { case (array, offset) =>
       val node = described.addObject().put("name", array.name).put("dtype", array.dtype).put("offset", offset)
       val shape = node.putArray("shape")
@@ -47,7 +46,7 @@ object Constants {
     }
     val digest = MessageDigest.getInstance("SHA-256")
     digest.update(bytes, start.toInt, bytes.length - start.toInt)
-    constants.put("id", digest.digest().map("%02x".format(_)).mkString)
+    spec.put("block", digest.digest().map("%02x".format(_)).mkString)
     bytes
   }
 

@@ -33,7 +33,7 @@ object ExecutorRuntime {
     }
     if (runtime == null) {
       Settings.checkEncryption(settings, SparkEnv.get.conf)
-      runtime = Runtime.open(JobSpec.settings(settings))
+      runtime = Runtime.open(JobSpec.runtime(settings))
       if (!hooked) {
         hooked = true
         SparkInternals.onShutdown(() => close())

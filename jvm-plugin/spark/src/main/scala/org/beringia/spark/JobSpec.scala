@@ -29,16 +29,13 @@ object JobSpec {
     }
 
   /** The function's name for messages. */
-  def name(spec: ObjectNode): String = spec.path("name").asText("numpy_map")
-
-  /** Whether the function gives any number of rows per group, and not just one. */
-  def rows(many: Boolean): String = if (many) "many" else "one"
+  def name(spec: ObjectNode): String = spec.path("program").path("name").asText("numpy_map")
 
   /** Names of the parameters that columns are passed to. */
   def parameters(spec: ObjectNode): Seq[String] = arguments(spec).map(_.path("name").asText(""))
 
   /** Whether the output has a column for what went wrong with a group. */
-  def reportsErrors(spec: ObjectNode): Boolean = spec.path("onError").asText("raise") == "column"
+  def reportsErrors(spec: ObjectNode): Boolean = spec.path("policy").path("onError").asText("raise") == "column"
 
   /**
    * `spec` with the number of key columns, every argument's column of the input and its type, the columns
@@ -53,17 +50,24 @@ object JobSpec {
       many: Boolean
   ): String = {
     val result = spec.deepCopy()
-    result.put("keys", keys)
-    result.put("rows", rows(many))
+    shape(result, keys, many)
     arguments(result).zip(columns).foreach { case (argument, (column, dataType)) =>
       argument.put("column", column).put("type", ArrowTypes.typeName(dataType))
       ArrowTypes.udt(dataType).foreach(argument.put("udt", _))
     }
-    Seq("keep" -> kept, "vectors" -> vectors).filter(_._2.nonEmpty).foreach { case (name, indices) =>
-      val list = result.putArray(name)
-      indices.foreach(index => list.add(index))
-    }
+    putIndices(part(result, "shape"), "keep", kept)
+    putIndices(part(result, "options"), "vectors", vectors)
     mapper.writeValueAsString(result)
+  }
+
+  /** Says in `spec` how many columns are keys, and whether a group has any number of rows, and not just one. */
+  def shape(spec: ObjectNode, keys: Int, many: Boolean): Unit =
+    part(spec, "shape").put("keys", keys).put("rows", if (many) "many" else "one"): Unit
+
+  /** The object called `name`, which is made if it is not there. */
+  def part(spec: ObjectNode, name: String): ObjectNode = spec.path(name) match {
+    case there: ObjectNode => there
+    case _ => spec.putObject(name)
   }
 
   /** `spec` with the task that runs it. */
@@ -78,13 +82,20 @@ object JobSpec {
     mapper.writeValueAsString(result)
   }
 
-  /** A JSON object of settings. */
-  def settings(values: Map[String, String]): String = json(values.asJava)
+  /** What a runtime is opened with: settings, and how their names are written. */
+  def runtime(settings: Map[String, String]): String =
+    json(Map("spelling" -> Map("prefix" -> Settings.Prefix).asJava, "settings" -> settings.asJava).asJava)
 
   /** The JSON of Java's strings, numbers, lists and maps. */
   def json(value: Any): String = mapper.writeValueAsString(value)
 
-  private def arguments(spec: ObjectNode): Seq[ObjectNode] = spec.path("arguments") match {
+  private def putIndices(node: ObjectNode, name: String, indices: Seq[Int]): Unit =
+    if (indices.nonEmpty) {
+      val list = node.putArray(name)
+      indices.foreach(index => list.add(index))
+    }
+
+  private def arguments(spec: ObjectNode): Seq[ObjectNode] = spec.path("options").path("arguments") match {
     case list: ArrayNode => list.elements.asScala.collect { case argument: ObjectNode => argument }.toSeq
     case _ => Nil
   }

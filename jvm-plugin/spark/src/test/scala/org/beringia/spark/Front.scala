@@ -24,16 +24,18 @@ object Front {
       interpreter: String = python
   ): String = {
     val spec: ObjectNode = mapper.createObjectNode()
-    spec
+    val program = spec
+      .putObject("program")
       .put("name", function.split(':').last)
+      .put("convention", "numpy")
       .put("function", function)
       .put("interpreter", interpreter)
       .put("pythonVersion", System.getProperty("beringia.python.version", "3.11"))
-    val arguments = spec.putArray("arguments")
+    val arguments = spec.putObject("options").putArray("arguments")
     parameters.foreach(name =>
       arguments.addObject().put("name", name).put("keyword", false).put("missing", "nan")
     )
-    val list = spec.putArray("paths")
+    val list = program.putArray("paths")
     paths.foreach(list.add)
     mapper.writeValueAsString(spec)
   }

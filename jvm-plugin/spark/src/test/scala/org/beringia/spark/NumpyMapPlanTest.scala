@@ -122,7 +122,7 @@ class NumpyMapPlanTest {
 
   @Test def aGroupingColumnAsArgumentIsTheKeyItself(): Unit = {
     def columnsOf(n: NumpyMapExec) =
-      JobSpec.parse(n.function.spec).path("arguments").findValuesAsText("column")
+      JobSpec.parse(n.function.spec).path("options").path("arguments").findValuesAsText("column")
     val byName = node(Front.grouped(
       data.groupBy((col("k") + 1).as("g")),
       "m:f",

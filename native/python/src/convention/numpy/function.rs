@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use beringia_core::ErrorCode;
-use beringia_core::protocol::{Constant, Definition};
+use beringia_core::definition::Definition;
 use beringia_core::segment::Segment;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyTuple;
 
-use crate::convention::numpy::array::{self, Dtype, Views};
+use super::array::{self, Dtype, Views};
+use super::options::{Constant, Options};
+use crate::convention::program;
 use crate::failure::{Failure, Result};
+use crate::worker::memory::Held;
 
 /// A function that was loaded, ready to be called.
 pub struct Function {
@@ -22,21 +25,24 @@ pub struct Function {
 }
 
 impl Function {
-    /// Loads the function of `definition`; modules are found on its paths too. `block` holds its constants.
-    pub fn load(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) -> Result<Function> {
-        extend_path(py, &definition.paths)?;
-        let payload = PyBytes::new(py, &definition.payload);
-        let callable =
-            py.import("beringia._function")?.call_method1("load", (&definition.function, payload)).map_err(
-                |error| Failure::raised(py, &format!("'{}' could not be loaded:", definition.name), &error),
-            )?;
-        let by_name = definition.arguments.iter().filter(|argument| argument.keyword);
+    /// Loads the function of `definition`. `block` holds its constants.
+    pub fn load(
+        py: Python<'_>,
+        definition: &Definition,
+        options: &Options,
+        block: Option<Arc<Segment>>,
+    ) -> Result<Function> {
+        let callable = program::load(py, &definition.program)?;
+        let by_name = options.arguments.iter().filter(|argument| argument.keyword);
         let mut names: Vec<&str> = by_name.map(|argument| argument.name.as_str()).collect();
-        let positional = definition.arguments.len() - names.len();
-        let mut constants = arrays(py, definition, block)?;
-        constants.extend(values(py, definition)?);
-        names.extend(definition.constants.arrays.iter().map(|constant| constant.name.as_str()));
-        names.extend(definition.constants.values.iter().map(|(name, _)| name.as_str()));
+        let positional = options.arguments.len() - names.len();
+        let mut constants = match block.zip(definition.block) {
+            Some((segment, place)) => arrays(py, &options.arrays, segment, place.len as usize)?,
+            None => Vec::new(),
+        };
+        constants.extend(values(py, options)?);
+        names.extend(options.arrays.iter().map(|constant| constant.name.as_str()));
+        names.extend(options.values.keys().map(String::as_str));
         let keywords = if names.is_empty() { None } else { Some(PyTuple::new(py, names)?.unbind()) };
         Ok(Function { callable: callable.unbind(), keywords, positional, constants })
     }
@@ -66,18 +72,20 @@ impl Function {
 }
 
 /// The constants that are no arrays.
-fn values(py: Python<'_>, definition: &Definition) -> Result<Vec<Py<PyAny>>> {
+fn values(py: Python<'_>, options: &Options) -> Result<Vec<Py<PyAny>>> {
     let loads = py.import("json")?.getattr("loads")?;
-    let value = |(_, json): &(String, String)| Ok(loads.call1((json,))?.unbind());
-    definition.constants.values.iter().map(value).collect()
+    options.values.values().map(|json| Ok(loads.call1((json,))?.unbind())).collect()
 }
 
-/// Read-only views on the block of constants.
-fn arrays(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) -> Result<Vec<Py<PyAny>>> {
-    let Some(segment) = block else { return Ok(Vec::new()) };
-    let size = definition.constants.block.map_or(0, |block| block.len) as usize;
+/// Read-only views on the `size` bytes of the block of constants.
+fn arrays(
+    py: Python<'_>,
+    constants: &[Constant],
+    segment: Arc<Segment>,
+    size: usize,
+) -> Result<Vec<Py<PyAny>>> {
     let bytes = segment.buffer(Arc::clone(&segment), 0, size)?;
-    let base = Bound::new(py, Views::new(vec![segment]))?.into_any();
+    let base = Bound::new(py, Views::new(vec![Held::new(segment)]))?.into_any();
     let view = |constant: &Constant| -> Result<Py<PyAny>> {
         let dtype = Dtype::new(py, &constant.dtype)?;
         let len = constant.shape.iter().try_fold(dtype.width, |len, size| len.checked_mul(*size));
@@ -97,23 +105,5 @@ fn arrays(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) 
         let array = if constant.fortran { array.getattr("T")? } else { array };
         Ok(array.unbind())
     };
-    definition.constants.arrays.iter().map(view).collect()
-}
-
-fn extend_path(py: Python<'_>, paths: &[String]) -> PyResult<()> {
-    let known = py.import("sys")?.getattr("path")?;
-    for path in paths {
-        if !known.contains(path)? {
-            known.call_method1("append", (path,))?;
-        }
-    }
-    Ok(())
-}
-
-/// Flushes what the function printed, so that it reaches the log with its batch.
-pub fn flush(py: Python<'_>) {
-    for stream in ["stdout", "stderr"] {
-        // A function may have closed or replaced them; that is its own affair.
-        let _ = py.import("sys").and_then(|sys| sys.getattr(stream)).and_then(|s| s.call_method0("flush"));
-    }
+    constants.iter().map(view).collect()
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from beringia import _consts, _function, _options, _signature
+from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError
-from beringia.local import logs, tables
+from beringia.local import arrow, logs
 from beringia.local import pool as pools
 from beringia.local.progress import bar
 
@@ -106,12 +106,12 @@ def numpy_map(
     """
     if pool is not None and workers is not None:
         raise ArgumentError("a pool has its workers: pass workers or pool, not both")
-    table = tables.table_of(data)
-    fields, many = tables.fields_of(returns)
+    table = arrow.table_of(data)
+    fields, many = arrow.fields_of(returns)
     keys, kept = _names("by", by), _names("keep", keep)
     constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column_name, constants)
-    options = _options.spec(nan_as_null, on_error, writable, timeout)
+    policy = _options.policy(on_error, timeout)
     size = _options.batch_bytes(batch_bytes)
     unit = _unit(keys, per)
     orders = [_order(item) for item in _items(order_by)]
@@ -126,47 +126,54 @@ def numpy_map(
     use.update({name: f"keep: '{name}'" for name in kept if name not in use})
     use.update({name: f"order_by: '{name}'" for name, _, _ in orders if name not in use})
     columns = {
-        name: tables.key_of(table, name) if name in keys else tables.column_of(table, name, what)
+        name: arrow.key_of(table, name) if name in keys else arrow.column_of(table, name, what)
         for name, what in use.items()
     }
     position = {name: number for number, name in enumerate(columns)}
     shown = list(dict.fromkeys([a.column for a in arguments if a.column not in keys] + kept))
     child = {name: number for number, name in enumerate([*keys, *(name for name in shown if name not in keys)])}
     payload = _consts.pack(f, constants)
-    spec = {
-        "name": _function.name_of(f),
-        "function": "pickle",
-        "arguments": [
-            {
-                "name": a.name,
-                "keyword": a.keyword,
-                "missing": a.missing,
-                "column": child[a.column],
-                "type": str(table.schema.field(a.column).type),
-            }
-            for a in arguments
-        ],
-        "keys": len(keys),
-        "keep": [child[name] for name in kept],
-        "rows": "many" if many else "one",
-        "typeNames": {"fields": [str(field.type) for field in fields], "float64": str(pa.float64())},
-        "interpreter": sys.executable,
-        "pythonVersion": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "paths": [path for path in sys.path if path],
-        "task": {"id": 0, "cpus": 1},
-        **payload.spec,
-        **options,
-    }
+    job = Job(
+        program=Program(
+            name=_function.name_of(f),
+            function_bytes=payload.function_bytes,
+            interpreter=sys.executable,
+            paths=[path for path in sys.path if path],
+        ),
+        shape=Shape(
+            rows="many" if many else "one",
+            keys=len(keys),
+            keep=[child[name] for name in kept],
+            mapping=_options.mapping(writable),
+        ),
+        policy=policy,
+        block=payload.block,
+        options=NumpyOptions(
+            arguments=[
+                Argument(
+                    name=a.name,
+                    keyword=a.keyword,
+                    missing=a.missing,
+                    column=child[a.column],
+                    type=str(table.schema.field(a.column).type),
+                )
+                for a in arguments
+            ],
+            arrays=payload.arrays,
+            nan_as_null=bool(nan_as_null),
+            type_names=TypeNames(fields=[str(field.type) for field in fields], float64=str(pa.float64())),
+        ),
+    )
     final = pa.schema(
         [table.schema.field(name).with_metadata(None).with_nullable(True) for name in [*keys, *kept]]
         + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
-    engine = pa.schema([field.with_type(tables.plain(field.type)) for field in final])
+    engine = pa.schema([field.with_type(arrow.plain(field.type)) for field in final])
     engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
         stream = engine_of.run(
-            json.dumps(spec),
+            job.json(),
             bytes(payload.data),
             pa.table(columns) if columns else table.select([]),
             engine,
@@ -179,7 +186,7 @@ def numpy_map(
             log_level=logs.level(),
         )
     result = pa.RecordBatchReader.from_stream(stream).read_all()
-    return tables.restored(result, final)
+    return arrow.restored(result, final)
 
 
 def _names(option: str, value: str | Sequence[str] | None) -> list[str]:

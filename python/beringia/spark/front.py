@@ -5,10 +5,7 @@ Nothing runs here. The JVM resolves the columns, checks types and names, and ret
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from pyspark.errors import ParseException
@@ -17,10 +14,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
 
 from beringia import _consts, _function, _options, _signature
+from beringia._job import Argument, Job, NumpyOptions, Program, Shape
 from beringia.errors import ArgumentError
-from beringia.spark import interpreter, setup
-
-_PY4J_BYTES = 1 << 20  # more than that goes to the JVM through a file: py4j would make text of it
+from beringia.spark import interpreter, jvm, setup
 
 
 def numpy_map(
@@ -121,38 +117,35 @@ def numpy_map(
     many = isinstance(schema, ArrayType)
     kept = [_column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
-    spec = {
-        **_spec(f, arguments, many, session),
-        **payload.spec,
-        **_options.spec(nan_as_null, on_error, writable, timeout),
-    }
+    python = interpreter.resolve(session)
+    job = Job(
+        program=Program(
+            name=_function.name_of(f),
+            function_bytes=payload.function_bytes,
+            interpreter=python,
+            paths=interpreter.paths(session.sparkContext, python),
+        ),
+        shape=Shape(rows="many" if many else "one", mapping=_options.mapping(writable)),
+        policy=_options.policy(on_error, timeout),
+        block=payload.block,
+        options=NumpyOptions(
+            arguments=[Argument(name=a.name, keyword=a.keyword, missing=a.missing) for a in arguments],
+            arrays=payload.arrays,
+            nan_as_null=bool(nan_as_null),
+        ),
+    )
     frame = front.map(
         data._jgd if isinstance(data, GroupedData) else data._jdf,
-        _function_bytes(front, payload.data),
-        json.dumps(spec),
-        _java_list(session, [argument.column for argument in arguments]),
-        _java_list(session, kept),
-        _java_list(session, [_column("order_by", item) for item in _items(order_by)]),
+        jvm.function_bytes(front, payload.data),
+        job.json(),
+        jvm.java_list(session._jvm, [argument.column for argument in arguments]),
+        jvm.java_list(session._jvm, kept),
+        jvm.java_list(session._jvm, [_column("order_by", item) for item in _items(order_by)]),
         schema.json(),
         None if per is None else str(per),
         None if size is None else str(size),
     )
     return DataFrame(frame, session)
-
-
-def _function_bytes(front: Any, data: bytes | bytearray) -> Any:
-    """Bring the function and its constants to the JVM."""
-    if len(data) <= _PY4J_BYTES:
-        return front.function(bytearray(data))
-    if len(data) > (1 << 31) - 16:
-        raise ArgumentError(
-            f"the function and its constants take {len(data)} bytes, more than the 2 GiB that the JVM can send: "
-            "let the function read them from a file, on its first call"
-        )
-    with tempfile.TemporaryDirectory(prefix="beringia-") as directory:
-        path = Path(directory) / "function"
-        path.write_bytes(data)
-        return front.functionOfFile(str(path))
 
 
 def _session(data: Any) -> SparkSession:
@@ -184,27 +177,6 @@ def _schema(returns: Any) -> StructType | ArrayType:
     return cast("StructType | ArrayType", schema)
 
 
-def _spec(
-    f: Callable[..., Any],
-    arguments: Sequence[_signature.Argument[Any]],
-    many: bool,
-    session: SparkSession,
-) -> dict[str, Any]:
-    """Return the front's part of the job's spec (see docs/jvm-boundary.md)."""
-    python = interpreter.resolve(session)
-    return {
-        "name": _function.name_of(f),
-        "function": "pickle",
-        "arguments": [
-            {"name": argument.name, "keyword": argument.keyword, "missing": argument.missing} for argument in arguments
-        ],
-        "rows": "many" if many else "one",
-        "interpreter": python,
-        "pythonVersion": interpreter.version(),
-        "paths": interpreter.paths(session.sparkContext, python),
-    }
-
-
 def _column(parameter: str, value: Any) -> Any:
     """Return the Java column of what the user wrote."""
     if isinstance(value, str):
@@ -221,10 +193,3 @@ def _items(columns: Any) -> Sequence[Any]:
     if columns is None:
         return []
     return columns if isinstance(columns, (list, tuple)) else [columns]
-
-
-def _java_list(session: SparkSession, items: Sequence[Any]) -> Any:
-    result = session._jvm.java.util.ArrayList()  # type: ignore[union-attr]
-    for item in items:
-        result.append(item)
-    return result

@@ -1,0 +1,133 @@
+//! One batch: its memory is mapped, its groups are run, the parent is answered.
+
+use std::sync::Arc;
+
+use beringia_core::definition::{DefinitionId, Mapping};
+use beringia_core::placement;
+use beringia_core::protocol::{ArrayDescriptor, FromWorker, Watch};
+use beringia_core::segment::{Arena, SegmentId, nanos};
+use beringia_core::{Error, ErrorCode, Result};
+use pyo3::prelude::*;
+
+use super::groups::{Done, Groups, Outcome};
+use super::memory::Held;
+use super::scope::{self, Scope};
+use super::{Server, forks};
+use crate::convention::{self, Batch};
+use crate::failure::Failure;
+
+/// What the parent asks for.
+pub struct Run {
+    pub definition: DefinitionId,
+    pub ticket: u64,
+    pub batch: ArrayDescriptor,
+    /// Groups that are not to be tried again, and why.
+    pub condemned: Vec<(u64, String)>,
+    pub watch: Watch,
+}
+
+impl Server {
+    /// Runs a batch and sends what came of it.
+    pub fn answer(&mut self, py: Python<'_>, run: &Run) -> Result<()> {
+        let started = nanos();
+        let memory = self.hold(run)?;
+        let mut outcome = self.run(py, run, &memory);
+        forks::end_if_forked(py);
+        flush(py);
+        scope::leave();
+        // Ours is the last reference, unless the function or its result keep a view: then nobody may write to these
+        // segments any more. They stay mapped for as long as the view lives.
+        let kept = memory.iter().filter(|held| Arc::strong_count(held) > 1);
+        let (retained, kept): (Vec<_>, Vec<_>) = kept.map(|held| (held.id(), Arc::downgrade(held))).unzip();
+        drop(memory);
+        for id in &retained {
+            self.incoming.remove(*id);
+        }
+        if !kept.is_empty()
+            && let Err(failure) = self.retained.add(py, kept)
+        {
+            outcome = outcome.and(Err((None, failure)));
+        }
+        let ticket = run.ticket;
+        match outcome {
+            Ok(Done { result, leases, mut stats }) => {
+                let (segments, fresh) = self.outgoing.announce(leases.iter().map(|lease| lease.segment()));
+                let descriptors: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
+                for lease in leases {
+                    self.lent.insert(lease.segment().id(), lease);
+                }
+                stats.started = started;
+                stats.worker_nanos = nanos() - started;
+                let done = FromWorker::Done { ticket, segments, result, retained, stats: Box::new(stats) };
+                self.channel.send(&done, &descriptors)
+            }
+            Err((group, failure)) => {
+                let Failure { code, summary, traceback } = failure.cut();
+                let failed = FromWorker::Failed { ticket, group, code, summary, traceback, retained };
+                self.channel.send(&failed, &[])
+            }
+        }
+    }
+
+    /// The segments of the batch, as its definition has them mapped.
+    fn hold(&self, run: &Run) -> Result<Vec<Arc<Held>>> {
+        let mut ids: Vec<SegmentId> = Vec::new();
+        placement::segments(&run.batch, &mut |id| {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        });
+        let mapping =
+            self.registered.get(&run.definition).map(|registered| registered.definition.shape.mapping);
+        let hold = |id: SegmentId| {
+            let segment = self.incoming.get(id)?;
+            Ok(Held::new(match mapping {
+                Some(Mapping::Private) => Arc::new(segment.private()?),
+                _ => Arc::clone(segment),
+            }))
+        };
+        ids.into_iter().map(hold).collect()
+    }
+
+    fn run(&mut self, py: Python<'_>, run: &Run, memory: &[Arc<Held>]) -> Outcome<Done> {
+        let nowhere = |failure: Failure| (None, failure);
+        let Some(registered) = self.registered.get_mut(&run.definition) else {
+            let what = format!("{:?} was never registered", run.definition);
+            return Err(nowhere(Failure::new(ErrorCode::Protocol, what)));
+        };
+        let definition = &registered.definition;
+        scope::enter(Scope::loading(run.watch.task.clone(), definition.program.name.clone()));
+        let function = match &registered.function {
+            Some(function) => function,
+            None => {
+                let block = definition.block.map(|block| self.incoming.get(block.segment).cloned());
+                let block = block.transpose().map_err(|error| nowhere(error.into()))?;
+                self.control.load(run.ticket, nanos());
+                let loaded = convention::load(py, definition, block);
+                self.control.leave();
+                registered.function.insert(loaded.map_err(nowhere)?)
+            }
+        };
+        let find = |id: SegmentId| {
+            let held = memory.iter().find(|held| held.id() == id);
+            held.cloned().ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
+        };
+        let rows = placement::resolve(&run.batch, &definition.shape.input, &find)
+            .map_err(|error| nowhere(error.into()))?;
+        scope::enter(Scope::of(&self.control, run.watch.task.clone(), definition, &rows));
+        let batch = Batch { py, definition, rows: &rows, memory };
+        let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
+        let groups = Groups { control: &self.control, run };
+        let done = function.map(&batch, arena, &groups)?;
+        registered.result_bytes = usize::try_from(done.stats.result_bytes).unwrap_or(0);
+        Ok(done)
+    }
+}
+
+/// Flushes what the function printed, so that it reaches the log with its batch.
+fn flush(py: Python<'_>) {
+    for stream in ["stdout", "stderr"] {
+        // A function may have closed or replaced them; that is its own affair.
+        let _ = py.import("sys").and_then(|sys| sys.getattr(stream)).and_then(|s| s.call_method0("flush"));
+    }
+}
