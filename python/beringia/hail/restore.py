@@ -1,7 +1,7 @@
 """What comes back of a function, made values of the types that it declared, in Hail's IR.
 
-Only Hail knows the order of its sets and dicts, and how it lays out an ndarray: these come back as arrays, and as structs
-of shape and data (see ``ArrowForms.scala``). Any other type comes back as it is.
+Only Hail knows the order of its sets and dicts, and how it lays out an ndarray: these come back as arrays, and as
+structs of shape and data (see ``ArrowForms.scala``). Any other type comes back as it is.
 """
 
 from __future__ import annotations
@@ -11,21 +11,12 @@ from typing import Any
 from hail.expr.types import HailType
 
 import hail as hl
+from beringia.hail import types
 
 
 def is_itself(dtype: HailType) -> bool:
     """Tell whether values of this type come back as they are."""
-    return not isinstance(dtype, (hl.tset, hl.tdict, hl.tndarray)) and all(map(is_itself, _parts(dtype)))
-
-
-def _parts(dtype: HailType) -> list[HailType]:
-    if isinstance(dtype, hl.tstruct):
-        return list(dtype.values())
-    if isinstance(dtype, hl.ttuple):
-        return list(dtype.types)
-    if isinstance(dtype, hl.tarray):
-        return [dtype.element_type]
-    return [dtype.point_type] if isinstance(dtype, hl.tinterval) else []
+    return not isinstance(dtype, (hl.tset, hl.tdict, hl.tndarray)) and all(map(is_itself, types.parts(dtype)))
 
 
 def restored(x: Any, dtype: HailType) -> Any:

@@ -32,7 +32,7 @@ pub struct Showing<'py> {
     pub writable: bool,
     /// The parameter, for messages.
     pub name: String,
-    /// The type as the engine would say it, for messages.
+    /// The type as the engine would say it, for messages; may be empty.
     pub type_name: String,
     /// What the engine calls a float of 64 bits, for messages.
     pub float64: String,
@@ -63,9 +63,10 @@ impl<'py> Showing<'py> {
                  missing='mask' for masked arrays, or fill or drop the missing values first"
             )
         };
+        let of_type = if type_name.is_empty() { String::new() } else { format!(" ({type_name})") };
         Failure::new(
             ErrorCode::MissingValue,
-            format!("argument '{name}' ({type_name}) has a missing value; {advice}"),
+            format!("argument '{name}'{of_type} has a missing value; {advice}"),
         )
     }
 

@@ -60,28 +60,22 @@ final class MapPlan(
     JobSpec.shape(complete, 1 + keyColumns.length, many)
     if (globals.isEmpty) new NumpyFunction(function, complete.toString, name)
     else {
-      val block = GlobalsBlock.write(values.t, values.value.offset, globals)
       val program = JobSpec.part(complete, "program")
       val length = program.path("functionBytes").asInt(function.length)
       program.put("functionBytes", length)
+      // The block begins at the first multiple of 64 after the function, and these after the constants in it.
       val start = MapPlan.aligned(function.length)
-      // The block begins at the first multiple of 64 after the function.
+      val places = JobSpec.part(complete, "options").putArray("shared")
       val offset = start - MapPlan.aligned(length)
-      complete.put("block", complete.path("block").asText("") + GlobalsBlock.digest(block))
-      val options = JobSpec.part(complete, "options")
-      val array = options.withArray[com.fasterxml.jackson.databind.node.ArrayNode]("arrays").addObject()
-      array.put("name", MapPlan.GlobalsName).put("dtype", "|u1").put("offset", offset)
-      array.putArray("shape").add(block.length)
-      new NumpyFunction(java.util.Arrays.copyOf(function, start) ++ block, complete.toString, name)
+      val columns = SharedColumns.write(values.t, values.value.offset, globals, offset, places)
+      complete.put("block", complete.path("block").asText("") + SharedColumns.digest(columns))
+      new NumpyFunction(java.util.Arrays.copyOf(function, start) ++ columns, complete.toString, name)
     }
   }
 }
 
 object MapPlan {
   private val mapper = new ObjectMapper
-
-  /** The parameter of the front's wrapper that takes the block of globals. */
-  val GlobalsName = "__globals"
 
   def parse(json: String): MapPlan = {
     val node = mapper.readTree(json.getBytes(StandardCharsets.UTF_8))

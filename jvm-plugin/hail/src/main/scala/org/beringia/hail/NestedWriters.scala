@@ -8,9 +8,9 @@ import org.beringia.spark.columns.{Arena, SharedBuffer}
 final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends ValueWriter(arena) {
   private[this] val fields = struct.types.map(ValueWriter.of(_, arena)).toArray
 
-  override protected def buffers: Seq[SharedBuffer] = Nil
+  override def buffers: Seq[SharedBuffer] = Nil
 
-  override protected def children: Seq[ValueWriter] = fields
+  override def children: Seq[ValueWriter] = fields
 
   override def begin(): Unit = {
     super.begin()
@@ -42,9 +42,9 @@ final class NDArrayWriter(arena: Arena, array: PCanonicalNDArray) extends ValueW
   private[this] val shape = new ListWriter(arena, PCanonicalArray(PInt64(true), true))
   private[this] val data = new ListWriter(arena, PCanonicalArray(array.elementType, true))
 
-  override protected def buffers: Seq[SharedBuffer] = Nil
+  override def buffers: Seq[SharedBuffer] = Nil
 
-  override protected def children: Seq[ValueWriter] = Seq(shape, data)
+  override def children: Seq[ValueWriter] = Seq(shape, data)
 
   override def begin(): Unit = {
     super.begin()

@@ -65,14 +65,17 @@ abstract class ValueWriter(arena: Arena) {
   }
 
   /** Where its values are, after the validity. */
-  protected def buffers: Seq[SharedBuffer]
+  def buffers: Seq[SharedBuffer]
 
-  protected def children: Seq[ValueWriter]
+  def children: Seq[ValueWriter]
+
+  /** The address of the validity; 0 where nothing is missing. */
+  final def validity: Long = presence.finish()
 
   /** Describes what was written. */
   final def finish(node: ArrowArrayStruct.Node): Unit = {
     node.setLength(length, presence.nullCount)
-    node.setBuffer(0, presence.finish())
+    node.setBuffer(0, validity)
     buffers.zipWithIndex.foreach { case (buffer, i) => node.setBuffer(1 + i, buffer.address) }
     children.zipWithIndex.foreach { case (child, i) => child.finish(node.child(i)) }
   }
@@ -97,9 +100,9 @@ object ValueWriter {
 abstract class PlainWriter(arena: Arena) extends ValueWriter(arena) {
   protected[this] val values: SharedBuffer
 
-  final override protected def buffers: Seq[SharedBuffer] = Seq(values)
+  final override def buffers: Seq[SharedBuffer] = Seq(values)
 
-  final override protected def children: Seq[ValueWriter] = Nil
+  final override def children: Seq[ValueWriter] = Nil
 
   /** Appends `n` values, all of them there, that lie from `offset` of `base` on, or from that address where it is null. */
   final def appendBlock(base: AnyRef, offset: Long, n: Long): Unit = {
@@ -202,9 +205,9 @@ final class StringWriter(arena: Arena, string: PCanonicalString) extends ValueWr
   override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
     appendEach(array, offset, n)
 
-  override protected def buffers: Seq[SharedBuffer] = Seq(ends, bytes)
+  override def buffers: Seq[SharedBuffer] = Seq(ends, bytes)
 
-  override protected def children: Seq[ValueWriter] = Nil
+  override def children: Seq[ValueWriter] = Nil
 }
 
 final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter(arena) {
@@ -265,7 +268,7 @@ final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter
     appendEach(outer, offset, n)
   }
 
-  override protected def buffers: Seq[SharedBuffer] = Seq(ends)
+  override def buffers: Seq[SharedBuffer] = Seq(ends)
 
-  override protected def children: Seq[ValueWriter] = Seq(items)
+  override def children: Seq[ValueWriter] = Seq(items)
 }
