@@ -150,7 +150,7 @@ impl Fixed {
                 showing.count(bytes.len());
                 let width = self.dtype.width;
                 let blank = &blank_bytes(self.kind, width)[..width];
-                array::filled(showing.py(), &self.dtype, shape, |copy| {
+                showing.filled(&self.dtype, shape, |copy| {
                     copy.copy_from_slice(bytes);
                     for (item, valid) in copy.chunks_exact_mut(width).zip(nulls.iter()) {
                         if !valid {
@@ -209,12 +209,7 @@ impl Elements for Fixed {
         count: usize,
         len: usize,
     ) -> Result<Option<Bound<'py, PyAny>>> {
-        let total = count * len;
-        if showing.missing == Some(Missing::Mask) {
-            let flat = self.array(showing, &[total], start, total)?;
-            return Ok(Some(flat.call_method1("reshape", (count, len))?));
-        }
-        self.array(showing, &[count, len], start, total).map(Some)
+        self.array(showing, &[count, len], start, count * len).map(Some)
     }
 
     fn blank<'py>(&self, showing: &Showing<'py>, len: usize) -> Result<Option<Bound<'py, PyAny>>> {
@@ -222,7 +217,7 @@ impl Elements for Fixed {
             return Ok(None);
         }
         let width = self.dtype.width;
-        let array = array::filled(showing.py(), &self.dtype, &[len], |bytes| {
+        let array = showing.filled(&self.dtype, &[len], |bytes| {
             for item in bytes.chunks_exact_mut(width) {
                 item.copy_from_slice(&blank_bytes(Kind::Float, width)[..width]);
             }
@@ -277,7 +272,7 @@ impl Elements for Converted {
         let width = self.dtype.width;
         let blank = &blank_bytes(self.kind, width)[..width];
         showing.count((end - start) * width);
-        let values = array::filled(showing.py(), &self.dtype, &[end - start], |bytes| {
+        let values = showing.filled(&self.dtype, &[end - start], |bytes| {
             for (index, item) in (start..end).zip(bytes.chunks_exact_mut(width)) {
                 if self.array.is_valid(index) {
                     self.write(index, item);
