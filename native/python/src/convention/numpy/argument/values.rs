@@ -24,10 +24,10 @@ pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn 
     }
     let array = arrow_array::make_array(data.clone());
     Ok(Some(match data.data_type() {
-        DataType::Boolean => Box::new(Converted { dtype: Dtype::new(py, "?")?, kind: Kind::Integer, array }),
-        DataType::Date32 => Box::new(Converted { dtype: Dtype::new(py, "M8[D]")?, kind: Kind::Time, array }),
+        DataType::Boolean => Box::new(Widened { dtype: Dtype::new(py, "?")?, kind: Kind::Integer, array }),
+        DataType::Date32 => Box::new(Widened { dtype: Dtype::new(py, "M8[D]")?, kind: Kind::Time, array }),
         DataType::Time32(unit) => {
-            Box::new(Converted { dtype: Dtype::new(py, time(*unit, false))?, kind: Kind::Time, array })
+            Box::new(Widened { dtype: Dtype::new(py, time(*unit, false))?, kind: Kind::Time, array })
         }
         DataType::LargeUtf8 | DataType::Utf8 | DataType::LargeBinary | DataType::Binary => {
             Box::new(Objects { array, decimal: None })
@@ -227,13 +227,13 @@ impl Elements for Fixed {
 }
 
 /// Values that NumPy holds in another width than Arrow: bits as bytes, days and times of day as 64-bit numbers.
-struct Converted {
+struct Widened {
     dtype: Dtype,
     kind: Kind,
     array: ArrayRef,
 }
 
-impl Converted {
+impl Widened {
     fn write(&self, index: usize, item: &mut [u8]) {
         match self.array.data_type() {
             DataType::Boolean => item[0] = u8::from(self.array.as_boolean().value(index)),
@@ -253,7 +253,7 @@ impl Converted {
     }
 }
 
-impl Elements for Converted {
+impl Elements for Widened {
     fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
         if self.array.is_null(index) {
             return missing_item(showing, self.kind, &self.dtype);
