@@ -170,12 +170,10 @@ def times(array: Array, dtype: str, width: int) -> Bulk | None:
         return None
     integers = np.ascontiguousarray(converted.view(np.int64))
     integers[missing] = 0
-    if width == 4:
-        narrow = integers.astype(np.int32)
-        if (narrow != integers).any():
-            return None
-        integers = narrow
-    return integers, missing if missing.any() else None
+    counts: Array = integers if width == 8 else integers.astype(np.int32)
+    if (counts != integers).any():
+        return None
+    return counts, missing if missing.any() else None
 
 
 def duration(value: Any, unit: str) -> int | None:
