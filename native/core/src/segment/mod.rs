@@ -206,11 +206,6 @@ impl Segment {
         self.memory.address().as_ptr() as usize
     }
 
-    /// Whether this process may write to it.
-    pub fn is_writable(&self) -> bool {
-        self.writable
-    }
-
     /// How a peer attaches it.
     pub fn passing(&self) -> Passing {
         self.memory.passing()
