@@ -4,10 +4,9 @@ package org.beringia.hail
 import is.hail.types.physical.{PCanonicalStruct, PInt64, PType}
 import org.apache.spark.TaskContext
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.apache.spark.sql.beringia.SparkInternals
-import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, MeteredJob, NativeJob, ShippedFunction}
-import org.beringia.spark.columns.{BatchLimits, SegmentSource}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.{BatchJob, NativeJob, ShippedFunction}
+import org.beringia.executor.memory.{BatchLimits, SegmentSource}
 
 /**
  * @param columns what crosses of each group
@@ -38,13 +37,7 @@ final class HailTask(
     val input = columns.schema
     val leading = (0 until carried).map(input.children.get)
     val results = fields.map { case (name, physical) => ValueWriter.field(name, physical.virtualType) }
-    val job = ExecutorRuntime.get(settings).openJob(
-      JobSpec.ofTask(function.spec, context),
-      function.bytes,
-      input,
-      ArrowField.struct("", leading ++ results: _*)
-    )
-    MeteredJob(new NativeJob(job), SparkInternals.memory(context))
+    NativeJob.open(settings, function, context, input, ArrowField.struct("", leading ++ results: _*))
   }
 
   def writer(source: SegmentSource): GroupWriter = new GroupWriter(columns, limits, source)

@@ -8,8 +8,8 @@ import is.hail.types.virtual._
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.hail.grouping.{ByteSource, ValueCodec}
-import org.beringia.spark.columns.{Arena, SharedBuffer}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 abstract class ValueWriter(arena: Arena) {
   protected val presence = new PresenceBits(arena)

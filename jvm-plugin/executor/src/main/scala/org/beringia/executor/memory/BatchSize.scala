@@ -1,6 +1,6 @@
 // How large batches and groups become: where a batch ends, and where a group is refused. What is written to a batch
 // tells it when a group begins, grows and ends.
-package org.beringia.spark.columns
+package org.beringia.executor.memory
 
 import org.beringia.{BeringiaException, ErrorCode}
 

@@ -1,7 +1,7 @@
 // A job whose shared memory counts as Spark's off-heap execution memory, where that is enabled: segments are
 // asked of the task's share before they are allocated, so that sorts and aggregations of the task spill to make
 // room, and are given back batch by batch, the last of them when the job is closed.
-package org.beringia.spark
+package org.beringia.executor
 
 import scala.collection.mutable
 

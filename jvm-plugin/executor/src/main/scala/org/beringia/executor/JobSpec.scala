@@ -1,5 +1,5 @@
 // The job's JSON: what the front wrote, completed by what only the JVM knows (docs/jvm-boundary.md).
-package org.beringia.spark
+package org.beringia.executor
 
 import scala.collection.JavaConverters._
 
@@ -8,9 +8,16 @@ import com.fasterxml.jackson.core.json.JsonWriteFeature
 import com.fasterxml.jackson.databind.json.JsonMapper
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import org.apache.spark.TaskContext
-import org.apache.spark.sql.types.DataType
 import org.beringia.{BeringiaException, ErrorCode}
-import org.beringia.spark.columns.ArrowTypes
+
+/**
+ * The column that an argument gets.
+ *
+ * @param index the child's of the input
+ * @param typeName what messages call its type
+ * @param udt `vector` or `matrix` where its values are Spark ML's
+ */
+final case class ArgumentColumn(index: Int, typeName: String, udt: Option[String])
 
 object JobSpec {
   // NaN is a number in Python's JSON.
@@ -35,7 +42,8 @@ object JobSpec {
   def parameters(spec: ObjectNode): Seq[String] = arguments(spec).map(_.path("name").asText(""))
 
   /** Whether the output has a column for what went wrong with a group. */
-  def reportsErrors(spec: ObjectNode): Boolean = spec.path("policy").path("onError").asText("raise") == "column"
+  def reportsErrors(spec: ObjectNode): Boolean =
+    spec.path("policy").path("onError").asText("raise") == "column"
 
   /**
    * `spec` with the number of key columns, every argument's column of the input and its type, the columns
@@ -44,16 +52,16 @@ object JobSpec {
   def bound(
       spec: ObjectNode,
       keys: Int,
-      columns: Seq[(Int, DataType)],
+      columns: Seq[ArgumentColumn],
       kept: Seq[Int],
       vectors: Seq[Int],
       many: Boolean
   ): String = {
     val result = spec.deepCopy()
     shape(result, keys, many)
-    arguments(result).zip(columns).foreach { case (argument, (column, dataType)) =>
-      argument.put("column", column).put("type", ArrowTypes.typeName(dataType))
-      ArrowTypes.udt(dataType).foreach(argument.put("udt", _))
+    arguments(result).zip(columns).foreach { case (argument, column) =>
+      argument.put("column", column.index).put("type", column.typeName)
+      column.udt.foreach(argument.put("udt", _))
     }
     putIndices(part(result, "shape"), "keep", kept)
     putIndices(part(result, "options"), "vectors", vectors)

@@ -1,8 +1,8 @@
 // The runtime of this executor: one per JVM, opened by the plugin or else by the first task, shared by all.
-package org.beringia.spark
+package org.beringia.executor
 
 import org.apache.spark.SparkEnv
-import org.apache.spark.sql.beringia.SparkInternals
+import org.apache.spark.beringia.ExecutorInternals
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.Runtime
 import org.slf4j.LoggerFactory
@@ -36,7 +36,7 @@ object ExecutorRuntime {
       runtime = Runtime.open(JobSpec.runtime(settings))
       if (!hooked) {
         hooked = true
-        SparkInternals.onShutdown(() => close())
+        ExecutorInternals.onShutdown(() => close())
       }
     }
     runtime

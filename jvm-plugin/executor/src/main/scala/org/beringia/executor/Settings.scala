@@ -1,11 +1,11 @@
 // The settings that the plugin itself reads. All others under the same prefix belong to the native side, which
 // gets the whole lot and refuses what it does not know. Resolved on the driver: tasks have no session.
-package org.beringia.spark
+package org.beringia.executor
 
 import org.apache.spark.SparkConf
 import org.apache.spark.network.util.JavaUtils
 import org.beringia.{BeringiaException, ErrorCode}
-import org.beringia.spark.columns.BatchLimits
+import org.beringia.executor.memory.BatchLimits
 
 object Settings {
   val Prefix = "spark.beringia."

@@ -1,6 +1,6 @@
 // The metrics of this executor's runtime in Spark's own registry, from which its sinks (JMX, Prometheus, the page
 // of metrics) take them. They are read from the latest snapshot of the native side, at most a second or so old.
-package org.beringia.spark
+package org.beringia.executor
 
 import scala.collection.JavaConverters._
 

@@ -1,5 +1,5 @@
 // Plain off-heap memory in the place of shared segments, filled with rubbish as recycled ones are.
-package org.beringia.spark.columns
+package org.beringia.executor.memory
 
 import scala.collection.mutable.ArrayBuffer
 

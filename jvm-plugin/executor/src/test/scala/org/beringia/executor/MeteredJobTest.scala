@@ -1,10 +1,10 @@
-package org.beringia.spark
+package org.beringia.executor
 
 import org.apache.spark.memory.TaskMemoryManager
-import org.apache.spark.sql.beringia.TaskContexts
+import org.apache.spark.beringia.TaskContexts
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
-import org.beringia.spark.columns.FakeSegments
+import org.beringia.executor.memory.FakeSegments
 import org.junit.Assert._
 import org.junit.Test
 

@@ -1,5 +1,5 @@
 // Task contexts for tests, which Spark keeps to itself.
-package org.apache.spark.sql.beringia
+package org.apache.spark.beringia
 
 import java.util.concurrent.CountDownLatch
 

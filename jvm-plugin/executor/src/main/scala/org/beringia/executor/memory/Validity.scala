@@ -1,6 +1,6 @@
 // The validity bits of one column: none until the first null, then ones up to the capacity with the nulls
 // cleared, so that present values never touch them.
-package org.beringia.spark.columns
+package org.beringia.executor.memory
 
 import org.apache.spark.unsafe.Platform
 

@@ -1,5 +1,5 @@
 // Where shared segments come from: the native job, or a stand-in under test.
-package org.beringia.spark.columns
+package org.beringia.executor.memory
 
 trait SegmentSource {
 

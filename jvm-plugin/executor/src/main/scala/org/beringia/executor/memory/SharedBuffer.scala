@@ -1,6 +1,6 @@
 // One growing buffer of a batch, in shared memory. When it is full it moves to a region of twice the size.
 // Addresses taken from it hold until the next call that makes room.
-package org.beringia.spark.columns
+package org.beringia.executor.memory
 
 import org.apache.spark.unsafe.Platform
 
@@ -29,13 +29,13 @@ final class SharedBuffer(arena: Arena, initial: Long) {
 
   def appendLong(value: Long): Unit = Platform.putLong(null, advance(8), value)
 
-  private[columns] def expected(scale: Double): Long = {
+  private[memory] def expected(scale: Double): Long = {
     val bytes = if (known) (used * scale).toLong else initial
     // Batches differ a little: an eighth is cheaper than a move.
     bytes + bytes / 8 + Arena.Alignment
   }
 
-  private[columns] def open(region: Long, size: Long): Unit = {
+  private[memory] def open(region: Long, size: Long): Unit = {
     start = region
     position = region
     limit = region + size

@@ -1,7 +1,7 @@
 // The shared memory of one batch at a time: regions cut one after another from segments. All buffers of a
 // batch are opened together, sized by what the last batch used, so that in the steady state one segment holds
 // the batch and nothing moves. A region is never given back before the whole batch is.
-package org.beringia.spark.columns
+package org.beringia.executor.memory
 
 import scala.collection.mutable.ArrayBuffer
 
@@ -19,7 +19,7 @@ final class Arena(source: SegmentSource) {
   /** Bytes that had to be moved to larger regions since the start. */
   def bytesMoved: Long = moved
 
-  private[columns] def register(buffer: SharedBuffer): Unit = buffers += buffer
+  private[memory] def register(buffer: SharedBuffer): Unit = buffers += buffer
 
   /** Bytes that the batch holds so far. */
   def used: Long = {
@@ -42,7 +42,7 @@ final class Arena(source: SegmentSource) {
   }
 
   /** A region for a buffer that comes into being within the batch. */
-  private[columns] def region(bytes: Long): Long = {
+  private[memory] def region(bytes: Long): Long = {
     val size = Arena.aligned(bytes)
     if (end - next < size) {
       val segment = Arena.segmentSize(size)
@@ -53,7 +53,7 @@ final class Arena(source: SegmentSource) {
   }
 
   /** A region of `bytes` that starts with the `used` bytes at `from`, for `more` that the batch is to hold. */
-  private[columns] def move(from: Long, used: Long, bytes: Long, more: Long): Long = {
+  private[memory] def move(from: Long, used: Long, bytes: Long, more: Long): Long = {
     beforeGrowth(more)
     val to = region(bytes)
     Platform.copyMemory(null, from, null, to, used)

@@ -1,6 +1,6 @@
 // The function of a numpy_map, as a plan holds it: equal by content, so that Spark finds equal plans equal
 // (exchange reuse, cache), which an array of bytes in the plan would defeat. And as its tasks get it.
-package org.beringia.spark
+package org.beringia.executor
 
 import java.util.Arrays
 
@@ -35,6 +35,9 @@ object NumpyFunction {
   /** Up to so many bytes a function is part of every task; a larger one is sent to each executor once. */
   val InTask: Int = 64 << 10
 }
+
+/** A function on its way into a plan: no plain array, which py4j would hand back to Python. */
+final class FunctionBytes(val bytes: Array[Byte])
 
 /** @param large the function's bytes where they are too many to be part of a task */
 final class ShippedFunction(val spec: String, small: Array[Byte], large: Option[Broadcast[Array[Byte]]])
