@@ -1,12 +1,11 @@
 // The metrics of this executor's runtime in Spark's own registry, from which its sinks (JMX, Prometheus, the page
-// of metrics) take them. They are read from the latest snapshot of the native side, at most a second or so old.
+// of metrics) take them, as they are when they are asked for.
 package org.beringia.executor
 
 import scala.collection.JavaConverters._
 
 import com.codahale.metrics.{Gauge, Histogram, MetricRegistry, UniformReservoir, WeightedSnapshot}
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import org.beringia.bridge.Runtime
 
 object ExecutorMetrics {
   private val mapper = new ObjectMapper
@@ -47,7 +46,7 @@ object ExecutorMetrics {
     registry.register("callNanos", new Calls): Unit
   }
 
-  private def snapshot(): JsonNode = mapper.readTree(Runtime.metrics())
+  private def snapshot(): JsonNode = mapper.readTree(ExecutorRuntime.metrics())
 
   /** Calls of functions by duration: how many fell into each power of two of nanoseconds. */
   private final class Calls extends Histogram(new UniformReservoir(1)) {

@@ -42,6 +42,9 @@ object ExecutorRuntime {
     runtime
   }
 
+  /** What the runtime does and has done, as a JSON object: an empty one unless it is open. */
+  def metrics(): String = synchronized(if (runtime == null) "{}" else runtime.metrics())
+
   /** Closes the runtime; the next context of this JVM opens a new one. */
   def close(): Unit = synchronized {
     val closing = runtime

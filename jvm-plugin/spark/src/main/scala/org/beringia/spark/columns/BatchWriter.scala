@@ -41,7 +41,6 @@ final class BatchWriter(
   private[this] var groupCount = 0L
   private[this] var rowCount = 0L
 
-  def groups: Long = groupCount
   def bytes: Long = arena.used
   def bytesMoved: Long = arena.bytesMoved
 
