@@ -107,9 +107,10 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 	$(PYTHON_BIN)/ruff format .
 	$(PYTHON_BIN)/ruff check --fix .
 
-docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md.
+docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md, docs/types.md.
 	$(CARGO) run --quiet -p beringia-core --example configuration > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+	$(RUN) python/tests/type_table.py
 
 faults: $(STAMPS)/package ## Every fault at every stage, and the figures into docs/failure-model.md.
 	$(call say,Faults: some minutes)
