@@ -30,8 +30,18 @@ def show(x):
     return repr(x)
 
 
+def writable(x):
+    """Whether any array in an argument can be written to."""
+    if isinstance(x, dict):
+        return any(writable(value) for value in x.values())
+    if not isinstance(x, np.ndarray):
+        return False
+    return x.flags.writeable or (x.dtype == object and any(writable(item) for item in x.ravel()))
+
+
 def see(x):
-    return show(x)
+    """An argument as text; none may be written to, whatever its type and whatever is missing."""
+    return show(x) + (" writable" if writable(x) else "")
 
 
 def see_key(x, n):

@@ -38,6 +38,7 @@ BY_X = {"order_by": ["x"]}
 
 
 def see(x):
+    assert np.shape(x.mask) == x.shape, f"the mask of {x!r} is not full"
     return show(x)
 
 
@@ -52,6 +53,24 @@ def masked(column, seen, other):
     )
 
 
+def has_full_mask(x):
+    return f"{x.mask.shape == x.shape} {x.mask.dtype} {(~x.mask).sum()}"
+
+
+WHOLE = pa.table(
+    {
+        "k": pa.array([1, 1], I4),
+        "x": pa.array([0.5, 4.0]),
+        "i": pa.array([1, 3], I4),
+        "b": pa.array([True, False]),
+        "s": pa.array(["a", "c"]),
+        "v": pa.array([[1.0, 2.0], [5.0, 6.0]], pa.list_(F8)),
+        "l": pa.array([[True, False], [True, True]], pa.list_(pa.bool_())),
+        "m": pa.array([[[1, 2]], [[3, 4]]], pa.list_(pa.list_(I4))),
+    }
+)
+
+
 def in_order(name, order_by, expected):
     rows = [(1, x) for x in expected] + [(2, 2.0), (2, 4.0)]
     one = POINTS.filter(pa.compute.equal(POINTS["k"], 1))
@@ -59,6 +78,7 @@ def in_order(name, order_by, expected):
 
 
 MISSING = [
+    *(Case(f"a mask is full where nothing is missing: {name}", has_full_mask, WHOLE, SEEN, [(1, f"True bool {size}")], options={"args": {"x": name}, "missing": "mask"}) for name, size in {"x": 2, "i": 2, "b": 2, "s": 2, "v": 4, "l": 4, "m": 4}.items()),
     masked("x", "masked float64[3] [0.5, 0.0, 4.0] [False, True, False]", "masked float64[1] [1.0] [False]"),
     masked("i", "masked int32[3] [1, 0, 3] [False, True, False]", "masked int32[1] [4] [False]"),
     masked("b", "masked bool[3] [True, False, False] [False, True, False]", "masked bool[1] [True] [False]"),

@@ -15,20 +15,29 @@ import numpy as np
 _UTC = datetime.timezone.utc
 
 
-def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | None:
-    """Return a one-dimensional array as a C-contiguous array of dtype `target`.
+Array = np.ndarray[Any, Any]
+Bulk = tuple[Array, "Array | None"]
+"""Values, C-contiguous, of shape (n,); and of each whether it is missing, or None where none is."""
+
+_INTEGERS = {"f8": 53, "f4": 24, "f2": 11}  # bits of the integers that a float has all of
+
+
+def numbers(array: Array, target: str, nan_as_null: bool) -> Bulk | None:
+    """Return a one-dimensional array as numbers of dtype `target`.
 
     Parameters
     ----------
-    array : ndarray, shape (n,)
+    array : ndarray or MaskedArray, shape (n,)
         What the function returned.
     target : str
         One of ``i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8``.
+    nan_as_null : bool
+        Whether NaN is missing.
 
     Returns
     -------
-    ndarray or None
-        ``None`` when each item has to be looked at: object arrays and masked arrays.
+    tuple or None
+        See :data:`Bulk`; ``None`` when each item has to be looked at, as in arrays of objects.
 
     Raises
     ------
@@ -38,47 +47,54 @@ def numbers(array: np.ndarray[Any, Any], target: str) -> np.ndarray[Any, Any] | 
         If one of the values does not fit.
     """
     kind = array.dtype.kind
-    if kind == "O" or isinstance(array, np.ma.MaskedArray):
+    if kind == "O":
         return None
     wanted = np.dtype(target)
     allowed = "biu" if wanted.kind in "iu" else "iuf"
     if kind not in allowed:
         raise TypeError(f"an ndarray of dtype {array.dtype}")
+    missing = None
+    if isinstance(array, np.ma.MaskedArray):
+        missing = np.ascontiguousarray(np.ma.getmaskarray(array))
+        array = np.asarray(np.ma.filled(array, array.dtype.type(0)))  # what lies under a mask may be anything
     with np.errstate(over="ignore", invalid="ignore"):
         result = np.ascontiguousarray(array, dtype=wanted)
-    if kind == "f":
-        lost = np.isinf(result) & ~np.isinf(array)
-    elif kind == "b" or np.can_cast(array.dtype, wanted):
-        return result
-    elif wanted.kind in "iu":
-        limits = np.iinfo(wanted)
-        lost = (array < limits.min) | (array > limits.max)
-    else:
-        # Through Python's integers: comparing int64 with float64 would round the integer first.
-        lost = np.array([int(value) != int(cast) for value, cast in zip(array, result, strict=True)], dtype=bool)
-    if lost.any():
+    lost = _lost(array, result)
+    if lost is not None and lost.any():
         raise ValueError(f"{array[lost][0]!r} in an ndarray of dtype {array.dtype}")
-    return result
+    if nan_as_null and wanted.kind == "f":
+        nan = np.isnan(result)
+        missing = nan if missing is None else missing | nan
+    return result, missing
 
 
-def masked(array: np.ndarray[Any, Any], target: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
-    """Return values and mask of a masked array that has dtype `target` already; None for any other.
-
-    Parameters
-    ----------
-    array : ndarray, shape (n,)
-        What the function returned.
-    target : str
-        As for :func:`numbers`.
-
-    Returns
-    -------
-    tuple of ndarray, or None
-        Both C-contiguous, of shape (n,): of dtype `target`, with anything where masked; and of bool.
-    """
-    if not isinstance(array, np.ma.MaskedArray) or array.dtype != np.dtype(target):
+def _lost(array: Array, result: Array) -> Array | None:
+    """Return which of the numbers are others in `result`, the same array cast; None where the dtypes rule it out."""
+    source, wanted = array.dtype, result.dtype
+    if source.kind == "f":
+        # A float is rounded to the field's precision, but nothing finite becomes infinite.
+        return None if np.can_cast(source, wanted) else np.isinf(result) & ~np.isinf(array)
+    if source.kind == "b":
         return None
-    return np.ascontiguousarray(array.data), np.ascontiguousarray(np.ma.getmaskarray(array))
+    if wanted.kind in "iu":
+        if np.can_cast(source, wanted):
+            return None
+        limits = np.iinfo(wanted)
+        return (array < limits.min) | (array > limits.max)
+    bits = _INTEGERS[wanted.str[1:]]
+    limit = 1 << bits
+    if np.iinfo(source).max <= limit:
+        return None
+    large = array > limit
+    if source.kind == "i":
+        large |= array < -limit
+    if large.any():
+        # Such an integer is there exactly if it has few enough digits before its trailing zeros, and is not too large.
+        there = array[large]
+        size = np.where(there < 0, np.negative(there.astype(np.uint64)), there.astype(np.uint64))
+        digits = size // (size & np.negative(size))
+        large[large] = (digits > limit) | np.isinf(result[large])
+    return large
 
 
 def time(value: Any, unit: str, zoned: bool) -> int | None:
@@ -122,13 +138,13 @@ def time(value: Any, unit: str, zoned: bool) -> int | None:
     return _count(value, f"M8[{unit}]")
 
 
-def times(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any, Any] | None:
+def times(array: Array, dtype: str, width: int) -> Bulk | None:
     """Return an array of dates, times or durations as integers of `width` bytes.
 
     Parameters
     ----------
-    array : ndarray, shape (n,)
-        What the function returned.
+    array : ndarray or MaskedArray, shape (n,)
+        What the function returned. NaT is missing.
     dtype : str
         The field's NumPy type, such as ``M8[us]``.
     width : {4, 8}
@@ -136,23 +152,28 @@ def times(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any
 
     Returns
     -------
-    ndarray or None
-        C-contiguous, shape (n,); ``None`` when each item has to be looked at: another dtype, a missing value, or a
-        conversion that would lose something.
+    tuple or None
+        See :data:`Bulk`; ``None`` when each item has to be looked at: another dtype, or a conversion that would lose
+        something.
     """
     wanted = np.dtype(dtype)
-    if array.dtype.kind != wanted.kind or isinstance(array, np.ma.MaskedArray):
+    if array.dtype.kind != wanted.kind:
         return None
     if np.datetime_data(array.dtype)[0] == "generic" or not np.can_cast(array.dtype, wanted, "same_kind"):
         return None
+    missing = np.isnat(np.ma.getdata(array))
+    if isinstance(array, np.ma.MaskedArray):
+        missing |= np.ma.getmaskarray(array)
+        array = array.data
     converted = array.astype(wanted)
-    if np.isnat(array).any() or (converted.astype(array.dtype) != array).any():
+    if ((converted.astype(array.dtype) != array) & ~missing).any():
         return None
-    integers = converted.view(np.int64)
-    if width == 8:
-        return np.ascontiguousarray(integers)
-    narrow = integers.astype(np.int32)
-    return narrow if (narrow == integers).all() else None
+    integers = np.ascontiguousarray(converted.view(np.int64))
+    integers[missing] = 0
+    counts: Array = integers if width == 8 else integers.astype(np.int32)
+    if (counts != integers).any():
+        return None
+    return counts, missing if missing.any() else None
 
 
 def duration(value: Any, unit: str) -> int | None:
@@ -233,12 +254,12 @@ def time_of_day(value: Any, unit: str) -> int | None:
     return count
 
 
-def times_of_day(array: np.ndarray[Any, Any], dtype: str, width: int) -> np.ndarray[Any, Any] | None:
+def times_of_day(array: Array, dtype: str, width: int) -> Bulk | None:
     """Return an array of times since midnight as integers; arguments and result as for :func:`times`."""
-    counts = times(array, dtype, width)
-    if counts is None or (counts < 0).any() or (counts >= _day(dtype[3:-1])).any():
+    found = times(array, dtype, width)
+    if found is None or (found[0] < 0).any() or (found[0] >= _day(dtype[3:-1])).any():
         return None
-    return counts
+    return found
 
 
 def _day(unit: str) -> int:

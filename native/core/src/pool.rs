@@ -2,7 +2,8 @@
 //!
 //! All nodes of one task share its worker: with a worker per node, two nodes in one stage could each
 //! hold one and wait for ever for a second. Where workers are few, tasks get them in the order in which they asked.
-//! Nothing slow (starting, ending, reaping a process) happens under the lock.
+//! Nothing slow (starting, ending, reaping a process, looking whether it lives) happens under the lock: what is claimed
+//! under it is looked at outside, and claimed anew if it is dead.
 
 mod queue;
 #[cfg(test)]
@@ -31,17 +32,18 @@ struct Idle {
 
 /// What a task has.
 enum Slot {
-    /// One of its nodes is starting a worker.
+    /// One of its nodes is starting a worker, or looking at an idle one.
     Starting,
     Leased(Weak<WorkerLease>),
 }
 
-type Task = (u64, Interpreter);
+/// A task of the engine, and what runs its functions.
+type Tenant = (u64, Interpreter);
 
 #[derive(Default)]
 struct State {
     idle: HashMap<Interpreter, Vec<Idle>>,
-    tasks: HashMap<Task, Slot>,
+    tasks: HashMap<Tenant, Slot>,
     queue: Queue,
     prewarmed: HashSet<Interpreter>,
     /// Workers that live or are being started, idle or leased.
@@ -58,7 +60,7 @@ pub struct Pool {
     changed: Condvar,
 }
 
-/// How a task gets a worker.
+/// How a task gets a worker. Whether one that runs already still lives is to be looked at, without the lock.
 enum Claim {
     /// It has one.
     Own(Arc<WorkerLease>),
@@ -76,25 +78,15 @@ impl State {
         Ok(())
     }
 
-    /// A worker, or leave to start one, for the task at `place` of the queue. Dead workers found go to `dead`.
-    fn claim(
-        &mut self,
-        interpreter: &Interpreter,
-        place: u64,
-        max: Option<usize>,
-        dead: &mut Vec<Idle>,
-    ) -> Option<Claim> {
+    /// A worker, or leave to start one, for the task at `place` of the queue.
+    fn claim(&mut self, interpreter: &Interpreter, place: u64, max: Option<usize>) -> Option<Claim> {
         let room = max.map_or(usize::MAX, |max| max.saturating_sub(self.count));
         let idle: usize = self.idle.values().map(Vec::len).sum();
         if self.queue.ahead_of(place) >= room.saturating_add(idle) {
             return None;
         }
-        while let Some(idle) = self.idle.get_mut(interpreter).and_then(Vec::pop) {
-            if idle.worker.is_alive() {
-                return Some(Claim::Idle(idle));
-            }
-            self.count -= 1;
-            dead.push(idle);
+        if let Some(idle) = self.idle.get_mut(interpreter).and_then(Vec::pop) {
+            return Some(Claim::Idle(idle));
         }
         if max.is_none_or(|max| self.count < max) {
             self.count += 1;
@@ -133,17 +125,22 @@ impl Pool {
     /// The worker of the task at `place`, waiting up to `timeout` for one; `None` when none was free.
     fn lease(
         self: &Arc<Self>,
-        task: &Task,
+        task: &Tenant,
         place: u64,
         timeout: Duration,
     ) -> Result<Option<Arc<WorkerLease>>> {
-        let Some(claim) = self.claim(task, place, timeout)? else { return Ok(None) };
-        let worker = match claim {
-            Claim::Own(lease) => return Ok(Some(lease)),
-            Claim::Idle(idle) => Ok((idle.worker, idle.tasks)),
-            Claim::Start(other) => {
-                drop(other);
-                self.start(&task.1).map(|worker| (worker, 0))
+        let deadline = Instant::now() + timeout;
+        let worker = loop {
+            match self.claim(task, place, deadline)? {
+                None => return Ok(None),
+                Some(Claim::Own(lease)) if lease.worker.is_alive() => return Ok(Some(lease)),
+                Some(Claim::Own(lease)) => self.lost(task, &lease),
+                Some(Claim::Idle(idle)) if idle.worker.is_alive() => break Ok((idle.worker, idle.tasks)),
+                Some(Claim::Idle(idle)) => self.lost_idle(task, &idle),
+                Some(Claim::Start(other)) => {
+                    drop(other);
+                    break self.start(&task.1).map(|worker| (worker, 0));
+                }
             }
         };
         let mut state = self.state();
@@ -170,30 +167,20 @@ impl Pool {
         lease
     }
 
-    /// What the task at `place` gets, waiting up to `timeout` for it. Other nodes of the task wait from then on.
-    fn claim(&self, task: &Task, place: u64, timeout: Duration) -> Result<Option<Claim>> {
-        let deadline = Instant::now() + timeout;
-        // Neither may be dropped under the lock.
-        let (mut dead, mut lost) = (Vec::new(), Vec::new());
+    /// What the task at `place` gets, waiting until `deadline` for it. Other nodes of the task wait from then on.
+    fn claim(&self, task: &Tenant, place: u64, deadline: Instant) -> Result<Option<Claim>> {
         let mut state = self.state();
         let claim = loop {
             state.check_open()?;
-            let (own, starting) = match state.tasks.get(task) {
-                Some(Slot::Leased(lease)) => (lease.upgrade(), false),
-                Some(Slot::Starting) => (None, true),
-                None => (None, false),
+            let starting = match state.tasks.get(task) {
+                Some(Slot::Leased(lease)) => match lease.upgrade() {
+                    Some(lease) => return Ok(Some(Claim::Own(lease))),
+                    None => false,
+                },
+                Some(Slot::Starting) => true,
+                None => false,
             };
-            match own {
-                Some(lease) if lease.worker.is_alive() => return Ok(Some(Claim::Own(lease))),
-                // Other nodes of the task may hold the dead one for long.
-                Some(lease) => {
-                    lease.count_out(&mut state);
-                    lost.push(lease);
-                }
-                None => {}
-            }
-            if !starting && let Some(claim) = state.claim(&task.1, place, self.config.max_workers, &mut dead)
-            {
+            if !starting && let Some(claim) = state.claim(&task.1, place, self.config.max_workers) {
                 break claim;
             }
             let remaining = deadline.saturating_duration_since(Instant::now());
@@ -207,17 +194,33 @@ impl Pool {
             Slot::Leased(lease) => lease.strong_count() > 0,
         });
         state.tasks.insert(task.clone(), Slot::Starting);
-        drop(state);
-        for idle in dead {
-            self.metrics.lost();
-            tracing::warn!(
-                worker = idle.worker.describe(),
-                "an idle worker ended; another one takes its place"
-            );
-            drop(idle);
-            sweep();
-        }
         Ok(Some(claim))
+    }
+
+    /// The worker of `lease` is dead: other nodes of the task may hold it for long, but it takes no room, and the task
+    /// gets another.
+    fn lost(&self, task: &Tenant, lease: &Arc<WorkerLease>) {
+        let mut state = self.state();
+        lease.count_out(&mut state);
+        // Another node may have put a new one there.
+        if matches!(state.tasks.get(task), Some(Slot::Leased(own)) if own.as_ptr() == Arc::as_ptr(lease)) {
+            state.tasks.remove(task);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The worker that `task` was about to get is dead.
+    fn lost_idle(&self, task: &Tenant, idle: &Idle) {
+        let mut state = self.state();
+        state.count -= 1;
+        state.tasks.remove(task);
+        drop(state);
+        self.changed.notify_all();
+        self.metrics.lost();
+        tracing::warn!(worker = idle.worker.describe(), "an idle worker ended; another one takes its place");
+        idle.worker.kill();
+        sweep();
     }
 
     fn start(&self, interpreter: &Interpreter) -> Result<Arc<Worker>> {
@@ -277,6 +280,7 @@ impl Pool {
             other => {
                 state.count -= 1;
                 drop(state);
+                self.changed.notify_all();
                 return other.map(|_| false);
             }
         }

@@ -7,41 +7,41 @@ use jni::errors::ErrorPolicy;
 use jni::objects::{JObject, JThrowable, JValue};
 use jni::{Env, jni_sig, jni_str};
 
-/// What a native can fail with.
-pub enum Failure {
+/// What becomes an exception.
+pub enum Thrown {
     /// An error of the core.
     Core(Error),
     /// A JNI call failed; a Java exception may be pending already.
     Jni(jni::errors::Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for Thrown {
     fn from(error: Error) -> Self {
-        Failure::Core(error)
+        Thrown::Core(error)
     }
 }
 
-impl From<jni::errors::Error> for Failure {
+impl From<jni::errors::Error> for Thrown {
     fn from(error: jni::errors::Error) -> Self {
-        Failure::Jni(error)
+        Thrown::Jni(error)
     }
 }
 
 /// Throws, and returns a default that Java never sees.
 pub struct Throw;
 
-impl<T: Default> ErrorPolicy<T, Failure> for Throw {
+impl<T: Default> ErrorPolicy<T, Thrown> for Throw {
     type Captures<'unowned_env_local: 'native_method, 'native_method> = ();
 
     fn on_error<'unowned_env_local: 'native_method, 'native_method>(
         env: &mut Env<'unowned_env_local>,
         _captures: &mut (),
-        failure: Failure,
+        failure: Thrown,
     ) -> jni::errors::Result<T> {
         match failure {
-            Failure::Core(error) => throw(env, &error)?,
-            Failure::Jni(jni::errors::Error::JavaException) => {}
-            Failure::Jni(error) => throw(env, &Error::internal(format!("a JNI call failed: {error}")))?,
+            Thrown::Core(error) => throw(env, &error)?,
+            Thrown::Jni(jni::errors::Error::JavaException) => {}
+            Thrown::Jni(error) => throw(env, &Error::internal(format!("a JNI call failed: {error}")))?,
         }
         Ok(T::default())
     }

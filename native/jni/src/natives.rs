@@ -12,10 +12,10 @@ use jni::sys::{jint, jlong};
 use jni::{Env, EnvUnowned};
 
 use crate::arrow;
-use crate::exception::{Failure, Throw};
+use crate::exception::{Throw, Thrown};
 use crate::handles::{self, Handle};
 
-type Result<T> = std::result::Result<T, Failure>;
+type Result<T> = std::result::Result<T, Thrown>;
 
 /// Runs the body of a native: errors and panics are thrown.
 fn native<'local, T: Default>(

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::segment::Backend;
+use crate::worker::Peer;
 use crate::worker::thread::{self as fake, Act};
 
 const WAIT: Duration = Duration::from_secs(5);
@@ -176,6 +177,117 @@ fn a_worker_that_starts_slowly_holds_nobody_else_up() {
     assert!(slow.join().unwrap());
 }
 
+/// Two nodes of task 0 of `pool`, one of them waiting for a reply that does not come, the other asking for the task's
+/// worker, until `done`.
+fn busy_task(pool: &Arc<Pool>, done: &Arc<AtomicBool>) -> [thread::JoinHandle<()>; 2] {
+    let held = lease(pool, 0);
+    let worker = Arc::clone(held.worker());
+    let (pool, waits, asks) = (Arc::clone(pool), Arc::clone(done), Arc::clone(done));
+    let waiting = thread::spawn(move || {
+        while !waits.load(Ordering::Relaxed) {
+            assert!(worker.reply(1, 10 * BRIEF).unwrap().is_none());
+        }
+    });
+    let asking = thread::spawn(move || {
+        while !asks.load(Ordering::Relaxed) {
+            assert!(Arc::ptr_eq(&lease(&pool, 0), &held));
+        }
+    });
+    [waiting, asking]
+}
+
+#[test]
+fn a_task_that_waits_for_a_reply_holds_nobody_else_up() {
+    let (pool, _) = pool(&[]);
+    let done = Arc::new(AtomicBool::new(false));
+    let busy = busy_task(&pool, &done);
+    let mut taken: Vec<Duration> = (1..=20)
+        .map(|task| {
+            // Not all of them in one moment in which nobody else has the lock.
+            thread::sleep(Duration::from_millis(5));
+            let since = Instant::now();
+            lease(&pool, task);
+            since.elapsed()
+        })
+        .collect();
+    done.store(true, Ordering::Relaxed);
+    busy.into_iter().for_each(|node| node.join().unwrap());
+    taken.sort();
+    assert!(taken[10] < Duration::from_millis(5), "{taken:?}");
+}
+
+/// A fake of which nobody can say whether it lives before `gate` opens.
+struct Unclear {
+    peer: Box<dyn Peer>,
+    looked: Mutex<mpsc::Sender<()>>,
+    gate: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Peer for Unclear {
+    fn id(&self) -> u32 {
+        self.peer.id()
+    }
+    fn describe(&self) -> String {
+        self.peer.describe()
+    }
+    fn kill(&self) {
+        self.peer.kill();
+    }
+    fn exit(&self, grace: Duration) -> Option<String> {
+        // Only the test that holds the ends of both makes it wait.
+        if self.looked.lock().unwrap().send(()).is_ok() {
+            let _ = self.gate.lock().unwrap().recv_timeout(WAIT);
+        }
+        self.peer.exit(grace)
+    }
+    fn last_words(&self) -> String {
+        self.peer.last_words()
+    }
+}
+
+#[test]
+fn looking_whether_a_worker_lives_holds_nobody_else_up() {
+    let (pool, started) = pool(&[]);
+    let (channel, peer) = fake::spawn(Backend::Heap, Act::Reply);
+    let (looked, looks) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    let peer = Box::new(Unclear { peer, looked: Mutex::new(looked), gate: Mutex::new(gate) });
+    pool.adopt(Worker::start(channel, peer, Backend::Heap, fake::LIMITS).unwrap(), python("a"));
+    let slow = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || lease(&pool, 1))
+    };
+    looks.recv_timeout(WAIT).unwrap();
+    let since = Instant::now();
+    lease(&pool, 2);
+    assert!(since.elapsed() < WAIT / 2, "it took {:?}", since.elapsed());
+    assert_eq!(started.load(Ordering::Relaxed), 1);
+    drop((looks, go));
+    slow.join().unwrap();
+    assert_eq!((pool.size(), pool.idle()), (2, 2));
+}
+
+#[test]
+fn jobs_of_a_task_that_find_its_worker_dead_count_it_out_once_and_share_the_next() {
+    let (pool, started) = pool(&[("worker.max", "2")]);
+    let (dead, all) = (lease(&pool, 1), Arc::new(Barrier::new(4)));
+    dead.worker().kill();
+    let nodes: Vec<_> = (0..4)
+        .map(|_| {
+            let (pool, all) = (Arc::clone(&pool), Arc::clone(&all));
+            thread::spawn(move || {
+                all.wait();
+                lease(&pool, 1)
+            })
+        })
+        .collect();
+    let leases: Vec<_> = nodes.into_iter().map(|node| node.join().unwrap()).collect();
+    assert!(leases.iter().all(|lease| Arc::ptr_eq(lease, &leases[0])));
+    assert_eq!((started.load(Ordering::Relaxed), pool.size()), (2, 1));
+    drop(dead);
+    assert_eq!((pool.size(), pool.metrics().snapshot().workers_lost), (1, 1));
+}
+
 #[test]
 fn a_worker_that_cannot_start_is_that_task_s_error_and_takes_no_room() {
     let fail = Arc::new(AtomicBool::new(true));
@@ -197,6 +309,7 @@ fn an_idle_worker_that_died_is_replaced() {
     worker.kill();
     assert!(lease(&pool, 2).worker().is_alive());
     assert_eq!((started.load(Ordering::Relaxed), pool.size()), (2, 1));
+    assert_eq!(pool.metrics().snapshot().workers_lost, 1);
 }
 
 #[test]

@@ -16,8 +16,8 @@ mod cache;
 mod control;
 mod exchange;
 mod heap;
-mod lease;
 mod memfd;
+mod names;
 mod posix;
 
 use std::fmt;
@@ -37,8 +37,8 @@ pub(crate) use available::memory_left;
 pub use cache::{Cache, Lease};
 pub use control::{Control, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};
-pub(crate) use lease::tidy;
-pub use lease::{abandon, sweep};
+pub(crate) use names::tidy;
+pub use names::{abandon, sweep};
 
 /// Every buffer begins at a multiple of this, the alignment that Arrow recommends.
 pub const ALIGNMENT: usize = 64;
@@ -204,11 +204,6 @@ impl Segment {
     /// The address of the first byte in this process.
     pub fn address(&self) -> usize {
         self.memory.address().as_ptr() as usize
-    }
-
-    /// Whether this process may write to it.
-    pub fn is_writable(&self) -> bool {
-        self.writable
     }
 
     /// How a peer attaches it.

@@ -12,7 +12,7 @@ use rustix::mm::{MprotectFlags, mprotect};
 use rustix::shm;
 use shared_memory::{Shmem, ShmemConf};
 
-use super::{Access, Memory, Passing, heap, lease};
+use super::{Access, Memory, Passing, heap, names};
 use crate::error::{Error, ErrorCode, Result};
 
 struct Named {
@@ -51,7 +51,7 @@ pub(super) fn create(len: usize) -> Result<Box<dyn Memory>> {
     WARN.call_once(|| {
         tracing::warn!("POSIX shared memory has no seals: a worker that misbehaves could crash this process");
     });
-    let name = format!("/{}-{}", lease::prefix()?, NEXT.fetch_add(1, Ordering::Relaxed));
+    let name = format!("/{}-{}", names::prefix()?, NEXT.fetch_add(1, Ordering::Relaxed));
     let shmem = ShmemConf::new().os_id(&name).size(len).create().map_err(|error| {
         Error::new(ErrorCode::Resource, format!("cannot create {len} bytes of shared memory {name}: {error}"))
     })?;

@@ -98,7 +98,6 @@ struct Sending {
 struct Receiving {
     segments: Incoming,
     replies: HashMap<u64, Reply>,
-    broken: Option<Error>,
 }
 
 /// One worker and our end of its channel.
@@ -110,6 +109,8 @@ pub struct Worker {
     limits: Limits,
     /// Its version of Python, once it has said hello.
     python: OnceLock<String>,
+    /// Why it takes nothing more. It is read without the lock on `receiving`, which is held while a reply is awaited.
+    broken: OnceLock<Error>,
     result_bytes: AtomicUsize,
     sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
@@ -129,12 +130,12 @@ impl Worker {
             started: Instant::now(),
             limits,
             python: OnceLock::new(),
+            broken: OnceLock::new(),
             result_bytes: AtomicUsize::new(0),
             sending: Mutex::default(),
             receiving: Mutex::new(Receiving {
                 segments: Incoming::from_worker(backend, limits.result_bytes),
                 replies: HashMap::new(),
-                broken: None,
             }),
         };
         let start = ToWorker::Start {
@@ -176,9 +177,9 @@ impl Worker {
         self.control.position()
     }
 
-    /// Whether it can take another batch.
+    /// Whether it can take another batch. Waits for no reply, and reaps a process that has ended.
     pub fn is_alive(&self) -> bool {
-        self.receiving().broken.is_none() && self.peer.exit(Duration::ZERO).is_none()
+        self.broken.get().is_none() && self.peer.exit(Duration::ZERO).is_none()
     }
 
     /// Bytes of its segments that are mapped here.
@@ -244,7 +245,7 @@ impl Worker {
             if let Some(reply) = receiving.replies.remove(&ticket) {
                 return Ok(Some(reply));
             }
-            if let Some(error) = &receiving.broken {
+            if let Some(error) = self.broken.get() {
                 return Err(error.clone());
             }
             // Short steps, so that a call that takes too long is noticed whoever waits.
@@ -265,8 +266,8 @@ impl Worker {
                 Ok(false) if Instant::now() >= deadline => return Ok(None),
                 Ok(false) => {}
                 Err(error) => {
-                    receiving.broken = Some(error.clone());
-                    return Err(error);
+                    // Under the lock, so it is the first.
+                    return Err(self.broken.get_or_init(|| error).clone());
                 }
             }
         }

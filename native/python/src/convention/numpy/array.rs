@@ -123,7 +123,7 @@ pub fn filled<'py>(
         // SAFETY: the array was just made, is C-contiguous, owns its data and has this many bytes; nobody else
         // has it. Types that hold references are not made here.
         unsafe {
-            let data = (*array.as_ptr().cast::<PyArrayObject_>()).data;
+            let data = (*array.as_ptr().cast::<PyArrayObject>()).fields.data.cast::<u8>();
             std::ptr::write_bytes(data, 0, bytes);
             fill(std::slice::from_raw_parts_mut(data, bytes));
         }
@@ -131,11 +131,13 @@ pub fn filled<'py>(
     Ok(array)
 }
 
-/// The head of NumPy's array object, the same in every version.
-#[repr(C)]
-struct PyArrayObject_ {
-    ob_base: pyo3::ffi::PyObject,
-    data: *mut u8,
+/// Makes an array read-only.
+///
+/// # Safety
+/// `array` is an ndarray that nobody else has yet.
+pub unsafe fn freeze(array: &Bound<'_, PyAny>) {
+    // SAFETY: by the caller's promise; the GIL is held.
+    unsafe { (*array.as_ptr().cast::<PyArrayObject>()).fields.flags &= !NPY_ARRAY_WRITEABLE }
 }
 
 /// A fresh one-dimensional object array of `items`.
@@ -184,5 +186,8 @@ pub unsafe fn bytes<'a>(array: &'a Bound<'_, PyUntypedArray>, len: usize) -> &'a
         return &[];
     }
     // SAFETY: by the caller's promise.
-    unsafe { std::slice::from_raw_parts((*array.as_ptr().cast::<PyArrayObject_>()).data, len) }
+    unsafe {
+        let data = (*array.as_ptr().cast::<PyArrayObject>()).fields.data.cast::<u8>();
+        std::slice::from_raw_parts(data, len)
+    }
 }

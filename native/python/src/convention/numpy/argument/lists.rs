@@ -118,6 +118,7 @@ impl List {
         let rows = (start..end).map(row).collect::<Result<Vec<_>>>()?;
         let stacked = showing.py().import("numpy")?.call_method1("stack", (rows,))?;
         showing.count(stacked.getattr("nbytes")?.extract()?);
+        showing.protect(&stacked);
         Ok(Some(stacked))
     }
 }

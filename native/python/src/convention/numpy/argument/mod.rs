@@ -15,9 +15,10 @@ use arrow_schema::{DataType, Field};
 use beringia_core::ErrorCode;
 use pyo3::prelude::*;
 
-use crate::convention::numpy::array::{self, Dtype};
+use crate::convention::numpy::array::{self, Dtype, as_array};
 use crate::convention::numpy::options::{Missing, Udt};
 use crate::failure::{Failure, Result};
+use numpy::PyUntypedArrayMethods;
 
 /// How a column is shown.
 pub struct Showing<'py> {
@@ -64,16 +65,35 @@ impl<'py> Showing<'py> {
         )
     }
 
-    /// Wraps `data` in a masked array; `mask` says of each value whether it is missing.
+    /// A fresh array of `shape`, written by `fill`. It is read-only where views are: a function must not work until a
+    /// group happens to need no copy.
+    fn filled(
+        &self,
+        dtype: &Dtype,
+        shape: &[usize],
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<Bound<'py, PyAny>> {
+        let array = array::filled(self.py(), dtype, shape, fill)?;
+        self.protect(&array);
+        Ok(array)
+    }
+
+    /// Makes an array that was just made read-only, unless functions may write.
+    fn protect(&self, array: &Bound<'py, PyAny>) {
+        if !self.writable && as_array(array).is_some() {
+            // SAFETY: it is an ndarray, and was just made.
+            unsafe { array::freeze(array) }
+        }
+    }
+
+    /// Wraps `data` in a masked array with a full mask; `nulls` says of each value whether it is there.
     fn masked(&self, data: Bound<'py, PyAny>, nulls: Option<&NullBuffer>) -> Result<Bound<'py, PyAny>> {
-        let mask = match nulls {
-            None => self.masked_arrays.getattr("nomask")?,
-            Some(nulls) => array::filled(self.py(), &Dtype::new(self.py(), "?")?, &[nulls.len()], |bytes| {
-                for (byte, valid) in bytes.iter_mut().zip(nulls.iter()) {
-                    *byte = u8::from(!valid);
-                }
-            })?,
-        };
+        let shape = as_array(&data).map(|array| array.shape().to_vec()).unwrap_or_default();
+        let mask = array::filled(self.py(), &Dtype::new(self.py(), "?")?, &shape, |bytes| {
+            for (byte, valid) in bytes.iter_mut().zip(nulls.into_iter().flatten()) {
+                *byte = u8::from(!valid);
+            }
+        })?;
         Ok(self.masked_arrays.getattr("MaskedArray")?.call1((data, mask))?)
     }
 }
@@ -156,6 +176,7 @@ fn object_array<'py>(
     let items =
         (start..end).map(|index| if is_null(index) { Ok(py.None().into_bound(py)) } else { item(index) });
     let values = array::objects(py, items)?;
+    showing.protect(&values);
     if showing.missing == Some(Missing::Mask) { showing.masked(values, missing.as_ref()) } else { Ok(values) }
 }
 
@@ -190,19 +211,20 @@ fn is_ascending(order: &serde_json::Value) -> bool {
     order.iter().enumerate().all(|(index, axis)| axis.as_u64() == Some(index as u64))
 }
 
-/// The name of a type in messages.
+/// The name of a type in messages where the front did not say one: Spark's, as in docs/types.json.
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
-        DataType::Int8 => "byte".to_owned(),
-        DataType::Int16 => "short".to_owned(),
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
         DataType::Int32 => "int".to_owned(),
-        DataType::Int64 => "long".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
         DataType::Float32 => "float".to_owned(),
         DataType::Float64 => "double".to_owned(),
         DataType::LargeUtf8 | DataType::Utf8 => "string".to_owned(),
         DataType::LargeBinary | DataType::Binary => "binary".to_owned(),
         DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(..) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp_ntz".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
         DataType::LargeList(field) | DataType::List(field) => {
             format!("array<{}>", type_name(field.data_type()))
@@ -210,15 +232,15 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
             format!("decimal({precision},{scale})")
         }
-        DataType::Duration(_) => "duration".to_owned(),
+        DataType::Duration(_) => "interval day to second".to_owned(),
         DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
         DataType::FixedSizeList(field, len) => format!("array<{}> of {len}", type_name(field.data_type())),
         DataType::Struct(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .map(|field| format!("{}: {}", field.name(), type_name(field.data_type())))
+                .map(|field| format!("{}:{}", field.name(), type_name(field.data_type())))
                 .collect();
-            format!("struct<{}>", fields.join(", "))
+            format!("struct<{}>", fields.join(","))
         }
         other => other.to_string().to_lowercase(),
     }

@@ -63,7 +63,7 @@ impl<T: ArrowPrimitiveType> Runs<T> {
     ) -> Result<Bound<'py, PyAny>> {
         let bytes = arrow_buffer::ToByteSlice::to_byte_slice(numbers);
         showing.count(bytes.len());
-        Ok(array::filled(showing.py(), &self.dtype, &[numbers.len()], |copy| copy.copy_from_slice(bytes))?)
+        showing.filled(&self.dtype, &[numbers.len()], |copy| copy.copy_from_slice(bytes))
     }
 }
 

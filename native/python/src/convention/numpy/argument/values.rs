@@ -24,10 +24,10 @@ pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn 
     }
     let array = arrow_array::make_array(data.clone());
     Ok(Some(match data.data_type() {
-        DataType::Boolean => Box::new(Converted { dtype: Dtype::new(py, "?")?, kind: Kind::Integer, array }),
-        DataType::Date32 => Box::new(Converted { dtype: Dtype::new(py, "M8[D]")?, kind: Kind::Time, array }),
+        DataType::Boolean => Box::new(Widened { dtype: Dtype::new(py, "?")?, kind: Kind::Integer, array }),
+        DataType::Date32 => Box::new(Widened { dtype: Dtype::new(py, "M8[D]")?, kind: Kind::Time, array }),
         DataType::Time32(unit) => {
-            Box::new(Converted { dtype: Dtype::new(py, time(*unit, false))?, kind: Kind::Time, array })
+            Box::new(Widened { dtype: Dtype::new(py, time(*unit, false))?, kind: Kind::Time, array })
         }
         DataType::LargeUtf8 | DataType::Utf8 | DataType::LargeBinary | DataType::Binary => {
             Box::new(Objects { array, decimal: None })
@@ -150,7 +150,7 @@ impl Fixed {
                 showing.count(bytes.len());
                 let width = self.dtype.width;
                 let blank = &blank_bytes(self.kind, width)[..width];
-                array::filled(showing.py(), &self.dtype, shape, |copy| {
+                showing.filled(&self.dtype, shape, |copy| {
                     copy.copy_from_slice(bytes);
                     for (item, valid) in copy.chunks_exact_mut(width).zip(nulls.iter()) {
                         if !valid {
@@ -209,12 +209,7 @@ impl Elements for Fixed {
         count: usize,
         len: usize,
     ) -> Result<Option<Bound<'py, PyAny>>> {
-        let total = count * len;
-        if showing.missing == Some(Missing::Mask) {
-            let flat = self.array(showing, &[total], start, total)?;
-            return Ok(Some(flat.call_method1("reshape", (count, len))?));
-        }
-        self.array(showing, &[count, len], start, total).map(Some)
+        self.array(showing, &[count, len], start, count * len).map(Some)
     }
 
     fn blank<'py>(&self, showing: &Showing<'py>, len: usize) -> Result<Option<Bound<'py, PyAny>>> {
@@ -222,7 +217,7 @@ impl Elements for Fixed {
             return Ok(None);
         }
         let width = self.dtype.width;
-        let array = array::filled(showing.py(), &self.dtype, &[len], |bytes| {
+        let array = showing.filled(&self.dtype, &[len], |bytes| {
             for item in bytes.chunks_exact_mut(width) {
                 item.copy_from_slice(&blank_bytes(Kind::Float, width)[..width]);
             }
@@ -232,13 +227,13 @@ impl Elements for Fixed {
 }
 
 /// Values that NumPy holds in another width than Arrow: bits as bytes, days and times of day as 64-bit numbers.
-struct Converted {
+struct Widened {
     dtype: Dtype,
     kind: Kind,
     array: ArrayRef,
 }
 
-impl Converted {
+impl Widened {
     fn write(&self, index: usize, item: &mut [u8]) {
         match self.array.data_type() {
             DataType::Boolean => item[0] = u8::from(self.array.as_boolean().value(index)),
@@ -258,7 +253,7 @@ impl Converted {
     }
 }
 
-impl Elements for Converted {
+impl Elements for Widened {
     fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
         if self.array.is_null(index) {
             return missing_item(showing, self.kind, &self.dtype);
@@ -277,7 +272,7 @@ impl Elements for Converted {
         let width = self.dtype.width;
         let blank = &blank_bytes(self.kind, width)[..width];
         showing.count((end - start) * width);
-        let values = array::filled(showing.py(), &self.dtype, &[end - start], |bytes| {
+        let values = showing.filled(&self.dtype, &[end - start], |bytes| {
             for (index, item) in (start..end).zip(bytes.chunks_exact_mut(width)) {
                 if self.array.is_valid(index) {
                     self.write(index, item);

@@ -2,13 +2,13 @@
 
 use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, SharedBuffer};
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use numpy::PyUntypedArray;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyTuple};
 
+use super::bulk::Bulk;
 use super::column::{Column, Fit, Misfit, Validity, descriptor, got, is_refusal};
-use crate::convention::numpy::array::bytes;
 
 /// Integers of 4, 8, 16 or 32 bytes.
 pub struct Converted {
@@ -17,7 +17,7 @@ pub struct Converted {
     width: usize,
     /// Makes an integer of a value; or `None`, for a missing one.
     convert: Py<PyAny>,
-    /// Makes an array of such integers of an array; or `None`, where each has to be looked at.
+    /// Makes such integers of an array at once; or `None`, where each has to be looked at.
     convert_all: Option<Py<PyAny>>,
 }
 
@@ -133,15 +133,8 @@ impl Column for Converted {
         array: &Bound<'_, PyUntypedArray>,
     ) -> std::result::Result<bool, Misfit> {
         let Some(convert_all) = &self.convert_all else { return Ok(false) };
-        let converted = convert_all.bind(array.py()).call1((array,))?;
-        if converted.is_none() {
-            return Ok(false);
-        }
-        let converted = converted.cast_into::<PyUntypedArray>().map_err(PyErr::from)?;
-        // SAFETY: `times` returns a C-contiguous array of integers of this width, as long as `array`; the GIL is
-        // held, and nobody else has it.
-        self.values.extend(arena, unsafe { bytes(&converted, array.len() * self.width) })?;
-        self.validity.extend(arena, array.len())?;
+        let Some(bulk) = Bulk::of(convert_all.bind(array.py()).call1((array,)))? else { return Ok(false) };
+        bulk.append(arena, &mut self.values, &mut self.validity, self.width)?;
         Ok(true)
     }
 

@@ -11,8 +11,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
-use super::column::{Column, Fit, Misfit, Validity, descriptor, got, is_refusal};
-use crate::convention::numpy::array::{as_array, bytes};
+use super::bulk::Bulk;
+use super::column::{Column, Fit, Misfit, Validity, descriptor, got};
+use crate::convention::numpy::array::as_array;
 
 /// A number type of NumPy and Arrow.
 pub trait Number: arrow_buffer::ArrowNativeType {
@@ -177,23 +178,17 @@ where
         arena: &mut Arena,
         array: &Bound<'_, PyUntypedArray>,
     ) -> std::result::Result<bool, Misfit> {
-        let len = array.len();
-        if let Some((values, mask)) = masked(array, self.dtype).filter(|_| !self.nan_as_null) {
-            // SAFETY: `masked` returns C-contiguous arrays, of this very type and of booleans, as long as `array`; the
-            // GIL is held, nobody writes to them.
-            let (values, mask) = unsafe { (bytes(&values, len * size_of::<T>()), bytes(&mask, len)) };
-            self.values.extend(arena, values)?;
-            mask.iter().try_for_each(|masked| self.validity.push(arena, *masked == 0))?;
-            return Ok(true);
-        }
-        let contiguous = numbers(array, self.dtype)?;
-        let Some(array) = contiguous else { return Ok(false) };
-        if self.nan_as_null && has_nan(&array)? {
-            return Ok(false);
-        }
-        // SAFETY: `numbers` returns a C-contiguous array of this very type; the GIL is held, nobody writes to it.
-        self.values.extend(arena, unsafe { bytes(&array, len * size_of::<T>()) })?;
-        self.validity.extend(arena, len)?;
+        let direct = !self.nan_as_null && is_of(array, self.dtype);
+        let bulk = if direct {
+            Bulk { values: array.clone(), missing: None }
+        } else {
+            let convert = array.py().import("beringia._convert")?.getattr(intern!(array.py(), "numbers"))?;
+            match Bulk::of(convert.call1((array, self.dtype, self.nan_as_null)))? {
+                Some(bulk) => bulk,
+                None => return Ok(false),
+            }
+        };
+        bulk.append(arena, &mut self.values, &mut self.validity, size_of::<T>())?;
         Ok(true)
     }
 
@@ -211,45 +206,14 @@ where
     }
 }
 
-/// `array` as a C-contiguous array of `dtype`, itself where it is one already; `None` where each item has to be
-/// looked at.
-fn numbers<'py>(
-    array: &Bound<'py, PyUntypedArray>,
-    dtype: &'static str,
-) -> std::result::Result<Option<Bound<'py, PyUntypedArray>>, Misfit> {
-    let py = array.py();
+/// Whether `array` has the values of `dtype`, one after the other.
+fn is_of(array: &Bound<'_, PyUntypedArray>, dtype: &'static str) -> bool {
     let descr = array.dtype();
-    let same = descr.kind() == dtype.as_bytes()[0]
+    descr.kind() == dtype.as_bytes()[0]
         && descr.itemsize() == usize::from(dtype.as_bytes()[1] - b'0')
         && descr.is_native_byteorder() != Some(false)
-        && array.is_exact_instance_of::<PyUntypedArray>();
-    if same && array.is_c_contiguous() {
-        return Ok(Some(array.clone()));
-    }
-    let converted = py.import("beringia._convert")?.call_method1("numbers", (array, dtype));
-    match converted {
-        Ok(converted) if converted.is_none() => Ok(None),
-        Ok(converted) => Ok(Some(converted.cast_into::<PyUntypedArray>().map_err(PyErr::from)?)),
-        Err(error) if is_refusal(py, &error) => Err(Misfit::Got(error.value(py).to_string())),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The values and the mask of a masked array of `dtype`.
-fn masked<'py>(
-    array: &Bound<'py, PyUntypedArray>,
-    dtype: &'static str,
-) -> Option<(Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>)> {
-    if array.is_exact_instance_of::<PyUntypedArray>() {
-        return None;
-    }
-    let parts = array.py().import("beringia._convert").ok()?.call_method1("masked", (array, dtype)).ok()?;
-    let (values, mask): (Bound<'py, PyAny>, Bound<'py, PyAny>) = parts.extract().ok()?;
-    Some((values.cast_into().ok()?, mask.cast_into().ok()?))
-}
-
-fn has_nan(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
-    array.py().import("numpy")?.call_method1("isnan", (array,))?.call_method0("any")?.extract()
+        && array.is_exact_instance_of::<PyUntypedArray>()
+        && array.is_c_contiguous()
 }
 
 /// Booleans.

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Fields, SortOptions};
 use arrow_select::take::take;
 use beringia_core::{Error, ErrorCode, Result};
 
-use super::grouping::{Groups, group};
+use crate::groups::{Groups, group};
 
 /// What one call of the function gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub struct Batches {
 impl Batches {
     /// Groups `table` by the columns `keys`, and cuts it so that a batch has about `limit` bytes, and there are enough
     /// for all workers.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Argument`] for a column that the table does not have, or of a type that has no order;
+    /// [`ErrorCode::Resource`] for more rows than can be numbered.
     pub fn new(
         table: RecordBatch,
         keys: &[usize],
@@ -74,7 +78,7 @@ impl Batches {
     }
 
     /// How many batches there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.cuts.len()
     }
 
@@ -104,7 +108,10 @@ impl Batches {
         DataType::Struct(Fields::from_iter(self.keys.iter().map(key).chain(self.columns.iter().map(column))))
     }
 
-    /// One batch, a struct array with a row for each group.
+    /// Batch number `batch` of [`Self::count`], a struct array with a row for each group.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when Arrow refuses to gather the rows.
     pub fn get(&self, batch: usize) -> Result<ArrayData> {
         let groups = self.cuts[batch].clone();
         let rows = self.row_range(batch);
@@ -178,6 +185,8 @@ fn cut(bounds: &[usize], rows: usize) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -185,5 +194,25 @@ mod tests {
         assert_eq!(cut(&[0], 10), Vec::<Range<usize>>::new());
         assert_eq!(cut(&[0, 4, 8, 12, 40, 41], 10), [0..2, 2..3, 3..4, 4..5]);
         assert_eq!(cut(&[0, 1, 2, 3], 1), [0..1, 1..2, 2..3]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_has_as_many_groups_as_fit_and_at_least_one(
+            sizes in prop::collection::vec(1_usize..20, 0..40),
+            rows in 1_usize..50,
+        ) {
+            let mut bounds = vec![0];
+            bounds.extend(sizes.iter().scan(0, |end, size| { *end += size; Some(*end) }));
+            let mut next = 0;
+            for cut in cut(&bounds, rows) {
+                prop_assert_eq!(cut.start, next);
+                next = cut.end;
+                let with = |end: usize| bounds[end] - bounds[cut.start];
+                prop_assert!(cut.len() == 1 || cut.len() > 1 && with(cut.end) <= rows);
+                prop_assert!(cut.end == sizes.len() || with(cut.end + 1) > rows);
+            }
+            prop_assert_eq!(next, sizes.len());
+        }
     }
 }

@@ -16,15 +16,16 @@ use crate::error::{Error, Result};
 const DIRECTORY: &str = "/dev/shm";
 const SUFFIX: &str = ".lease";
 
-struct Lease {
+/// That this process owns the segments with a prefix.
+struct Owner {
     prefix: String,
     // Holds the lock.
     _file: File,
 }
 
-static OWN: Mutex<Option<Lease>> = Mutex::new(None);
+static OWN: Mutex<Option<Owner>> = Mutex::new(None);
 
-fn own() -> MutexGuard<'static, Option<Lease>> {
+fn own() -> MutexGuard<'static, Option<Owner>> {
     OWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -57,7 +58,7 @@ pub(super) fn prefix() -> Result<String> {
     let draft = path(&format!("{prefix}.draft"));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(fail)?;
     file.lock().and_then(|()| fs::rename(&draft, &lease)).map_err(fail)?;
-    *own = Some(Lease { prefix: prefix.clone(), _file: file });
+    *own = Some(Owner { prefix: prefix.clone(), _file: file });
     Ok(prefix)
 }
 

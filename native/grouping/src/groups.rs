@@ -18,6 +18,7 @@ use beringia_core::{Error, ErrorCode, Result};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// The rows of a table, group after group.
+#[derive(Debug)]
 pub struct Groups {
     /// Row numbers in this order; `None` where the rows already are.
     pub order: Option<UInt32Array>,
@@ -27,6 +28,9 @@ pub struct Groups {
 
 /// Groups by equal keys, in the order of the keys (null first, then Arrow's total order: -0.0 before 0.0, NaN last); the
 /// rows of a group by `order_by`, ties as they came.
+///
+/// # Errors
+/// [`ErrorCode::Resource`] for more rows than can be numbered, [`ErrorCode::Argument`] for columns of a type without order.
 pub fn group(keys: &[ArrayRef], order_by: &[(ArrayRef, SortOptions)], rows: usize) -> Result<Groups> {
     if u32::try_from(rows).is_err() {
         return Err(Error::new(
