@@ -24,7 +24,7 @@ HAIL_JAR_NAME := beringia-hail-0.2_2.12-$(VERSION).jar
 LIBRARY := target/release/$(if $(filter Darwin,$(shell uname -s)),libberingia_jni.dylib,libberingia_jni.so)
 
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/jni -name '*.rs' -o -name Cargo.toml)
-EXTENSION_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/python -name '*.rs' -o -name Cargo.toml)
+EXTENSION_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/grouping native/python -name '*.rs' -o -name Cargo.toml)
 JVM_SOURCES := $(wildcard *.gradle gradle/*.gradle) $(shell find jvm-plugin -path '*/build' -prune -o -type f -print)
 
 # Both are found when they are needed, and only once.
@@ -107,9 +107,10 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 	$(PYTHON_BIN)/ruff format .
 	$(PYTHON_BIN)/ruff check --fix .
 
-docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md.
+docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md, docs/types.md.
 	$(CARGO) run --quiet -p beringia-core --example configuration > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+	$(RUN) python/tests/type_table.py
 
 faults: $(STAMPS)/package ## Every fault at every stage, and the figures into docs/failure-model.md.
 	$(call say,Faults: some minutes)

@@ -1,6 +1,6 @@
 //! A group's key as a person would write it, for messages: `origin='EWR', year=2013`.
 
-use arrow_array::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
+use arrow_array::temporal_conversions::time64ns_to_time;
 use arrow_array::{Array, ArrayRef, cast::AsArray, types};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
@@ -29,6 +29,18 @@ fn value(array: &ArrayRef, row: usize) -> String {
             format!("{:?}", array.as_primitive::<$type>().value(row))
         };
     }
+    // A count that is past the calendar is shown as it is.
+    macro_rules! calendar {
+        ($type:ty, $read:ident) => {{
+            let counts = array.as_primitive::<$type>();
+            counts.$read(row).map_or_else(|| counts.value(row).to_string(), |time| time.to_string())
+        }};
+    }
+    macro_rules! span {
+        ($type:ty, $nanoseconds:literal) => {
+            span(i128::from(array.as_primitive::<$type>().value(row)) * $nanoseconds)
+        };
+    }
     match array.data_type() {
         DataType::Boolean => array.as_boolean().value(row).to_string(),
         DataType::Int8 => primitive!(types::Int8Type),
@@ -39,23 +51,51 @@ fn value(array: &ArrayRef, row: usize) -> String {
         DataType::UInt16 => primitive!(types::UInt16Type),
         DataType::UInt32 => primitive!(types::UInt32Type),
         DataType::UInt64 => primitive!(types::UInt64Type),
+        DataType::Float16 => primitive!(types::Float16Type),
         DataType::Float32 => primitive!(types::Float32Type),
         DataType::Float64 => primitive!(types::Float64Type),
+        DataType::Decimal128(..) => array.as_primitive::<types::Decimal128Type>().value_as_string(row),
+        DataType::Decimal256(..) => array.as_primitive::<types::Decimal256Type>().value_as_string(row),
         DataType::Utf8 => quote(array.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => quote(array.as_string::<i64>().value(row)),
-        DataType::LargeBinary => quote(&String::from_utf8_lossy(array.as_binary::<i64>().value(row))),
         DataType::Binary => quote(&String::from_utf8_lossy(array.as_binary::<i32>().value(row))),
-        DataType::Date32 => {
-            let days = array.as_primitive::<types::Date32Type>().value(row);
-            date32_to_datetime(days).map_or_else(|| days.to_string(), |date| date.date().to_string())
+        DataType::LargeBinary => quote(&String::from_utf8_lossy(array.as_binary::<i64>().value(row))),
+        DataType::FixedSizeBinary(_) => {
+            quote(&String::from_utf8_lossy(array.as_fixed_size_binary().value(row)))
         }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let micros = array.as_primitive::<types::TimestampMicrosecondType>().value(row);
-            timestamp_us_to_datetime(micros).map_or_else(|| micros.to_string(), |time| time.to_string())
-        }
-        DataType::Decimal128(..) => array.as_primitive::<types::Decimal128Type>().value_as_string(row),
+        DataType::Date32 => calendar!(types::Date32Type, value_as_date),
+        DataType::Date64 => calendar!(types::Date64Type, value_as_date),
+        DataType::Timestamp(unit, _) => match unit {
+            TimeUnit::Second => calendar!(types::TimestampSecondType, value_as_datetime),
+            TimeUnit::Millisecond => calendar!(types::TimestampMillisecondType, value_as_datetime),
+            TimeUnit::Microsecond => calendar!(types::TimestampMicrosecondType, value_as_datetime),
+            TimeUnit::Nanosecond => calendar!(types::TimestampNanosecondType, value_as_datetime),
+        },
+        DataType::Time32(TimeUnit::Second) => calendar!(types::Time32SecondType, value_as_time),
+        DataType::Time32(TimeUnit::Millisecond) => calendar!(types::Time32MillisecondType, value_as_time),
+        DataType::Time64(TimeUnit::Microsecond) => calendar!(types::Time64MicrosecondType, value_as_time),
+        DataType::Time64(TimeUnit::Nanosecond) => calendar!(types::Time64NanosecondType, value_as_time),
+        DataType::Duration(unit) => match unit {
+            TimeUnit::Second => span!(types::DurationSecondType, 1_000_000_000),
+            TimeUnit::Millisecond => span!(types::DurationMillisecondType, 1_000_000),
+            TimeUnit::Microsecond => span!(types::DurationMicrosecondType, 1_000),
+            TimeUnit::Nanosecond => span!(types::DurationNanosecondType, 1),
+        },
         other => format!("<{other}>"),
     }
+}
+
+/// A duration as days and a time of day: `-2 days 00:00:05.250`.
+fn span(nanoseconds: i128) -> String {
+    const DAY: i128 = 86_400_000_000_000;
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let days = match nanoseconds.abs() / DAY {
+        0 => String::new(),
+        1 => "1 day ".to_owned(),
+        days => format!("{days} days "),
+    };
+    let within = i64::try_from(nanoseconds.abs() % DAY).ok().and_then(time64ns_to_time);
+    within.map_or_else(|| nanoseconds.to_string(), |time| format!("{sign}{days}{time}"))
 }
 
 fn quote(text: &str) -> String {
@@ -69,9 +109,15 @@ fn quote(text: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use arrow_array::ffi::FFI_ArrowSchema;
+    use arrow_array::types::ArrowPrimitiveType;
     use arrow_array::{Date32Array, Float64Array, Int32Array, LargeStringArray};
+    use arrow_buffer::Buffer;
+    use serde_json::Value;
 
     use super::*;
+
+    type Float16 = <types::Float16Type as ArrowPrimitiveType>::Native;
 
     #[test]
     fn keys_are_written_as_a_person_would() {
@@ -84,6 +130,60 @@ mod tests {
         let show = |row| describe(keys.iter().map(|(name, array)| (*name, array.to_data())), row);
         assert_eq!(show(0), "gene='BRCA2', year=2013, day=1970-01-01, x=1.0");
         assert_eq!(show(1), "gene='o\\'neill', year=null, day=2022-01-08, x=NaN");
+    }
+
+    #[test]
+    fn every_type_is_written_as_the_table_of_types_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/types.json");
+        let table: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let keys: Vec<&Value> = table.iter().filter(|row| row["text"].is_string()).collect();
+        assert!(keys.len() > 20, "the table has lost its keys");
+        for key in keys {
+            let array = arrow_array::make_array(one(key["format"].as_str().unwrap(), &key["value"]));
+            assert_eq!(value(&array, 0), key["text"].as_str().unwrap(), "{key}");
+        }
+    }
+
+    /// An array of one value, by its type in Arrow's C interface. Dates, times and decimals are given as integers.
+    fn one(format: &str, value: &Value) -> ArrayData {
+        let data_type = DataType::try_from(&FFI_ArrowSchema::try_new(format, vec![], None).unwrap()).unwrap();
+        if value.is_null() {
+            return ArrayData::new_null(&data_type, 1);
+        }
+        let buffers = match (&data_type, value) {
+            (_, Value::String(text)) => {
+                vec![Buffer::from_vec(vec![0_i64, text.len() as i64]), Buffer::from(text.as_bytes())]
+            }
+            (DataType::Float16, _) => {
+                vec![Buffer::from(&Float16::from_f64(value.as_f64().unwrap()).to_le_bytes())]
+            }
+            (DataType::Float32, _) => {
+                vec![Buffer::from(&(value.as_f64().unwrap() as f32).to_le_bytes())]
+            }
+            (DataType::Float64, _) => vec![Buffer::from(&value.as_f64().unwrap().to_le_bytes())],
+            (DataType::Boolean, _) => vec![Buffer::from(&[u8::from(value.as_bool().unwrap())])],
+            _ => {
+                let number = i128::from(value.as_i64().unwrap());
+                let mut bytes = number.to_le_bytes().to_vec();
+                bytes.resize(32, if number < 0 { 0xff } else { 0 });
+                vec![Buffer::from(&bytes[..data_type.primitive_width().unwrap()])]
+            }
+        };
+        let data = ArrayData::builder(data_type).len(1).buffers(buffers).align_buffers(true);
+        data.build().unwrap()
+    }
+
+    #[test]
+    fn durations_have_a_sign_and_days() {
+        assert_eq!(span(-5_250_000_000), "-00:00:05.250");
+        assert_eq!(span(86_400_000_000_001), "1 day 00:00:00.000000001");
+        assert_eq!(span(i128::from(i64::MIN) * 1_000_000_000), "-106751991167300 days 15:30:08");
+    }
+
+    #[test]
+    fn what_is_past_the_calendar_is_shown_as_its_count() {
+        let past: ArrayRef = Arc::new(arrow_array::TimestampSecondArray::from(vec![i64::MAX]));
+        assert_eq!(value(&past, 0), i64::MAX.to_string());
     }
 
     #[test]

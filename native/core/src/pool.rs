@@ -37,12 +37,13 @@ enum Slot {
     Leased(Weak<WorkerLease>),
 }
 
-type Task = (u64, Interpreter);
+/// A task of the engine, and what runs its functions.
+type Tenant = (u64, Interpreter);
 
 #[derive(Default)]
 struct State {
     idle: HashMap<Interpreter, Vec<Idle>>,
-    tasks: HashMap<Task, Slot>,
+    tasks: HashMap<Tenant, Slot>,
     queue: Queue,
     prewarmed: HashSet<Interpreter>,
     /// Workers that live or are being started, idle or leased.
@@ -124,7 +125,7 @@ impl Pool {
     /// The worker of the task at `place`, waiting up to `timeout` for one; `None` when none was free.
     fn lease(
         self: &Arc<Self>,
-        task: &Task,
+        task: &Tenant,
         place: u64,
         timeout: Duration,
     ) -> Result<Option<Arc<WorkerLease>>> {
@@ -167,7 +168,7 @@ impl Pool {
     }
 
     /// What the task at `place` gets, waiting until `deadline` for it. Other nodes of the task wait from then on.
-    fn claim(&self, task: &Task, place: u64, deadline: Instant) -> Result<Option<Claim>> {
+    fn claim(&self, task: &Tenant, place: u64, deadline: Instant) -> Result<Option<Claim>> {
         let mut state = self.state();
         let claim = loop {
             state.check_open()?;
@@ -198,7 +199,7 @@ impl Pool {
 
     /// The worker of `lease` is dead: other nodes of the task may hold it for long, but it takes no room, and the task
     /// gets another.
-    fn lost(&self, task: &Task, lease: &Arc<WorkerLease>) {
+    fn lost(&self, task: &Tenant, lease: &Arc<WorkerLease>) {
         let mut state = self.state();
         lease.count_out(&mut state);
         // Another node may have put a new one there.
@@ -210,7 +211,7 @@ impl Pool {
     }
 
     /// The worker that `task` was about to get is dead.
-    fn lost_idle(&self, task: &Task, idle: &Idle) {
+    fn lost_idle(&self, task: &Tenant, idle: &Idle) {
         let mut state = self.state();
         state.count -= 1;
         state.tasks.remove(task);

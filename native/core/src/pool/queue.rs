@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Pool, Task, WorkerLease};
+use super::{Pool, Tenant, WorkerLease};
 use crate::error::{Error, ErrorCode, Result};
 use crate::spelling::spell;
 
@@ -39,13 +39,13 @@ impl Queue {
 /// A place in the queue for a worker. It is kept while nobody waits at it, and given up when it is dropped.
 pub struct Place {
     pool: Arc<Pool>,
-    task: Task,
+    task: Tenant,
     number: u64,
     since: Instant,
 }
 
 impl Place {
-    pub(super) fn new(pool: Arc<Pool>, task: Task) -> Place {
+    pub(super) fn new(pool: Arc<Pool>, task: Tenant) -> Place {
         let number = pool.state().queue.enter();
         Place { pool, task, number, since: Instant::now() }
     }

@@ -1,12 +1,7 @@
-//! The local engine: a table's groups through a pool of workers of this machine, without Spark.
-//!
-//! Grouping orders row numbers; each batch then gathers its own rows, so that the gathering is spread over the threads
-//! that drive the workers.
+//! The local front's native side: tables, errors and interrupts of Python around `beringia-grouping`, which does the work.
 
 mod arrow;
-mod batches;
-mod drive;
-mod grouping;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +12,11 @@ use beringia_core::job::JobSpec;
 use beringia_core::runtime::Runtime;
 use beringia_core::spelling::Spelling;
 use beringia_core::{Error, ErrorCode, log};
+use beringia_grouping::{Batches, Driven, Unit, drive};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 pub use arrow::Stream;
-use batches::{Batches, Unit};
 
 /// Workers of this process.
 #[pyclass(frozen, module = "beringia._native")]
@@ -138,8 +133,12 @@ impl Pool {
         let made = py.detach(|| Batches::new(table, &keys, &columns, unit, &order_by, limit, self.workers));
         let batches = made.map_err(|error| raise(py, error))?;
         let spec = JobSpec::from_json(spec).map_err(|error| raise(py, error))?;
-        let done = drive::drive(py, &self.runtime, self.workers, &spec, payload, &batches, &output, progress);
-        let results = done?.map_err(|error| raise(py, error))?;
+        let driven =
+            Driven { runtime: &self.runtime, spec: &spec, payload, batches: &batches, output: &output };
+        let (watched, results) =
+            drive(driven, self.workers, |running| watch::watch(py, running, progress.as_ref()));
+        watched?;
+        let results = results.map_err(|error| raise(py, error))?;
         let fields: Vec<Field> = match &output {
             DataType::Struct(fields) => fields.iter().map(|field| field.as_ref().clone()).collect(),
             _ => Vec::new(),

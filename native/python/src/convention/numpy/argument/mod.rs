@@ -228,19 +228,20 @@ fn is_ascending(order: &serde_json::Value) -> bool {
     order.iter().enumerate().all(|(index, axis)| axis.as_u64() == Some(index as u64))
 }
 
-/// The name of a type in messages.
+/// The name of a type in messages where the front did not say one: Spark's, as in docs/types.json.
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
-        DataType::Int8 => "byte".to_owned(),
-        DataType::Int16 => "short".to_owned(),
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
         DataType::Int32 => "int".to_owned(),
-        DataType::Int64 => "long".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
         DataType::Float32 => "float".to_owned(),
         DataType::Float64 => "double".to_owned(),
         DataType::LargeUtf8 | DataType::Utf8 => "string".to_owned(),
         DataType::LargeBinary | DataType::Binary => "binary".to_owned(),
         DataType::Date32 => "date".to_owned(),
-        DataType::Timestamp(..) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp_ntz".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
         DataType::LargeList(field) | DataType::List(field) => {
             format!("array<{}>", type_name(field.data_type()))
@@ -248,15 +249,15 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
             format!("decimal({precision},{scale})")
         }
-        DataType::Duration(_) => "duration".to_owned(),
+        DataType::Duration(_) => "interval day to second".to_owned(),
         DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
         DataType::FixedSizeList(field, len) => format!("array<{}> of {len}", type_name(field.data_type())),
         DataType::Struct(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .map(|field| format!("{}: {}", field.name(), type_name(field.data_type())))
+                .map(|field| format!("{}:{}", field.name(), type_name(field.data_type())))
                 .collect();
-            format!("struct<{}>", fields.join(", "))
+            format!("struct<{}>", fields.join(","))
         }
         other => other.to_string().to_lowercase(),
     }

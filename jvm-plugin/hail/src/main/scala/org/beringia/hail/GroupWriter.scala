@@ -6,7 +6,7 @@ package org.beringia.hail
 import is.hail.types.physical.{PCanonicalArray, PType}
 import is.hail.types.virtual.{TArray, Type}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.beringia.spark.columns.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
+import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 
 /**
  * What is written of a group: columns, by name, and the types of what they hold.

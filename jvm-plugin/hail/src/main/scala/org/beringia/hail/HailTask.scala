@@ -7,10 +7,9 @@ import is.hail.types.virtual.Type
 import org.apache.spark.TaskContext
 import org.apache.spark.broadcast.Broadcast
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.apache.spark.sql.beringia.SparkInternals
-import org.beringia.spark.{BatchJob, ExecutorRuntime, JobSpec, MeteredJob, NativeJob, ShippedFunction}
-import org.beringia.spark.columns.{BatchLimits, SegmentSource}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.{BatchJob, NativeJob, ShippedFunction}
+import org.beringia.executor.memory.{BatchLimits, SegmentSource}
 
 /**
  * @param columns what crosses of each group
@@ -48,13 +47,7 @@ final class HailTask(
     val results = fields.map { case (name, of) =>
       ArrowForms.field(name, of, Genomes.described(genomes.value))
     }
-    val job = ExecutorRuntime.get(settings).openJob(
-      JobSpec.ofTask(function.spec, context),
-      function.bytes,
-      input,
-      ArrowField.struct("", leading ++ results: _*)
-    )
-    MeteredJob(new NativeJob(job), SparkInternals.memory(context))
+    NativeJob.open(settings, function, context, input, ArrowField.struct("", leading ++ results: _*))
   }
 
   def writer(source: SegmentSource): GroupWriter = new GroupWriter(columns, limits, source)

@@ -9,9 +9,9 @@ import is.hail.annotations.BroadcastRow
 import is.hail.expr.ir.IRParser
 import is.hail.types.physical.PStruct
 import is.hail.types.virtual.TStruct
+import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
+import org.beringia.executor.memory.BatchLimits
 import org.beringia.hail.grouping.GroupPlan
-import org.beringia.spark.{JobSpec, NumpyFunction, Settings}
-import org.beringia.spark.columns.BatchLimits
 
 import scala.collection.JavaConverters._
 

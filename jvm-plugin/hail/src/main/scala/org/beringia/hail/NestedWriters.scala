@@ -3,7 +3,7 @@ package org.beringia.hail
 
 import is.hail.types.physical.{PCanonicalArray, PCanonicalBaseStruct, PCanonicalNDArray, PInt64}
 import org.beringia.hail.grouping.{ByteSource, NDArrayLayout}
-import org.beringia.spark.columns.{Arena, SharedBuffer}
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends ValueWriter(arena) {
   private[this] val fields = struct.types.map(ValueWriter.of(_, arena)).toArray

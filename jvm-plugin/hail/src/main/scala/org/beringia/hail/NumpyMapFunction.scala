@@ -11,8 +11,8 @@ import is.hail.sparkextras.ContextRDD.Element
 import is.hail.types.physical.{PCanonicalStruct, PStruct}
 import is.hail.types.virtual.{TInt64, TStruct, TableType}
 import org.apache.spark.TaskContext
+import org.beringia.executor.Settings
 import org.beringia.hail.grouping.{GroupedRows, KeyRanges, KeysAlone, RecordLayout}
-import org.beringia.spark.Settings
 import org.json4s.{JObject, JString, JValue}
 
 /** @param keysAlone what `plan.grouping` needs of the rows, if it can be had for less than these */

@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import is.hail.types.physical.PStruct
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowField
-import org.beringia.spark.columns.{Arena, SegmentSource}
+import org.beringia.executor.memory.{Arena, SegmentSource}
 
 import scala.collection.JavaConverters._
 import scala.collection.mutable.ArrayBuffer

@@ -7,7 +7,7 @@ import is.hail.types.physical._
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.hail.grouping.{ByteSource, ValueCodec}
-import org.beringia.spark.columns.{Arena, SharedBuffer}
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 abstract class ValueWriter(arena: Arena) {
   protected val presence = new PresenceBits(arena)

@@ -1,5 +1,5 @@
 // Spark's types as Arrow's: the one list of what crosses the bridge, and in which layout. Writers, vectors and
-// the refusals at planning all read it; a type that is not here is refused.
+// the refusals at planning all read it; a type that is not here is refused. A test holds it to docs/types.json.
 package org.beringia.spark.columns
 
 import org.apache.spark.sql.types._

@@ -1,5 +1,10 @@
 package org.beringia.spark.columns
 
+import java.io.File
+
+import scala.collection.JavaConverters._
+
+import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import org.apache.spark.sql.types._
 import org.beringia.{BeringiaException, ErrorCode}
 import org.junit.Test
@@ -7,30 +12,32 @@ import org.junit.Assert._
 
 class ArrowTypesTest {
 
-  @Test def formatsAreThoseOfTheBoundary(): Unit = {
-    val expected = Seq(
-      BooleanType -> "b",
-      ByteType -> "c",
-      ShortType -> "s",
-      IntegerType -> "i",
-      LongType -> "l",
-      FloatType -> "f",
-      DoubleType -> "g",
-      DateType -> "tdD",
-      TimestampType -> "tsu:UTC",
-      TimestampNTZType -> "tsu:",
-      DayTimeIntervalType() -> "tDu",
-      DecimalType(10, 2) -> "d:10,2",
-      StructType.fromDDL("a int, b string") -> "+s",
-      StringType -> "U",
-      BinaryType -> "Z",
-      ArrayType(IntegerType) -> "+L"
-    )
-    expected.foreach { case (dataType, format) =>
-      assertEquals(format, ArrowTypes.field("c", dataType).format)
+  /** The rows of the table of types that Spark has: Spark's name, and the rest. */
+  private val table: Seq[(DataType, JsonNode)] =
+    new ObjectMapper().readTree(new File(System.getProperty("beringia.types"))).elements.asScala
+      .filter(_.has("spark"))
+      .map(row => StructType.fromDDL(s"c ${row.get("spark").asText}").head.dataType -> row)
+      .toSeq
+
+  @Test def formatsAndNamesAreThoseOfTheTable(): Unit = {
+    table.foreach { case (dataType, row) =>
+      assertEquals(row.get("format").asText, ArrowTypes.field("c", dataType).format)
+      assertEquals(row.get("spark").asText, ArrowTypes.typeName(dataType))
       assertTrue(ArrowTypes.layout(dataType).isDefined)
+      ArrowTypes.requireArgument("c", dataType)
+      ArrowTypes.requireResult("c", dataType)
+      if (row.has("key")) ArrowTypes.requireKey("c", dataType)
+      else assertThrows(classOf[BeringiaException], () => ArrowTypes.requireKey("c", dataType))
     }
     assertEquals("item", ArrowTypes.field("c", ArrayType(IntegerType)).children.get(0).name)
+  }
+
+  @Test def theHintsOfRefusalsNameTheKeysOfTheTable(): Unit = {
+    val error =
+      assertThrows(classOf[BeringiaException], () => ArrowTypes.requireKey("c", ArrayType(IntegerType)))
+    val names = table.collect { case (dataType, row) if row.has("key") => row.get("spark").asText.takeWhile(_ != '(') }
+    val hint = error.getMessage.split("takes ").last.stripSuffix(" here")
+    assertEquals(names.toSet, hint.split(", ").toSet)
   }
 
   @Test def otherTypesAreRefusedByNameAndType(): Unit = {

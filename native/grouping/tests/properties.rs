@@ -1,0 +1,268 @@
+//! Grouping and batches against the plainest way to do the same: sort all row numbers, stably, by cells as values.
+
+#![allow(clippy::unwrap_used, reason = "a test program")]
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, RecordBatch, StringArray, StructArray};
+use arrow_schema::SortOptions;
+use beringia_core::ErrorCode;
+use beringia_grouping::{Batches, Groups, Unit, group};
+use proptest::prelude::*;
+
+/// A cell as a value: null before all others, floats in Arrow's total order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cell {
+    Null,
+    Number(i64),
+    Text(String),
+}
+
+fn total(value: f64) -> Cell {
+    let bits = value.to_bits() as i64;
+    Cell::Number(bits ^ (((bits >> 63) as u64) >> 1) as i64)
+}
+
+fn cell(column: &ArrayRef, row: usize) -> Cell {
+    if column.is_null(row) {
+        return Cell::Null;
+    }
+    if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
+        return Cell::Number(numbers.value(row).into());
+    }
+    match column.as_primitive_opt::<Float64Type>() {
+        Some(floats) => total(floats.value(row)),
+        None => Cell::Text(column.as_string::<i32>().value(row).to_owned()),
+    }
+}
+
+/// The same as a key: NaNs are one.
+fn key(column: &ArrayRef, row: usize) -> Cell {
+    match column.as_primitive_opt::<Float64Type>() {
+        Some(floats) if floats.is_valid(row) && floats.value(row).is_nan() => total(f64::NAN),
+        _ => cell(column, row),
+    }
+}
+
+fn keys_of(keys: &[ArrayRef], row: usize) -> Vec<Cell> {
+    keys.iter().map(|column| key(column, row)).collect()
+}
+
+fn compare(a: &Cell, b: &Cell, options: SortOptions) -> Ordering {
+    match (a, b) {
+        (Cell::Null, Cell::Null) => Ordering::Equal,
+        (Cell::Null, _) if options.nulls_first => Ordering::Less,
+        (Cell::Null, _) => Ordering::Greater,
+        (_, Cell::Null) => compare(b, a, options).reverse(),
+        _ if options.descending => b.cmp(a),
+        _ => a.cmp(b),
+    }
+}
+
+/// The rows of each group.
+fn reference(keys: &[ArrayRef], order_by: &[(ArrayRef, SortOptions)], rows: usize) -> Vec<Vec<usize>> {
+    let by_order = |a: usize, b: usize| {
+        let unequal = |(column, options): &(ArrayRef, SortOptions)| {
+            compare(&cell(column, a), &cell(column, b), *options)
+        };
+        order_by.iter().map(unequal).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.sort_by(|a, b| keys_of(keys, *a).cmp(&keys_of(keys, *b)).then(by_order(*a, *b)));
+    let same = |a: &usize, b: &usize| keys_of(keys, *a) == keys_of(keys, *b);
+    order.chunk_by(same).map(<[usize]>::to_vec).collect()
+}
+
+fn grouped(groups: &Groups) -> Vec<Vec<usize>> {
+    let row = |position| groups.order.as_ref().map_or(position, |order| order.value(position) as usize);
+    groups.bounds.windows(2).map(|bound| (bound[0]..bound[1]).map(row).collect()).collect()
+}
+
+/// Columns of the same length, as views into longer ones.
+#[derive(Clone, Debug)]
+struct Columns {
+    numbers: ArrayRef,
+    floats: ArrayRef,
+    texts: ArrayRef,
+}
+
+impl Columns {
+    fn named(&self, names: &[usize]) -> Vec<ArrayRef> {
+        let columns = [&self.numbers, &self.floats, &self.texts];
+        names.iter().map(|name| Arc::clone(columns[*name])).collect()
+    }
+
+    fn ordered(&self, order_by: &[(usize, SortOptions)]) -> Vec<(ArrayRef, SortOptions)> {
+        let (names, options): (Vec<_>, Vec<_>) = order_by.iter().copied().unzip();
+        self.named(&names).into_iter().zip(options).collect()
+    }
+}
+
+fn columns() -> impl Strategy<Value = Columns> {
+    let other_nan = f64::from_bits(f64::NAN.to_bits() | 1 << 63 | 1);
+    let float = prop::sample::select(vec![f64::NAN, other_nan, -0.0, 0.0, 1.5, -2.5, f64::NEG_INFINITY]);
+    let text = prop::sample::select(vec!["", "a", "ab", "b", "ä"]);
+    let row = (prop::option::of(-2_i32..3), prop::option::of(float), prop::option::of(text));
+    // Sorted in parts of the cases, as rows in files often are.
+    (prop::collection::vec(row, 0..60), 0_usize..5, 0_usize..5, any::<bool>()).prop_map(
+        |(mut rows, before, after, sorted)| {
+            if sorted {
+                rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.cmp(&b.2)));
+            }
+            let start = before.min(rows.len());
+            let len = (rows.len() - start).saturating_sub(after);
+            let numbers: Int32Array = rows.iter().map(|row| row.0).collect();
+            let floats: Float64Array = rows.iter().map(|row| row.1).collect();
+            let texts: StringArray = rows.iter().map(|row| row.2).collect();
+            Columns {
+                numbers: Arc::new(numbers.slice(start, len)),
+                floats: Arc::new(floats.slice(start, len)),
+                texts: Arc::new(texts.slice(start, len)),
+            }
+        },
+    )
+}
+
+fn some_columns() -> impl Strategy<Value = Vec<usize>> {
+    prop::sample::subsequence(vec![0, 1, 2], 0..=3).prop_shuffle()
+}
+
+fn options() -> impl Strategy<Value = SortOptions> {
+    any::<(bool, bool)>().prop_map(|(descending, nulls_first)| SortOptions { descending, nulls_first })
+}
+
+fn orders() -> impl Strategy<Value = Vec<(usize, SortOptions)>> {
+    prop::collection::vec((0_usize..3, options()), 0..3)
+}
+
+proptest! {
+    #[test]
+    fn groups_are_those_of_a_plain_sort(columns in columns(), keys in some_columns(), order_by in orders()) {
+        let rows = columns.numbers.len();
+        let keys = columns.named(&keys);
+        let order_by = columns.ordered(&order_by);
+        let groups = group(&keys, &order_by, rows).unwrap();
+        prop_assert_eq!(grouped(&groups), reference(&keys, &order_by, rows));
+    }
+
+    #[test]
+    fn batches_have_the_groups_in_their_order(
+        columns in columns(),
+        keys in some_columns(),
+        order_by in orders(),
+        limit in 1_usize..400,
+        workers in 1_usize..4,
+    ) {
+        let table = table(&columns);
+        let batches = Batches::new(table, &keys, &[0, 1, 2], Unit::Group, &order_by, limit, workers).unwrap();
+        let (mut found, mut rows) = (Vec::new(), 0);
+        for batch in arrays(&batches) {
+            let lists = batch.columns()[keys.len()..].iter();
+            let lists: Vec<_> = lists.map(|list| list.as_list::<i64>()).collect();
+            for group in 0..batch.len() {
+                let values: Vec<ArrayRef> = lists.iter().map(|list| list.value(group)).collect();
+                rows += values[0].len();
+                found.push((0..values[0].len()).map(|row| all(&values, row)).collect::<Vec<_>>());
+                // A key is that of all rows of its group.
+                for row in 0..values[0].len() {
+                    let own: Vec<_> = keys.iter().map(|name| key(&values[*name], row)).collect();
+                    prop_assert_eq!(own, keys_of(&batch.columns()[..keys.len()], group));
+                }
+            }
+        }
+        let order_by = columns.ordered(&order_by);
+        let source = columns.named(&[0, 1, 2]);
+        let expected: Vec<_> = reference(&columns.named(&keys), &order_by, columns.numbers.len())
+            .into_iter()
+            .map(|group| group.into_iter().map(|row| all(&source, row)).collect::<Vec<_>>())
+            .collect();
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(rows, batches.rows());
+    }
+
+    #[test]
+    fn without_groups_batches_have_the_rows_as_they_came(
+        columns in columns(),
+        by_row in any::<bool>(),
+        limit in 1_usize..400,
+        workers in 1_usize..4,
+    ) {
+        // Only a row has keys.
+        let (unit, keys): (_, &[usize]) = if by_row { (Unit::Row, &[0]) } else { (Unit::Batch, &[]) };
+        let batches = Batches::new(table(&columns), keys, &[1, 2], unit, &[], limit, workers).unwrap();
+        let mut found = Vec::new();
+        for batch in arrays(&batches) {
+            let values = &batch.columns()[keys.len()..];
+            let values: Vec<ArrayRef> = match unit {
+                Unit::Row => values.to_vec(),
+                _ => values.iter().map(|list| list.as_list::<i64>().value(0)).collect(),
+            };
+            found.extend((0..values[0].len()).map(|row| all(&values, row)));
+        }
+        let source = columns.named(&[1, 2]);
+        prop_assert_eq!(found, (0..columns.numbers.len()).map(|row| all(&source, row)).collect::<Vec<_>>());
+    }
+}
+
+fn table(columns: &Columns) -> RecordBatch {
+    let named = [("n", &columns.numbers), ("x", &columns.floats), ("s", &columns.texts)];
+    RecordBatch::try_from_iter_with_nullable(named.map(|(name, column)| (name, Arc::clone(column), true)))
+        .unwrap()
+}
+
+fn all(columns: &[ArrayRef], row: usize) -> Vec<Cell> {
+    columns.iter().map(|column| cell(column, row)).collect()
+}
+
+/// All batches; each is of their type and has rows.
+fn arrays(batches: &Batches) -> Vec<StructArray> {
+    let array = |number| {
+        let data = batches.get(number).unwrap();
+        assert_eq!(data.data_type(), &batches.data_type());
+        assert!(batches.rows_of(number) > 0 && !data.is_empty());
+        StructArray::from(data)
+    };
+    (0..batches.count()).map(array).collect()
+}
+
+#[test]
+fn a_nan_is_the_same_key_as_any_other_and_zeros_of_both_signs_are_two() {
+    let other_nan = f64::from_bits(f64::NAN.to_bits() | 1);
+    let values = [Some(f64::NAN), Some(0.0), None, Some(other_nan), Some(-0.0), None];
+    let keys: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+    let groups = group(&[keys], &[], 6).unwrap();
+    assert_eq!(grouped(&groups), [vec![2, 5], vec![4], vec![1], vec![0, 3]]);
+}
+
+#[test]
+fn rows_that_lie_in_their_groups_are_not_moved() {
+    let keys: ArrayRef = Arc::new(Int32Array::from(vec![1, 1, 2, 5, 5]));
+    let groups = group(&[Arc::clone(&keys)], &[(keys, SortOptions::default())], 5).unwrap();
+    assert_eq!((groups.order, groups.bounds), (None, vec![0, 2, 3, 5]));
+}
+
+#[test]
+fn a_table_without_rows_has_no_batches() {
+    let empty = Columns {
+        numbers: Arc::new(Int32Array::from(Vec::<i32>::new())),
+        floats: Arc::new(Float64Array::from(Vec::<f64>::new())),
+        texts: Arc::new(StringArray::from(Vec::<&str>::new())),
+    };
+    for (unit, keys) in
+        [(Unit::Group, vec![0]), (Unit::Group, vec![]), (Unit::Row, vec![]), (Unit::Batch, vec![])]
+    {
+        let batches = Batches::new(table(&empty), &keys, &[1], unit, &[], 1 << 20, 2).unwrap();
+        assert_eq!((batches.count(), batches.rows()), (0, 0));
+    }
+}
+
+#[test]
+fn a_column_that_is_not_there_is_named() {
+    let columns: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    let table = RecordBatch::try_from_iter([("n", columns)]).unwrap();
+    let error = Batches::new(table, &[3], &[0], Unit::Group, &[], 1, 1).err().unwrap();
+    assert_eq!((error.code, error.summary.as_str()), (ErrorCode::Argument, "no column 3"));
+}
