@@ -124,7 +124,6 @@ def test_values_are_the_same_whether_rows_are_shuffled_or_not(hl, show):
         transposed=matrix.T,
         part=matrix[:, ::2],
         bools=hl.nd.array([i > 3, i > 7]),
-        texts=hl.nd.array([hl.str(i), "x"]),
         scalar=hl.or_missing(there, hl.nd.array(x)),
         empty=hl.nd.zeros((0, 2)),
     )

@@ -198,7 +198,9 @@ def numpy_map(
             arguments=passed,
             arrays=payload.arrays,
             nan_as_null=nan_as_null,
-            type_names=TypeNames(fields=[str(dtype) for dtype in returned], float64="hl.float64"),
+            type_names=TypeNames(
+                fields=[str(dtype) for dtype in returned], float64=str(hl.tfloat64), cast="hl.float64"
+            ),
         )
         shape, policy = Shape(mapping=_options.mapping(writable)), _options.policy(on_error, timeout)
         return Job(program=program, shape=shape, policy=policy, block=payload.block, options=options), payload.data

@@ -48,7 +48,9 @@ impl<'a, 'py> NumpyCalls<'a, 'py> {
             Some(shared) => {
                 let base = shared.base.bind(py).clone();
                 let showing = showing(batch, options, argument, &argument.type_name, base)?;
-                Ok((Showing { writable: false, ..showing }, Source::Shared(shared)))
+                let cast = options.type_names.cast.as_ref().map(|cast| format!("cast it with {cast}"));
+                let cast = cast.unwrap_or_else(|| showing.cast.clone());
+                Ok((Showing { writable: false, cast, ..showing }, Source::Shared(shared)))
             }
             None => column(batch, options, argument, views.clone()),
         });
@@ -92,12 +94,13 @@ fn showing<'py>(
     base: Bound<'py, PyAny>,
 ) -> Result<Showing<'py>> {
     let shape = &batch.definition.shape;
+    let float64 = options.type_names.float64.as_deref().unwrap_or("double");
     Ok(Showing {
         base,
         writable: shape.mapping == Mapping::Private,
         name: argument.name.clone(),
         type_name: type_name.to_owned(),
-        float64: options.type_names.float64.clone().unwrap_or_else(|| "double".to_owned()),
+        cast: format!("cast the column to {float64}"),
         missing: (argument.column >= shape.keys).then_some(argument.missing),
         masked_arrays: batch.py.import("numpy.ma")?,
         copied: Cell::new(0),

@@ -113,4 +113,6 @@ pub struct TypeNames {
     pub fields: Vec<String>,
     /// The type that has NaN for a missing value.
     pub float64: Option<String>,
+    /// What makes a value that type, where it is no column.
+    pub cast: Option<String>,
 }

@@ -35,8 +35,8 @@ pub struct Showing<'py> {
     pub name: String,
     /// The type as the engine would say it, for messages; may be empty.
     pub type_name: String,
-    /// What the engine calls a float of 64 bits, for messages.
-    pub float64: String,
+    /// What to do where a type has no missing value, for messages: to make it a float of 64 bits.
+    pub cast: String,
     /// How missing values are shown; `None` for a key, where they are `None`.
     pub missing: Option<Missing>,
     /// `numpy.ma`.
@@ -55,12 +55,12 @@ impl<'py> Showing<'py> {
     }
 
     fn missing_value(&self) -> Failure {
-        let Showing { name, type_name, float64, .. } = self;
+        let Showing { name, type_name, cast, .. } = self;
         let advice = if self.missing == Some(Missing::Error) {
             "missing='error' refuses missing values".to_owned()
         } else {
             format!(
-                "NumPy has no missing value for this type: cast the column to {float64} to get NaN, or pass \
+                "NumPy has no missing value for this type: {cast} to get NaN, or pass \
                  missing='mask' for masked arrays, or fill or drop the missing values first"
             )
         };

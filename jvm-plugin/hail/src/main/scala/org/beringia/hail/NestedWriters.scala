@@ -40,7 +40,10 @@ final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends Val
 final class NDArrayWriter(arena: Arena, array: PCanonicalNDArray) extends ValueWriter(arena) {
   private[this] val layout = new NDArrayLayout(array)
   private[this] val shape = new ListWriter(arena, PCanonicalArray(PInt64(true), true))
+  private[this] val sizes = shape.items.asInstanceOf[FixedWriter]
   private[this] val data = new ListWriter(arena, PCanonicalArray(array.elementType, true))
+  // Hail has no ndarrays of anything else.
+  private[this] val items = data.items.asInstanceOf[PlainWriter]
 
   override def buffers: Seq[SharedBuffer] = Nil
 
@@ -55,15 +58,14 @@ final class NDArrayWriter(arena: Arena, array: PCanonicalNDArray) extends ValueW
   override protected def appendValue(address: Long): Unit = {
     var axis = 0
     while (axis < array.nDims) {
-      shape.items.append(address + 8L * axis)
+      sizes.append(address + 8L * axis)
       axis += 1
     }
     val n = layout.count(address)
-    data.items match {
-      case plain: PlainWriter if layout.isBlock(address) => plain.appendBlock(null, layout.first(address), n)
-      case items =>
-        items.reserve(n)
-        layout.foreach(address)(items.append)
+    if (layout.isBlock(address)) items.appendBlock(null, layout.first(address), n)
+    else {
+      items.reserve(n)
+      layout.foreach(address)(items.append)
     }
     end()
   }
@@ -73,21 +75,12 @@ final class NDArrayWriter(arena: Arena, array: PCanonicalNDArray) extends ValueW
     var axis = 0
     while (axis < array.nDims) {
       val size = in.long()
-      shape.items.asInstanceOf[FixedWriter].appendLong(size)
+      sizes.appendLong(size)
       n *= size
       axis += 1
     }
-    data.items match {
-      case plain: PlainWriter =>
-        plain.appendBlock(in.base, in.offset, n)
-        in.skip(n * array.elementType.byteSize)
-      case items =>
-        var i = 0L
-        while (i < n) {
-          items.read(in)
-          i += 1
-        }
-    }
+    items.appendBlock(in.base, in.offset, n)
+    in.skip(n * array.elementType.byteSize)
     end()
   }
 

@@ -33,13 +33,13 @@ final class NDArrayLayout(array: PCanonicalNDArray) extends Serializable {
     true
   }
 
-  /** Calls `visit` with the address of each element's value, the last axis' first. */
+  /** Calls `visit` with the address of each element, in the order of the last axis, then the one before it. */
   def foreach(address: Long)(visit: Long => Unit): Unit = if (count(address) > 0) {
     val index = new Array[Long](array.nDims)
     var at = first(address)
     var axis = 0
     while (axis >= 0) {
-      visit(array.elementType.unstagedLoadFromNested(at))
+      visit(at)
       // The last axis that has a next one; those after it begin again.
       axis = array.nDims - 1
       while (axis >= 0 && index(axis) + 1 == array.loadShape(address, axis)) {

@@ -74,7 +74,8 @@ object ValueCodec {
     }
   }
 
-  final private class StructCodec(struct: PCanonicalBaseStruct, fields: Array[ValueCodec]) extends ValueCodec {
+  final private class StructCodec(struct: PCanonicalBaseStruct, fields: Array[ValueCodec])
+      extends ValueCodec {
     override def write(address: Long, out: ByteSink): Unit = {
       var i = 0
       while (i < fields.length) {
@@ -90,7 +91,6 @@ object ValueCodec {
   final private class NDArrayCodec(array: PCanonicalNDArray, element: ValueCodec) extends ValueCodec {
     private[this] val layout = new NDArrayLayout(array)
     private[this] val width = array.elementType.byteSize
-    private[this] val isPlain = isFixed(array.elementType)
 
     override def write(address: Long, out: ByteSink): Unit = {
       var axis = 0
@@ -98,14 +98,9 @@ object ValueCodec {
         out.putLong(array.loadShape(address, axis))
         axis += 1
       }
-      if (isPlain && layout.isBlock(address)) {
+      if (layout.isBlock(address)) {
         out.put(null, layout.first(address), Math.toIntExact(layout.count(address) * width))
-      } else {
-        layout.foreach(address) { value =>
-          if (!isPlain) out.putByte(1)
-          element.write(value, out)
-        }
-      }
+      } else layout.foreach(address)(element.write(_, out))
     }
   }
 }
