@@ -15,9 +15,11 @@ use pyo3::types::PyTuple;
 use super::converted::Converted;
 use super::nested::{Lists, Structs, Tensors};
 use super::numbers::{Bits, Numbers};
+use super::tagged::Tagged;
 use super::texts::Texts;
 use crate::convention::numpy::argument::{tensor_shape, type_name};
 use crate::convention::numpy::array::as_array;
+use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 
 /// What did not fit.
@@ -137,11 +139,25 @@ pub trait Column {
     fn finish(&self) -> ArrayDescriptor;
 }
 
-/// An empty column of a field's type, with room for `rows` values.
+/// An empty column of a field's type, or what that stands for, with room for `rows` values.
 ///
 /// # Errors
 /// [`beringia_core::ErrorCode::Argument`] for a type that a function cannot return.
 pub fn column(
+    py: Python<'_>,
+    arena: &mut Arena,
+    field: &Field,
+    nan_as_null: bool,
+    rows: usize,
+) -> Result<Box<dyn Column>> {
+    let Some(tag) = Tag::of(field) else { return stored(py, arena, field, nan_as_null, rows) };
+    // NaN is a value of an array, and null is not.
+    let storage = stored(py, arena, field, nan_as_null && tag != Tag::NdArray, rows)?;
+    Ok(Box::new(Tagged::new(py, field, storage)?))
+}
+
+/// An empty column of a field's type.
+fn stored(
     py: Python<'_>,
     arena: &mut Arena,
     field: &Field,

@@ -10,6 +10,7 @@ mod form;
 mod nested;
 mod numbers;
 mod rows;
+mod tagged;
 mod texts;
 mod vectors;
 

@@ -1,7 +1,4 @@
-"""The worker's end of the Hail front, globals: what all groups are shown, read from one block of bytes.
-
-Travels inside the function's pickle, by value, as :mod:`beringia.hail._wrapper` does.
-"""
+"""What all groups are shown: values of Python, as leaves of the types that arguments are made of."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beringia.hail._results import packed_call
+from beringia._tagged import call
 
 
 class AbsentError(ValueError):
@@ -18,56 +15,8 @@ class AbsentError(ValueError):
     __beringia_code__ = "missing_value"
 
 
-class BlockReader:
-    """Reads values out of a block of globals (``GlobalsBlock.scala`` says how they lie there)."""
-
-    def __init__(self, block):
-        self.block = block
-        self.at = 0
-
-    def value(self, wire_type):
-        """Read a value: a NumPy scalar or str, None where missing, or ``(data, mask)`` for an array."""
-        missing = self.byte()
-        if missing:
-            return (wire_type, None)
-        if wire_type == "?":
-            return (wire_type, np.bool_(self.byte()))
-        if wire_type == "U":
-            size = self.length()
-            text = self.take(size).tobytes().decode()
-            return (wire_type, text)
-        if isinstance(wire_type, list):
-            return (wire_type, self.elements(wire_type[0]))
-        self.pad(8)
-        return (wire_type, self.take(np.dtype(wire_type).itemsize).view(wire_type)[0])
-
-    def elements(self, wire_type):
-        """Read an array's elements: the data, and where they are missing."""
-        n = self.length()
-        mask = self.take(n).view(bool)
-        if wire_type in ("?", "U") or isinstance(wire_type, list):
-            return [self.value(wire_type) for _ in range(n)], mask
-        self.pad(64)
-        return self.take(n * np.dtype(wire_type).itemsize).view(wire_type), mask
-
-    def byte(self):
-        return int(self.take(1)[0])
-
-    def length(self):
-        self.pad(8)
-        return int(self.take(8).view("<i8")[0])
-
-    def pad(self, alignment):
-        self.at += -self.at % alignment
-
-    def take(self, size):
-        taken = self.block[self.at : self.at + size]
-        self.at += size
-        return taken
-
-
 def show(value, policy, name):
-    """Return a value from a block as a function sees it; missing ones by `policy`."""
+    """Return a value of :func:`from_python` as a function sees it; missing ones by `policy`."""
     wire_type, found = value
     if found is None:
         if policy == "error" or (policy == "nan" and wire_type in ("i4", "i8", "?")):
@@ -124,7 +73,7 @@ def missing_message(name, policy):
 
 
 def from_python(wire_type, value):
-    """Return a value of Hail's Python as :class:`BlockReader` would read it."""
+    """Return a value with its type: None where it is missing, ``(data, mask)`` for an array."""
     if value is None:
         return (wire_type, None)
     if isinstance(wire_type, list):
@@ -132,33 +81,8 @@ def from_python(wire_type, value):
         mask = np.array([item is None for item in value], dtype=bool)
         if element in ("?", "U") or isinstance(element, list):
             return (wire_type, ([from_python(element, item) for item in value], mask))
-        numbers = [0 if item is None else packed_call(item) if hasattr(item, "alleles") else item for item in value]
+        numbers = [0 if item is None else call(item) if hasattr(item, "alleles") else item for item in value]
         return (wire_type, (np.array(numbers, dtype=element), mask))
     if hasattr(value, "alleles"):
-        value = packed_call(value)
+        value = call(value)
     return (wire_type, value if wire_type == "U" else np.dtype(wire_type).type(value))
-
-
-def frozen(value):
-    """Make the arrays in a value read-only: every group is shown the same ones."""
-    if isinstance(value, dict):
-        return {name: frozen(part) for name, part in value.items()}
-    if isinstance(value, tuple):
-        return tuple(map(frozen, value))
-    if isinstance(value, np.ndarray):
-        value.flags.writeable = False
-        if np.ma.getmask(value) is not np.ma.nomask:
-            np.ma.getmask(value).flags.writeable = False
-        if value.dtype == object:
-            for item in np.asarray(value).flat:
-                frozen(item)
-    return value
-
-
-def shell(value):
-    """Return the same arrays in dicts, and masked arrays, of their own, for one call."""
-    if isinstance(value, dict):
-        return {name: shell(part) for name, part in value.items()}
-    if isinstance(value, np.ma.MaskedArray):
-        return value.view()  # else a mask may be put on the array that all calls share
-    return tuple(map(shell, value)) if isinstance(value, tuple) else value

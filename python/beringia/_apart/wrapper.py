@@ -1,8 +1,4 @@
-"""The worker's end of the Hail front: the user's function between two conversions.
-
-Travels inside the function's pickle, by value: a worker needs neither Hail nor this module. So nothing here
-imports either of them, and of the modules that it is made of nothing but classes and functions.
-"""
+"""The user's function between two conversions."""
 
 from __future__ import annotations
 
@@ -10,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from beringia.hail._arguments import build, leaves_of
-from beringia.hail._globals import BlockReader, frozen, shell, show
-from beringia.hail._results import MisfitError, encoded, is_rows, named
-
-GLOBALS = "__globals"
-"""The keyword by which the block of globals comes. The JVM's ``MapPlan`` has the same name."""
+from beringia._apart.arguments import build, leaves_of
+from beringia._apart.globals import show
+from beringia._apart.results import MisfitError, encoded, is_rows, named
+from beringia._shared import frozen, own
 
 
 class Wrapper:
@@ -28,54 +22,41 @@ class Wrapper:
     arguments : list of (str, bool, str, tuple, str)
         For each argument in the order of the call: parameter, whether it goes by name, ``"group"`` or
         ``"globals"``, its node, and the policy for missing values.
-    globals_types : list
-        The types of the leaves of globals, in the order in which they are in the block.
     fields : list of (str, tuple, int, str) or None
         For each field of the result its name, its node, the number of its leaves and its type, where any must
         be taken apart; else None.
     many : bool
         Whether there are any number of rows per group.
     boxed : list of bool
-        For each leaf whether it comes as the one row of an array, as through Spark; else none.
+        For each leaf whether it comes as the one row of an array.
+    shared : list
+        The leaves of globals (see :func:`beringia._apart.globals.from_python`).
     """
 
-    def __init__(self, function, arguments, globals_types, fields, many, boxed=()):
+    def __init__(self, function, arguments, fields, many, boxed, shared):
         self.function = function
         self.arguments = arguments
-        self.globals_types = globals_types
         self.fields = fields
         self.many = many
         self.boxed = boxed
-        self.known: Any = None  # arguments from globals: the same for every call
+        self.known: dict[str, Any] = {}  # arguments from globals: the same for every call
+        for name, _, source, node, policy in arguments:
+            if source == "globals":
+                # Only its own leaves: another argument's may have another policy.
+                shown = {index: show(shared[index], policy, name) for index in leaves_of(node)}
+                self.known[name] = build(node, shown)
 
     def __call__(self, *leaves, **keywords):
-        block = keywords.pop(GLOBALS, None)
-        if self.known is None:
-            self.learn(block)
-        if self.boxed:
-            leaves = tuple(leaf[0] if boxed else leaf for leaf, boxed in zip(leaves, self.boxed, strict=True))
+        leaves = tuple(leaf[0] if boxed else leaf for leaf, boxed in zip(leaves, self.boxed, strict=True))
         positional = []
         for name, keyword, source, node, _ in self.arguments:
-            value = shell(self.known[name]) if source == "globals" else build(node, leaves)
+            value = own(frozen(self.known[name])) if source == "globals" else build(node, leaves)
             if keyword:
                 keywords[name] = value
             else:
                 positional.append(value)
         result = self.function(*positional, **keywords)
         return result if self.fields is None else self._taken_apart(result)
-
-    def learn(self, block, values=None):
-        """Take the arguments that are globals from the block, or from the values themselves."""
-        known = {}
-        wanted = [argument for argument in self.arguments if argument[2] == "globals"]
-        if wanted and values is None:
-            reader = BlockReader(block)
-            values = [reader.value(wire_type) for wire_type in self.globals_types]
-        for name, _, _, node, policy in wanted:
-            # Only its own leaves: another argument's may have another policy.
-            shown = {index: show(values[index], policy, name) for index in leaves_of(node)}
-            known[name] = frozen(build(node, shown))
-        self.known = known  # all of them, or none: the next group is to fail as this one does
 
     def _taken_apart(self, result):
         if result is None:

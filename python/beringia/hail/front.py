@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import cloudpickle
 from hail.expr.expressions import Expression
 from hail.expr.types import HailType, hail_type
 from hail.table import Ascending, Descending
@@ -21,12 +20,9 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
-from beringia.errors import ArgumentError, MissingValueError
-from beringia.hail import _arguments, _globals, _results, _wrapper, fallback, grouping, layout, nodes, setup, versions
+from beringia.errors import ArgumentError
+from beringia.hail import fallback, grouping, nodes, restore, setup, types, versions
 from beringia.spark import interpreter
-
-for module in (_wrapper, _arguments, _globals, _results):
-    cloudpickle.register_pickle_by_value(module)
 
 
 @typecheck(
@@ -179,76 +175,87 @@ def numpy_map(
         if isinstance(value, (Expression, hl.Table, hl.MatrixTable)):
             raise ArgumentError(f"consts[{name!r}] is a {type(value).__name__} of Hail: pass expressions in args")
     arguments = _signature.bind(f, args, missing, functools.partial(grouping.accept, source, keys), constants)
-    fields, many = _fields(returns, nan_as_null)
-    leaves = [leaf for field in fields for leaf in field.leaves]
-    if on_error == "column":
-        leaves.append(("error", hl.tstr))
-    _check_names(source, keys, leaves)
+    fields, many = _fields(returns)
+    added = {"error": hl.tstr} if on_error == "column" else {}
+    _check_names(source, keys, [*fallback.names_of(fields), *added])
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = versions.obstacle(hl.version())
     order = grouping.ordering(source, order_by)
     _warn_of_intervals(keys)
-
-    def can_group_by(dtype: HailType) -> bool:
-        return obstacle is None and bool(front.canGroupBy(layout.parsable(dtype)))
-
-    rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
-    called, passed = _wrapped(f, arguments, fields, many, None if obstacle is None else rows)
-    payload = _consts.pack(called, constants)
     python = interpreter.resolve(Env.spark_session())
-    job = Job(
-        program=Program(
+
+    def job(
+        called: Callable[..., Any], passed: Sequence[Argument], returned: Sequence[HailType]
+    ) -> tuple[Job, bytes | bytearray]:
+        payload = _consts.pack(called, constants)
+        program = Program(
             name=_function.name_of(f),
             function_bytes=payload.function_bytes,
             interpreter=python,
             paths=interpreter.paths(hl.spark_context(), python),
-        ),
-        shape=Shape(mapping=_options.mapping(writable)),
-        policy=_options.policy(on_error, timeout),
-        block=payload.block,
-        options=NumpyOptions(
+        )
+        options = NumpyOptions(
             arguments=passed,
             arrays=payload.arrays,
             nan_as_null=nan_as_null,
-            type_names=TypeNames(fields=[str(x.dtype) for x in fields for _ in x.leaves], float64=str(hl.tfloat64)),
-        ),
-    )
-    plan = {
-        "spec": job.spec(),
-        "grouping": rows.plan,
-        "keyColumns": rows.key_columns,
-        "valueColumns": rows.value_columns,
-        "globals": rows.global_columns,
-        "returns": layout.parsable(hl.tstruct(**dict(leaves))),
-        "many": many,
-        "batchBytes": _options.batch_bytes(batch_bytes),
-    }
-    if obstacle is None:
-        table = hl.Table(nodes.NumpyMap.of(front, rows.table, rows.keys_alone, plan, payload.data))
-    else:
+            type_names=TypeNames(fields=[str(dtype) for dtype in returned], float64="hl.float64"),
+        )
+        shape, policy = Shape(mapping=_options.mapping(writable)), _options.policy(on_error, timeout)
+        return Job(program=program, shape=shape, policy=policy, block=payload.block, options=options), payload.data
+
+    size = _options.batch_bytes(batch_bytes)
+    if obstacle is not None:
         fallback.warn(obstacle)
-        table = fallback.run(rows, list(keys), plan, dict(leaves), payload.data)
-    return _finished(table, source, fields, on_error)
+        groups = fallback.Groups(source, keys, arguments, order)
+        table = fallback.run(groups, f, fields, added, many, nan_as_null, job, size)
+    else:
 
+        def can_group_by(dtype: HailType) -> bool:
+            return bool(front.canGroupBy(types.parsable(dtype)))
 
-def _finished(table: hl.Table, source: Any, fields: Sequence[layout.Field], on_error: str) -> hl.Table:
-    """Put the fields together again, and forget what was added to the globals."""
+        rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
+        made, payload = job(f, _passed(arguments, rows), list(fields.values()))
+        plan = {
+            "spec": made.spec(),
+            "grouping": rows.plan,
+            "keyColumns": rows.key_columns,
+            "valueColumns": rows.value_columns,
+            "entryColumns": rows.entry_columns,
+            "globals": rows.global_columns,
+            "returns": types.parsable(hl.tstruct(**fields, **added)),
+            "many": many,
+            "batchBytes": size,
+        }
+        table = hl.Table(nodes.NumpyMap.of(front, rows.table, rows.keys_alone, plan, payload))
+        if not all(map(restore.is_itself, fields.values())):
+            restored = {name: restore.restored(table[name], dtype) for name, dtype in fields.items()}
+            table = table.select(**restored, **{name: table[name] for name in added})
     if list(table.globals) != list(source.globals):
-        table = table.select_globals(*source.globals)
-    if all(field.node == ("leaf",) for field in fields):
-        return table
-    restored = {field.name: field.restore([table[name] for name, _ in field.leaves]) for field in fields}
-    if on_error == "column":
-        restored["error"] = table.error
-    return table.select(**restored)
+        table = table.select_globals(*source.globals)  # without what was added to them
+    return table
 
 
-def _check_names(source: Any, keys: Mapping[str, Any], leaves: Sequence[tuple[str, HailType]]) -> None:
+def _passed(arguments: Sequence[_signature.Argument[grouping.Input]], rows: grouping.Rows) -> list[Argument]:
+    """Say which column each argument is: those of the batch come after the group's number, then the globals."""
+    columns = [*rows.key_columns, *rows.value_columns, *rows.global_columns]
+    return [
+        Argument(
+            name=argument.name,
+            keyword=argument.keyword,
+            missing=argument.missing,
+            column=1 + columns.index(argument.column.place),
+            type=None if argument.column.is_global else str(argument.column.expression.dtype),
+        )
+        for argument in arguments
+    ]
+
+
+def _check_names(source: Any, keys: Mapping[str, Any], fields: Sequence[str]) -> None:
     """Refuse names that the output would have twice."""
     seen: dict[str, str] = {}
     names = [(name, "a global field of the source") for name in source.globals]
     names += [(name, "a key field") for name in keys]
-    names += [(name, "a field of returns, or a part of one, or the reason that on_error adds") for name, _ in leaves]
+    names += [(name, "a field of returns, or a part of one, or the reason that on_error adds") for name in fields]
     for name, what in names:
         if name in seen:
             raise ArgumentError(
@@ -287,7 +294,7 @@ def _expressions(item: Any) -> Iterator[Any]:
         yield from _expressions(item.col)
 
 
-def _fields(returns: Any, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
+def _fields(returns: Any) -> tuple[dict[str, HailType], bool]:
     many = isinstance(returns, hl.tarray) and isinstance(returns.element_type, hl.tstruct)
     struct = returns.element_type if many else returns
     if not isinstance(struct, hl.tstruct):
@@ -297,64 +304,6 @@ def _fields(returns: Any, nan_as_null: bool) -> tuple[list[layout.Field], bool]:
         )
     if len(struct) == 0:
         raise ArgumentError("returns has no field")
-    return [layout.put_together(name, dtype, nan_as_null) for name, dtype in struct.items()], many
-
-
-def _wrapped(
-    f: Callable[..., Any],
-    arguments: Sequence[_signature.Argument[grouping.Input]],
-    fields: Sequence[layout.Field],
-    many: bool,
-    through_spark: grouping.Rows | None,
-) -> tuple[Callable[..., Any], list[Argument]]:
-    """Return the function as the workers call it, and its arguments.
-
-    `through_spark` are the groups where they go the way of :mod:`beringia.hail.fallback`.
-    """
-    called: Callable[..., Any] = f
-    # In the order in which the job's columns are: scalars of the key, then values.
-    inputs = [a.column for a in arguments]
-    ordered = [p for i in inputs if i.key is not None for p in i.places]
-    ordered += [p for i in inputs if i.key is None and not i.is_global for p in i.places]
-    column = {place: index + 1 for index, place in enumerate(ordered)}  # after the group's number
-    taken_apart = any(field.node != ("leaf",) for field in fields)
-    direct = not (taken_apart or through_spark) and all(
-        a.column.node[0] == "leaf" and not a.column.is_global for a in arguments
-    )
-    passed = []
-    if direct:
-        passed = [(a, a.keyword, a.column.places[0], a.column.leaves[0]) for a in arguments]
-    else:
-        positions = iter(range(len(ordered)))
-        globals_types: list[Any] = []
-        described = []
-        for argument in arguments:
-            item = argument.column
-            if item.is_global:
-                node = layout._shifted(item.node, len(globals_types))
-                globals_types += [
-                    layout.wire_type(hl.tarray(leaf.dtype) if "column" in item.axes else leaf.dtype)
-                    for leaf in item.leaves
-                ]
-            else:
-                indices = [next(positions) for _ in item.leaves]
-                node = layout._shifted(item.node, indices[0] if indices else 0)
-                passed += [(argument, False, *pair) for pair in zip(item.places, item.leaves, strict=True)]
-            origin = "globals" if item.is_global else "group"
-            described.append((argument.name, argument.keyword, origin, node, argument.missing))
-        returned = [(x.name, x.node, len(x.leaves), str(x.dtype)) for x in fields] if taken_apart else None
-        boxed = [argument.column.key is None for argument, *_ in passed] if through_spark else ()
-        called = _wrapper.Wrapper(called, described, globals_types, returned, many, boxed)
-        if through_spark is not None and globals_types:
-            found = hl.eval(hl.tuple([through_spark.table[name] for name in through_spark.global_columns]))
-            pairs = zip(globals_types, found, strict=True)
-            try:
-                called.learn(None, [_globals.from_python(wire_type, value) for wire_type, value in pairs])
-            except _globals.AbsentError as error:
-                raise MissingValueError(str(error)) from None
-    return called, [
-        Argument(
-            name=argument.name, keyword=keyword, missing=argument.missing, column=column[place], type=str(leaf.dtype)
-        )
-        for argument, keyword, place, leaf in passed
-    ]
+    for name, dtype in struct.items():
+        types.check_result(name, dtype)
+    return dict(struct), many

@@ -1,7 +1,4 @@
-"""The worker's end of the Hail front, arguments: put together from the leaves that crossed.
-
-Travels inside the function's pickle, by value, as :mod:`beringia.hail._wrapper` does.
-"""
+"""Arguments, put together from the leaves that crossed."""
 
 from __future__ import annotations
 
