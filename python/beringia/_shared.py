@@ -15,8 +15,9 @@ def frozen(value: Any) -> Any:
         return tuple(map(frozen, value))
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
-        if np.ma.getmask(value) is not np.ma.nomask:
-            np.ma.getmask(value).flags.writeable = False
+        mask = np.ma.getmask(value)
+        if mask is not np.ma.nomask and mask.any():
+            mask.flags.writeable = False
         if value.dtype == object:
             for item in np.asarray(value).flat:
                 frozen(item)
@@ -28,5 +29,8 @@ def own(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: own(part) for name, part in value.items()}
     if isinstance(value, np.ma.MaskedArray):
-        return value.view()  # else a mask may be put on the array that all calls share
+        view: Any = value.view()
+        if np.ma.getmaskarray(view).flags.writeable:
+            view.unshare_mask()  # else one call may mask values that all calls share
+        return view
     return tuple(map(own, value)) if isinstance(value, tuple) else value

@@ -16,7 +16,7 @@ object ArrowForms {
    */
   def field(name: String, of: Type, genome: String => String = Genomes.named): ArrowField = {
     def struct(parts: (String, Type)*): ArrowField =
-      ArrowField.struct(name, parts.map { case (part, of) => field(part, of, genome) }: _*)
+      ArrowField.struct(name, parts.map { case (part, partType) => field(part, partType, genome) }: _*)
     def list(element: Type): ArrowField = ArrowField.list(name, field("item", element, genome))
     of match {
       case TBoolean => ArrowField.of(name, "b")
@@ -29,8 +29,8 @@ object ArrowForms {
       case TArray(element) => list(element)
       case TSet(element) => list(element).tagged("hail.set", "")
       case dict: TDict => list(dict.elementType).tagged("hail.dict", "")
-      case TLocus(name) =>
-        struct("contig" -> TString, "position" -> TInt32).tagged("hail.locus", genome(name))
+      case TLocus(reference) =>
+        struct("contig" -> TString, "position" -> TInt32).tagged("hail.locus", genome(reference))
       case TInterval(point) =>
         val flags = Seq("includes_start" -> TBoolean, "includes_end" -> TBoolean)
         struct(Seq("start" -> point, "end" -> point) ++ flags: _*).tagged("hail.interval", "")
@@ -47,7 +47,7 @@ object ArrowForms {
   private def ndarray(array: TNDArray): Seq[(String, Type)] =
     Seq("shape" -> TArray(TInt64), "data" -> TArray(array.elementType))
 
-  /** The type in which values come back: those that only Hail can make (it knows their order) come as what they are made of. */
+  /** The type in which values come back: what only Hail can make, as it knows its order, comes as what it is made of. */
   def returned(of: Type): Type = of match {
     case TArray(element) => TArray(returned(element))
     case TSet(element) => TArray(returned(element))
@@ -62,7 +62,7 @@ object ArrowForms {
   /** The field of a row of entries: an array with one element for each column of the matrix, in every row. */
   def entries(name: String, of: Type): ArrowField = field(name, of).tagged("beringia.axis", "")
 
-  /** What values of a physical type are stored as: a struct, an array, or, where they have a layout of their own, themselves. */
+  /** The type that values of a physical type are stored as, where that is a struct or an array; else the type itself. */
   def storage(physical: PType): PType = physical match {
     case locus: PCanonicalLocus => locus.representation
     case interval: PCanonicalInterval => interval.representation
