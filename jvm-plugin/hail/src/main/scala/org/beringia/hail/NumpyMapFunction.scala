@@ -22,7 +22,8 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
 
   override def typ(child: TableType): TableType = {
     val keys = keyFields(child).map { case (field, name) => name -> child.rowType.fieldType(field) }
-    val added = plan.returns.fields.map(f => f.name -> ArrowForms.returned(f.typ)) ++ plan.rowNumber.map(_ -> TInt64)
+    val added =
+      plan.returns.fields.map(f => f.name -> ArrowForms.returned(f.typ)) ++ plan.rowNumber.map(_ -> TInt64)
     TableType(TStruct((keys ++ added): _*), keys.map(_._1), child.globalType)
   }
 
@@ -43,7 +44,8 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
       child.typ.rowType.fieldType(field)
     }
     val fields = plan.returns.fields.map(f => f.name -> f.typ)
-    val genomes = Genomes.of(result.keyType.types ++ order ++ fields.map(_._2), ctx.stateManager, rows.sparkContext)
+    val genomes =
+      Genomes.of(result.keyType.types ++ order ++ fields.map(_._2), ctx.stateManager, rows.sparkContext)
     val keys = new GroupKeys(
       keyFields(child.typ).map { case (field, name) => name -> rows.rowPType.fieldType(field) },
       genomes

@@ -22,7 +22,13 @@ object SharedColumns {
    * @param start where in the block these bytes begin, a multiple of 64
    * @param places gets what is said of each
    */
-  def write(struct: PStruct, address: Long, names: Seq[String], start: Int, places: ArrayNode): Array[Byte] = {
+  def write(
+      struct: PStruct,
+      address: Long,
+      names: Seq[String],
+      start: Int,
+      places: ArrayNode
+  ): Array[Byte] = {
     val memory = new OwnMemory
     try {
       val arena = new Arena(memory)
@@ -33,7 +39,11 @@ object SharedColumns {
       names.indices.foreach { i =>
         writers(i).begin()
         fields(i).append(address, writers(i))
-        block.place(ArrowForms.field(names(i), fields(i).physical.virtualType), writers(i), places.addObject())
+        block.place(
+          ArrowForms.field(names(i), fields(i).physical.virtualType),
+          writers(i),
+          places.addObject()
+        )
       }
       block.bytes
     } finally memory.close()

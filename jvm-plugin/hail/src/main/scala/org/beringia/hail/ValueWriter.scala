@@ -112,7 +112,12 @@ abstract class PlainWriter(arena: Arena) extends ValueWriter(arena) {
 
   protected def copy(base: AnyRef, offset: Long, n: Long): Unit
 
-  final override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
+  final override protected def appendElements(
+      array: PCanonicalArray,
+      base: AnyRef,
+      offset: Long,
+      n: Int
+  ): Unit =
     copy(base, offset + array.elementsOffset(n), n.toLong)
 }
 

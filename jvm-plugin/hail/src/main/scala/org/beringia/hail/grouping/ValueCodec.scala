@@ -74,7 +74,8 @@ object ValueCodec {
     }
   }
 
-  final private class StructCodec(struct: PCanonicalBaseStruct, fields: Array[ValueCodec]) extends ValueCodec {
+  final private class StructCodec(struct: PCanonicalBaseStruct, fields: Array[ValueCodec])
+      extends ValueCodec {
     override def write(address: Long, out: ByteSink): Unit = {
       var i = 0
       while (i < fields.length) {
