@@ -59,7 +59,8 @@ print("stopped")
 def test_no_native_breaks_a_rule_of_jni(run):
     done = run(PROGRAM, check=False)
     output = done.stdout + done.stderr
-    for line in ("1000", "5", "metrics {", "GroupError", "WorkerDiedError", "ResultError", "GroupTimeoutError", "stopped"):
+    errors = ("GroupError", "WorkerDiedError", "ResultError", "GroupTimeoutError")
+    for line in ("1000", "5", *errors, "metrics {", "stopped"):
         assert line in done.stdout.splitlines(), output[-5000:]
     assert "FATAL ERROR in native method" not in output
     # Warnings are followed by the stack of the native that they are about.
