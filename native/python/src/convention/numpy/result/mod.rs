@@ -6,6 +6,7 @@
 mod bulk;
 mod column;
 mod converted;
+mod factory;
 mod form;
 mod nested;
 mod numbers;

@@ -10,7 +10,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::column::{Column, Misfit, append_or_null, column, show};
+use super::column::{Column, Misfit, append_or_null, show};
+use super::factory::column;
 use super::form::Form;
 use super::vectors::Vectors;
 use crate::convention::numpy::array::as_array;

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::column::{Column, Fit, Misfit, append_or_null, is_refusal, show};
 
-/// See the module.
+/// A column of values that are stored as something else.
 pub struct Tagged {
     /// Makes the stored value of what came; `None` for a missing one.
     convert: Py<PyAny>,
