@@ -1,8 +1,7 @@
-"""Data in and results out as Arrow: whatever the user has, as one table of types that the workers show."""
+"""Types of Arrow that the workers show, and those that stand for others on the way in and out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,48 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from beringia.errors import ArgumentError, ResultError
-
-
-def table_of(data: Any) -> pa.Table:
-    """Return `data` as a table, without a copy where its memory is Arrow's already.
-
-    Parameters
-    ----------
-    data : object or dict
-        Anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``; or ndarrays by column name, whose first
-        axis is the rows: further axes make a column of tensors.
-
-    Raises
-    ------
-    ArgumentError
-        If it is neither.
-    """
-    if isinstance(data, Mapping):
-        arrays = {str(name): _array(str(name), value) for name, value in data.items()}
-        lengths = {name: len(array) for name, array in arrays.items()}
-        if len(set(lengths.values())) > 1:
-            raise ArgumentError(f"the columns of data differ in length: {lengths}")
-        return pa.table(arrays)
-    if hasattr(data, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(data).read_all()
-    if hasattr(data, "__arrow_c_array__"):
-        return pa.Table.from_batches([pa.record_batch(data)])
-    raise ArgumentError(
-        f"data must be a dict of ndarrays or have __arrow_c_stream__ (pyarrow, polars, pandas, DuckDB), "
-        f"got {type(data).__name__}"
-    )
-
-
-def _array(name: str, value: Any) -> pa.Array:
-    array = np.asarray(value)
-    if array.ndim == 0:
-        raise ArgumentError(f"column '{name}' of data has no rows: {value!r}")
-    try:
-        if array.ndim == 1:
-            return pa.array(array)
-        return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(array))
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise ArgumentError(f"column '{name}' of data cannot be an Arrow column: {error}") from error
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
@@ -189,6 +146,11 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         return _cast(pc.run_end_decode(column), kind)
     if pa.types.is_run_end_encoded(kind):
         return pc.run_end_encode(_cast(column, kind.value_type), run_end_type=kind.run_end_type)
+    if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(kind):
+        # Decoded by hand: pyarrow's own cast takes no views from a dictionary.
+        values = [_cast(pa.chunked_array([chunk.dictionary]), kind).combine_chunks() for chunk in column.chunks]
+        parts = [known.take(chunk.indices) for known, chunk in zip(values, column.chunks, strict=True)]
+        return pa.chunked_array(parts, kind)
     if pa.types.is_dictionary(kind):
         encoded = pc.dictionary_encode(_cast(column, kind.value_type))
         parts = [

@@ -13,6 +13,7 @@ from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError
 from beringia.local import arrow, logs
 from beringia.local import pool as pools
+from beringia.local.data import data_of
 from beringia.local.progress import bar
 
 _MANY = "returns must be a list of struct, pa.list_(pa.struct(…))"
@@ -48,7 +49,8 @@ def numpy_map(
         ``(n,)`` for the group's ``n`` rows (``(n, p)`` for lists of one length ``p``); a column of `by` comes as
         a scalar, None where null. A parameter with a default keeps it unless `args` or `consts` names it.
     data : object or dict
-        Anything with ``__arrow_c_stream__`` (pyarrow, polars, pandas, DuckDB), or ndarrays by name.
+        Anything with ``__arrow_c_stream__`` (pyarrow, polars, pandas, DuckDB); or columns by name: ndarrays, masked
+        ones too, series of pandas and polars, Arrow arrays, sequences. What is masked is null.
     returns : pyarrow.Schema or pyarrow.DataType
         The fields of the result: a schema or struct for one row per group, a list of struct for any number.
     by : str or list of str, optional
@@ -106,7 +108,8 @@ def numpy_map(
     """
     if pool is not None and workers is not None:
         raise ArgumentError("a pool has its workers: pass workers or pool, not both")
-    table = arrow.table_of(data)
+    given = data_of(data)
+    table = given.table
     fields, many = arrow.fields_of(returns)
     keys, kept = _names("by", by), _names("keep", keep)
     constants = _consts.checked(consts)
@@ -125,6 +128,8 @@ def numpy_map(
         use.setdefault(argument.column, f"parameter '{argument.name}'")
     use.update({name: f"keep: '{name}'" for name in kept if name not in use})
     use.update({name: f"order_by: '{name}'" for name, _, _ in orders if name not in use})
+    for name, what in use.items():
+        given.require(name, what)
     columns = {
         name: arrow.key_of(table, name) if name in keys else arrow.column_of(table, name, what)
         for name, what in use.items()
@@ -190,6 +195,8 @@ def numpy_map(
 
 
 def _names(option: str, value: str | Sequence[str] | None) -> list[str]:
+    if value is not None and not isinstance(value, (str, Sequence)):
+        raise ArgumentError(f"{option} must name columns, got {type(value).__name__}")
     names = [] if value is None else [value] if isinstance(value, str) else list(value)
     for name in names:
         if not isinstance(name, str):
