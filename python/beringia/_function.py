@@ -1,7 +1,7 @@
 """The function on its way to the workers: pickled once on the driver, loaded once per worker and job.
 
-What travels is the function's content (cloudpickle: code, closure and globals of functions that no worker
-could import, such as those of a notebook or script), its name (``module:qualname``), or Python source.
+What travels is the function's content (:mod:`beringia._pickler`: code, closure and globals of functions that no
+worker could import, such as those of a notebook or script), its name (``module:qualname``), or Python source.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def dump(function: Callable[..., Any]) -> bytes:
     ArgumentError
         If the function, or something that it refers to, cannot be pickled.
     """
-    import cloudpickle
+    from beringia import _pickler  # cloudpickle is not needed where a function is named
 
     try:
-        return bytes(cloudpickle.dumps(function))
+        return _pickler.dumps(function)
     except Exception as error:
         raise ArgumentError(
             f"the function {name_of(function)} cannot be sent to the workers: {type(error).__name__}: {error}. "
