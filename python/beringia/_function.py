@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import inspect
 import linecache
 from collections.abc import Callable
 from typing import Any, cast
@@ -33,6 +34,12 @@ def dump(function: Callable[..., Any]) -> bytes:
 
     try:
         return _pickler.dumps(function)
+    except _pickler.RefusedError as error:
+        raise ArgumentError(
+            f"the function {name_of(function)} refers to {_called(error.value, function)}, "
+            f"which stays on the driver: {error.advice}",
+            function=name_of(function),
+        ) from None
     except Exception as error:
         raise ArgumentError(
             f"the function {name_of(function)} cannot be sent to the workers: {type(error).__name__}: {error}. "
@@ -90,6 +97,19 @@ def _define(name: str, source: str) -> Any:
     if name not in namespace:
         raise NameError(f"the source defines no {name!r}")
     return namespace[name]
+
+
+def _called(value: object, function: Any) -> str:
+    """Say what `value` is, and what `function` calls it if it refers to it directly."""
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
+    known: dict[str, Any] = {}
+    while isinstance(function, functools.partial):
+        known |= function.keywords
+        function = function.func
+    if inspect.isfunction(function):
+        known |= {**inspect.getclosurevars(function).globals, **inspect.getclosurevars(function).nonlocals}
+    name = next((name for name, each in known.items() if each is value), kind)
+    return kind if name == kind else f"{name!r}, {'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
 
 
 def name_of(function: Any) -> str:

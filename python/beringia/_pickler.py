@@ -16,9 +16,27 @@ from typing import Any
 
 import cloudpickle
 
+from beringia import _engine_objects
+
+
+class RefusedError(Exception):
+    """Something must not travel: `value`, with `advice` on what to use instead."""
+
+    def __init__(self, value: object, advice: str) -> None:
+        super().__init__(advice)
+        self.value, self.advice = value, advice
+
 
 def dumps(value: Any) -> bytes:
-    """Pickle `value`; equal for equal functions."""
+    """Pickle `value`; equal for equal functions.
+
+    Raises
+    ------
+    RefusedError
+        If it refers to what belongs to an engine's driver.
+    Exception
+        Whatever pickling raises.
+    """
     with io.BytesIO() as file:
         _Pickler(file).dump(value)
         return file.getvalue()
@@ -35,6 +53,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no 
             lines = None if id(value) in self._within else _lines(value)
             self._within.update(id(inner) for inner in _inner(value))
             return _code, (make, parts, sys.intern(value.co_filename), lines)
+        advice = _engine_objects.advice(value)
+        if advice is not None:
+            raise RefusedError(value, advice)
         return super().reducer_override(value)
 
 

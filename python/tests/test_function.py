@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import linecache
 import subprocess
 import sys
@@ -133,6 +134,56 @@ def test_what_cannot_be_pickled_is_refused_by_name():
 
     with pytest.raises(ArgumentError, match=r"holds_a_lock cannot be sent to the workers: TypeError.*lock"):
         _function.dump(holds_a_lock)
+
+
+def _of_engines():
+    """Objects that only the driver has, made without a JVM."""
+    import pyspark
+    from pyspark.accumulators import AddingAccumulatorParam
+
+    yield "Accumulator", pyspark.Accumulator(0, 0, AddingAccumulatorParam(0)), "as a field of the result"
+    for cls, words in (
+        (pyspark.Broadcast, "consts"),
+        (pyspark.SparkContext, "no session"),
+        (pyspark.sql.SparkSession, "no session"),
+        (pyspark.RDD, "join it"),
+        (pyspark.sql.DataFrame, "join it"),
+        (pyspark.sql.Column, "pass it in args"),
+    ):
+        yield cls.__name__, object.__new__(cls), words
+    yield "SparkFiles", pyspark.SparkFiles, "pass its content in consts"
+    if importlib.util.find_spec("hail") is not None:
+        import hail as hl
+
+        yield "Table", object.__new__(hl.Table), "join it"
+        yield "Float64Expression", object.__new__(hl.Float64Expression), "pass it in args"
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "words"), [*_of_engines()], ids=lambda each: each if type(each) is str else ""
+)
+def test_what_belongs_to_a_driver_is_refused_by_name(kind, thing, words):
+    def direct(x):
+        return thing
+
+    def bound(x, it):
+        return it
+
+    for function, name in ((direct, "thing"), (functools.partial(bound, it=thing), "it")):
+        with pytest.raises(
+            ArgumentError, match=rf"refers to '{name}', an? {kind}, which stays on the driver: .*{words}"
+        ):
+            _function.dump(function)
+    with pytest.raises(ArgumentError, match=rf"refers to {kind}, which stays"):
+        _function.dump(lambda x: direct(x))
+
+
+def test_classes_and_values_of_engines_travel():
+    import pyspark
+    from pyspark.ml.linalg import Vectors
+
+    kept = pyspark.sql.Row(a=1), Vectors.dense(1.0), pyspark.sql.DataFrame
+    assert _function.load("pickle", _function.dump(lambda: kept))() == kept
 
 
 def test_a_named_function_is_imported():
