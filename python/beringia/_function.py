@@ -11,9 +11,12 @@ import functools
 import importlib
 import inspect
 import linecache
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
+from beringia import _modules
 from beringia.errors import ArgumentError
 
 
@@ -49,6 +52,11 @@ def dump(function: Callable[..., Any]) -> bytes:
         ) from error
 
 
+def search_path() -> list[str]:
+    """Return ``sys.path`` for processes that have another working directory."""
+    return list(dict.fromkeys(str(Path(entry or ".").absolute()) for entry in sys.path))
+
+
 def load(kind: str, payload: bytes) -> Callable[..., Any]:
     """Load the function in a worker.
 
@@ -66,6 +74,7 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
         Whatever unpickling, importing or running the source raises; ``TypeError`` if what was loaded
         cannot be called.
     """
+    _modules.refresh()
     if kind == "pickle":
         import cloudpickle
 

@@ -7,16 +7,17 @@ and from 3.1.3 on not even the name of the file.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import linecache
 import sys
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
 
-from beringia import _engine_objects
+from beringia import _engine_objects, _modules
 
 
 class RefusedError(Exception):
@@ -38,13 +39,18 @@ def dumps(value: Any) -> bytes:
         Whatever pickling raises.
     """
     with io.BytesIO() as file:
-        _Pickler(file).dump(value)
+        pickler = _Pickler(file)
+        pickler.dump(value)
+        # Unpickling ends where the pickle does: what follows makes another function of one whose modules changed.
+        modules = _modules.fingerprint(pickler.modules)
+        file.write(hashlib.sha256(repr(modules).encode()).digest() if modules else b"")
         return file.getvalue()
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
+        self.modules: set[str] = set()  # that it may refer to, among other names
         self._within: set[int] = set()  # the code inside other code, whose lines travel with that
 
     def reducer_override(self, value: Any) -> Any:
@@ -52,10 +58,15 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no 
             make, parts = self.dispatch_table[CodeType](value)
             lines = None if id(value) in self._within else _lines(value)
             self._within.update(id(inner) for inner in _inner(value))
+            self.modules.update(value.co_names)  # what it imports
             return _code, (make, parts, sys.intern(value.co_filename), lines)
         advice = _engine_objects.advice(value)
         if advice is not None:
             raise RefusedError(value, advice)
+        if isinstance(value, ModuleType):
+            self.modules.add(value.__name__)
+        elif isinstance(value, (type, FunctionType)):
+            self.modules.add(value.__module__)
         return super().reducer_override(value)
 
 
