@@ -40,7 +40,7 @@ except WorkerDiedError:
     pass
 frame = numpy_map(is_slow_once, data.groupBy("g"), "y double")
 frame.collect()
-time.sleep(3)  # snapshots are a second old at most
+time.sleep(1)  # the last task's worker is on its way back
 
 page = spark.sparkContext.uiWebUrl
 def read(path):

@@ -49,6 +49,7 @@ for f in (fails, dies, lambda x: "no number", lambda x: time.sleep(60)):
         numpy_map(f, data.groupBy("g"), "y double", timeout=1).collect()
     except BeringiaError as error:
         print(type(error).__name__)
+print("metrics", spark._jvm.org.beringia.executor.ExecutorRuntime.metrics()[0])
 time.sleep(2)
 spark.stop()
 print("stopped")
@@ -58,7 +59,8 @@ print("stopped")
 def test_no_native_breaks_a_rule_of_jni(run):
     done = run(PROGRAM, check=False)
     output = done.stdout + done.stderr
-    for line in ("1000", "5", "GroupError", "WorkerDiedError", "ResultError", "GroupTimeoutError", "stopped"):
+    errors = ("GroupError", "WorkerDiedError", "ResultError", "GroupTimeoutError")
+    for line in ("1000", "5", *errors, "metrics {", "stopped"):
         assert line in done.stdout.splitlines(), output[-5000:]
     assert "FATAL ERROR in native method" not in output
     # Warnings are followed by the stack of the native that they are about.

@@ -71,6 +71,19 @@ WHOLE = pa.table(
 )
 
 
+def fails_to_write(w):
+    """Whether nothing in a constant can be written to."""
+    if isinstance(w, dict | list):
+        return str(all(fails_to_write(item) == "True" for item in (w.values() if isinstance(w, dict) else w)))
+    if isinstance(w, np.ma.MaskedArray):
+        try:
+            w[0] = np.ma.masked
+        except ValueError:
+            return str(not w.flags.writeable)
+        return "False"
+    return str(not w.flags.writeable)
+
+
 def in_order(name, order_by, expected):
     rows = [(1, x) for x in expected] + [(2, 2.0), (2, 4.0)]
     one = POINTS.filter(pa.compute.equal(POINTS["k"], 1))
@@ -178,6 +191,19 @@ MATRIX = np.arange(6.0).reshape(2, 3)
 CONSTS = [
     Case("constants are passed by name", total, POINTS, NUMBER, [(1, 44.0), (2, 20.0)], options={"consts": {"w": WEIGHTS, "scale": 2}, **BY_X}),
     Case("constants of any kind", total, POINTS, NUMBER, [(1, 24.0), (2, 12.0)], options={"consts": {"w": WEIGHTS, "names": ("p", "q")}, **BY_X}),
+    *(
+        Case(f"a constant is read-only: {name}", lambda k, w: fails_to_write(w), POINTS, SEEN, [(1, "True"), (2, "True")], options={"consts": {"w": value}})
+        for name, value in {
+            "another byte order": np.arange(3).astype(">i4"),
+            "objects": np.array(["a", None], dtype=object),
+            "masked": np.ma.array([1.0, 2.0], mask=[True, False]),
+            "masked, with nothing missing": np.ma.array([1.0, 2.0]),
+            "structured": np.zeros(2, dtype=[("a", "f8")]),
+            "empty": np.zeros(0),
+            "in a dict": {"x": np.zeros(2)},
+            "in a list": [np.zeros(2)],
+        }.items()
+    ),
     Case("arrays arrive as they are, read-only", lambda k, w, m: show(w) + show(m) + str(w.flags.writeable or m.flags.writeable), POINTS, SEEN, [(k, show(WEIGHTS[::2]) + show(MATRIX.T) + "False") for k in (1, 2)], options={"consts": {"w": WEIGHTS[::2], "m": MATRIX.T}}),
     Case("a constant has the name of a column", lambda x, k: x.sum() + k, POINTS, NUMBER, [(1, 109.0), (2, 106.0)], options={"consts": {"k": 100}}),
     Case("a constant before a column", lambda w, x: x.sum() * w, POINTS, NUMBER, [(1, 90.0), (2, 60.0)], options={"consts": {"w": 10}}),

@@ -105,6 +105,42 @@ def test_calls_are_their_alleles(hl, show):
     assert show(missing.idx, hl.float64(missing.c.n_alt_alleles())) == ["float64(6,) [1.0, 2.0, 2.0, 0.0, nan, 2.0]"]
 
 
+def test_values_are_the_same_whether_rows_are_shuffled_or_not(hl, show):
+    """They go from a region to the worker, or to bytes and from there."""
+    ht = hl.utils.range_table(12, 3)
+    i, x = ht.idx, hl.float64(ht.idx)
+    there = i % 4 != 1
+    matrix = hl.nd.array([[x, 1.0, 2.0], [3.0, x, 5.0]])
+    values = dict(
+        struct=hl.or_missing(there, hl.struct(a=hl.str(i), b=(x, hl.or_missing(there, "t")))),
+        structs=hl.range(i % 3).map(lambda k: hl.struct(k=hl.float64(k), s=hl.str(k))),
+        locus=hl.locus("1", i + 1),
+        interval=hl.interval(x, hl.or_missing(there, x + 1)),
+        set=hl.set([x, 0.5]),
+        dict=hl.dict({"k": x, "l": x + 1}),
+        call=hl.call(0, i),
+        calls=[hl.call(i, 1, phased=True)],
+        matrix=matrix,
+        transposed=matrix.T,
+        part=matrix[:, ::2],
+        bools=hl.nd.array([i > 3, i > 7]),
+        scalar=hl.or_missing(there, hl.nd.array(x)),
+        empty=hl.nd.zeros((0, 2)),
+    )
+    for name, value in values.items():
+        table = ht.annotate(g=i % 3, i=i, value=value)
+        lies = table.key_by("g")
+        found = show(table.g, table.value, order_by=table.i)
+        assert found == show(lies.g, lies.value, order_by=lies.i), name
+        assert len(found) == 3
+    [text] = show(i * 0, matrix.T, order_by=i)
+    assert text.startswith(
+        "float64(12, 3, 2) [[[0.0, 3.0], [1.0, 0.0], [2.0, 5.0]], [[1.0, 3.0], [1.0, 1.0], [2.0, 5.0]]"
+    )
+    [text] = show(i * 0, matrix[:, ::2], order_by=i)
+    assert text.startswith("float64(12, 2, 2) [[[0.0, 2.0], [3.0, 5.0]], [[1.0, 2.0], [3.0, 5.0]]")
+
+
 def test_a_key_comes_as_a_scalar(hl, numpy_map):
     ht = hl.utils.range_table(4, 2)
     ht = ht.annotate(locus=hl.locus("1", ht.idx // 2 + 1), s=hl.or_missing(ht.idx > 1, "s"))

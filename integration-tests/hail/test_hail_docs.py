@@ -6,10 +6,10 @@ import numpy as np
 
 
 def test_the_examples_of_the_docstring(hl, numpy_map):
-    from beringia.hail import tables
+    from beringia.hail import front
 
     [test] = doctest.DocTestFinder(recurse=False).find(
-        tables.numpy_map, "numpy_map", globs={"hl": hl, "np": np}, module=False
+        front.numpy_map, "numpy_map", globs={"hl": hl, "np": np}, module=False
     )
     assert len(test.examples) >= 8
     results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)

@@ -6,7 +6,6 @@ all its workers see; anything else is bound to the function and pickled with it.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from beringia import _function
+from beringia import _function, _shared
 from beringia._job import Constant
 from beringia.errors import ArgumentError
 
@@ -62,7 +61,7 @@ def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) 
     """
     arrays = {name: value for name, value in (consts or {}).items() if is_shareable(value)}
     others = {name: value for name, value in (consts or {}).items() if name not in arrays}
-    pickled = _function.dump(functools.partial(function, **others) if others else function)
+    pickled = _function.dump(_shared.Bound(function, **others) if others else function)
     if not arrays:
         return Payload(pickled)
     start = _aligned(len(pickled))

@@ -143,10 +143,13 @@ class TypeNames:
         The types of the fields that the function returns.
     float64 : str
         The type that has NaN for a missing value.
+    cast : str, optional
+        What makes a value that type, where it is no column.
     """
 
     fields: Sequence[str]
     float64: str
+    cast: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,16 +34,6 @@ pub fn remove(key: i64) -> Option<Handle> {
     table().remove(&key)
 }
 
-/// The runtime that was opened last, if it is open.
-pub fn newest_runtime() -> Option<Arc<Runtime>> {
-    let table = table();
-    let runtimes = table.iter().filter_map(|(key, handle)| match handle {
-        Handle::Runtime(runtime) => Some((key, runtime)),
-        Handle::Job(_) => None,
-    });
-    runtimes.max_by_key(|(key, _)| **key).map(|(_, runtime)| Arc::clone(runtime))
-}
-
 fn closed(what: &str, key: i64) -> Error {
     Error::new(ErrorCode::Cancelled, format!("{what} {key} is closed"))
 }

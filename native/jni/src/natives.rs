@@ -138,9 +138,6 @@ extern "system" fn Java_org_beringia_bridge_Natives_next<'local>(
 /// Numbers of a result batch, in the order of `JobResult`.
 const STATS: usize = 10;
 
-/// In place of a level: the message is not an event, but the metrics of the runtime.
-const METRICS: &str = "METRICS";
-
 fn longs(stats: &Stats) -> [u64; STATS] {
     [
         stats.groups,
@@ -170,6 +167,15 @@ extern "system" fn Java_org_beringia_bridge_Natives_release<'local>(
 }
 
 #[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_metrics<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    runtime: jlong,
+) -> JString<'local> {
+    native(env, |env| Ok(env.new_string(handles::runtime(runtime)?.metrics()?)?))
+}
+
+#[unsafe(no_mangle)]
 extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
     env: EnvUnowned<'local>,
     _class: JClass<'local>,
@@ -178,11 +184,7 @@ extern "system" fn Java_org_beringia_bridge_Natives_drain<'local>(
 ) -> JObjectArray<'local, JString<'local>> {
     native(env, |env| {
         log::set_level(u8::try_from(log_level).unwrap_or(u8::MAX));
-        let mut lines = log::drain(millis(timeout));
-        if let Some(runtime) = handles::newest_runtime() {
-            let metrics = log::Line { level: METRICS, logger: String::new(), message: runtime.metrics()? };
-            lines.insert(0, metrics);
-        }
+        let lines = log::drain(millis(timeout));
         let count = lines.len() * 3;
         let array = env.new_object_type_array::<JString>(count, JString::null())?;
         for (index, line) in lines.into_iter().enumerate() {

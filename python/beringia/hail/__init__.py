@@ -11,8 +11,8 @@ Importing this module also makes Hail raise the typed errors of :mod:`beringia.e
 import hail.experimental
 
 from beringia.hail import failures
+from beringia.hail.front import numpy_map
 from beringia.hail.setup import conf
-from beringia.hail.tables import numpy_map
 
 __all__ = ["conf", "numpy_map"]
 

@@ -11,10 +11,10 @@ behind it, values of one task get into the rows of another (in Hail 0.2.139, `fr
 
 from __future__ import annotations
 
-import copy
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hail.expr.types import HailType
@@ -22,7 +22,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 import hail as hl
-from beringia.hail.grouping import Rows
+from beringia import _signature
+from beringia._apart.globals import AbsentError, from_python
+from beringia._apart.wrapper import Wrapper
+from beringia._job import Argument, Job
+from beringia.errors import MissingValueError
+from beringia.hail import grouping, layout
 from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 
@@ -43,14 +48,139 @@ def warn(reason: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Groups:
+    """What is to be mapped.
+
+    Attributes
+    ----------
+    source : Table or MatrixTable
+        Where it comes from.
+    keys : dict of str to Expression
+        What makes the groups.
+    arguments : list of Argument
+        What the function gets of each.
+    order : list of (Expression, bool)
+        The order of their rows, each with whether it descends.
+    """
+
+    source: Any
+    keys: Mapping[str, Any]
+    arguments: Sequence[_signature.Argument[grouping.Input]]
+    order: Sequence[tuple[Any, bool]]
+
+
+def names_of(fields: Mapping[str, HailType]) -> list[str]:
+    """List the names that the fields of a result have on this way, where each part of them is a column."""
+    return [name for field, dtype in fields.items() for name, _ in layout.put_together(field, dtype, False).leaves]
+
+
 def run(
-    groups: Rows,
-    keys: Sequence[str],
-    plan: Mapping[str, Any],
-    leaves: Mapping[str, HailType],
-    function: bytes | bytearray,
+    groups: Groups,
+    function: Callable[..., Any],
+    fields: Mapping[str, HailType],
+    added: Mapping[str, HailType],
+    many: bool,
+    nan_as_null: bool,
+    job: Callable[..., tuple[Job, bytes | bytearray]],
+    batch_bytes: int | None,
 ) -> hl.Table:
-    """Run the job over a table with one row per group.
+    """Run a function over groups.
+
+    Returns
+    -------
+    hl.Table
+        Keyed by the groups' keys, with `fields` and `added`.
+    """
+    arguments = [_Apart.of(argument) for argument in groups.arguments]
+    leaves = [leaf for argument in arguments for leaf in argument.leaves]
+    made = grouping.rows(groups.source, groups.keys, leaves, groups.order, lambda _: False)
+    results = [layout.put_together(name, dtype, nan_as_null) for name, dtype in fields.items()]
+    called, passed = _wrapped(function, arguments, made, results, many)
+    crossing = {**{name: dtype for field in results for name, dtype in field.leaves}, **added}
+    of_leaf = [field.dtype for field in results for _ in field.leaves]
+    spec, payload = job(called, [argument for argument, _ in passed], of_leaf)
+    table = _through_spark(
+        made, list(groups.keys), spec, [leaf.place for _, leaf in passed], crossing, many, payload, batch_bytes
+    )
+    if all(field.node == ("leaf",) for field in results):
+        return table
+    restored = {field.name: field.restore([table[name] for name, _ in field.leaves]) for field in results}
+    return table.select(**restored, **{name: table[name] for name in added})
+
+
+@dataclass
+class _Apart:
+    """An argument, the leaves that it is made of, and how."""
+
+    argument: _signature.Argument[grouping.Input]
+    node: layout.Node
+    leaves: list[grouping.Input]
+    types: list[HailType]
+
+    @classmethod
+    def of(cls, argument: _signature.Argument[grouping.Input]) -> _Apart:
+        whole = argument.column
+        node, leaves = layout.take_apart(whole.expression.dtype)
+        if whole.is_entries:
+            node = layout.with_both_axes(node, leaves)
+        parts = [grouping.Input(whole.expression, whole.key, leaf.of) for leaf in leaves]
+        return cls(argument, node, parts, [leaf.dtype for leaf in leaves])
+
+
+def _wrapped(
+    function: Callable[..., Any],
+    arguments: Sequence[_Apart],
+    rows: grouping.Rows,
+    fields: Sequence[layout.Field],
+    many: bool,
+) -> tuple[Callable[..., Any], list[tuple[Argument, grouping.Input]]]:
+    """Return the function as the workers call it, and its arguments, each with the leaf that it shows."""
+    passed: list[tuple[Argument, grouping.Input]] = []
+    described = []
+    shared: list[Any] = []
+    names = rows.global_columns
+    found = hl.eval(hl.tuple([rows.table[name] for name in names])) if names else ()
+    values = dict(zip(names, found, strict=True))
+    for item in arguments:
+        argument = item.argument
+        is_global = argument.column.is_global
+        start = len(shared) if is_global else len(passed)
+        described.append(
+            (
+                argument.name,
+                argument.keyword,
+                "globals" if is_global else "group",
+                layout.shifted(item.node, start),
+                argument.missing,
+            )
+        )
+        for leaf, dtype in zip(item.leaves, item.types, strict=True):
+            if is_global:
+                of_all = hl.tarray(dtype) if "column" in leaf.axes else dtype
+                shared.append(from_python(layout.wire_type(of_all), values[leaf.place]))
+            else:
+                passed.append((Argument(name=argument.name, keyword=False, missing=argument.missing), leaf))
+    taken_apart = any(field.node != ("leaf",) for field in fields)
+    returned = [(x.name, x.node, len(x.leaves), str(x.dtype)) for x in fields] if taken_apart else None
+    boxed = [leaf.key is None for _, leaf in passed]
+    try:
+        return Wrapper(function, described, returned, many, boxed, shared), passed
+    except AbsentError as error:
+        raise MissingValueError(str(error)) from None
+
+
+def _through_spark(
+    groups: grouping.Rows,
+    keys: Sequence[str],
+    job: Job,
+    places: Sequence[str],
+    leaves: Mapping[str, HailType],
+    many: bool,
+    function: bytes | bytearray,
+    batch_bytes: int | None,
+) -> hl.Table:
+    """Run the job over a table with one row per group; its arguments are the columns `places`.
 
     Returns
     -------
@@ -64,23 +194,17 @@ def run(
     rows = rows.select(GROUP, **shown, **{name: _each_call(rows[name], _packed) for name in columns})
     frame = rows.to_spark(flatten=False)
     session = frame.sparkSession
-    spec = copy.deepcopy(plan["spec"])
-    for argument in spec["options"]["arguments"]:
-        del argument["type"]  # as Spark calls it
     front = spark_setup.front(session)
-    names = [
-        columns[argument.pop("column") - 1] for argument in spec["options"]["arguments"]
-    ]  # after the group's number
     java = front.map(
         frame.groupBy(*keys, GROUP, *groups.key_columns)._jgd,
         jvm.function_bytes(front, function),
-        json.dumps(spec),
-        jvm.java_list(session._jvm, [F.col(name)._jc for name in names]),
+        job.json(),
+        jvm.java_list(session._jvm, [F.col(name)._jc for name in places]),
         jvm.java_list(session._jvm, []),
         jvm.java_list(session._jvm, []),
-        json.dumps(_schema(leaves, plan["many"])),
+        json.dumps(_schema(leaves, many)),
         None,
-        None if plan["batchBytes"] is None else str(plan["batchBytes"]),
+        None if batch_bytes is None else str(batch_bytes),
     )
     result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *groups.key_columns))
     by_number = table.key_by(GROUP).select(*keys)

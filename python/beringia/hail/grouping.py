@@ -8,7 +8,7 @@ each row is a group, with arrays of what its rows held.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hail.expr.expressions import Expression, analyze
@@ -17,7 +17,7 @@ from hail.table import Ascending, Descending
 
 import hail as hl
 from beringia.errors import ArgumentError
-from beringia.hail.layout import Leaf, Node, UnsupportedError, take_apart, with_both_axes
+from beringia.hail import types
 from hail import ir
 
 CALLER = "numpy_map"
@@ -33,19 +33,16 @@ class Input:
         What the user wrote.
     key : str or None
         The key field it is, where it is one: then it comes as a scalar.
-    node : tuple
-        How it is put together from its leaves.
-    leaves : list of Leaf
-        What crosses.
-    places : list of str
-        The fields in which the leaves are.
+    part : callable
+        Makes what crosses of it: itself, where nothing is taken apart.
+    place : str
+        The field in which that is.
     """
 
     expression: Any
     key: str | None
-    node: Node
-    leaves: list[Leaf]
-    places: list[str] = field(default_factory=list)
+    part: Callable[[Any], Any] = lambda x: x
+    place: str = ""
 
     @property
     def axes(self) -> set[str]:
@@ -56,6 +53,11 @@ class Input:
     def is_global(self) -> bool:
         """Whether it is the same for all groups: column- or global-indexed."""
         return self.key is None and "row" not in self.axes
+
+    @property
+    def is_entries(self) -> bool:
+        """Whether a row has an array of it, one value for each column."""
+        return self.key is None and self.axes == {"row", "column"}
 
 
 @dataclass
@@ -72,6 +74,8 @@ class Rows:
         The same rows with nothing but what the plan needs, where the rest is large.
     key_columns, value_columns, global_columns : list of str
         Fields with scalars of the key, with the groups' values, and globals.
+    entry_columns : list of str
+        Those with values that are entries: a row has an array of them.
     """
 
     table: Any
@@ -80,6 +84,13 @@ class Rows:
     key_columns: list[str]
     value_columns: list[str]
     global_columns: list[str]
+    entry_columns: list[str]
+
+
+def _has_arrays(dtype: HailType) -> bool:
+    if isinstance(dtype, (hl.tarray, hl.tset, hl.tdict, hl.tndarray)):
+        return True
+    return any(map(_has_arrays, types.parts(dtype)))
 
 
 def _differs_by_row(expression: Any) -> bool:
@@ -149,13 +160,10 @@ def accept(source: Any, keys: Mapping[str, Any], parameter: str, value: Any) -> 
     analyze(f"{CALLER}: args[{parameter!r}]", value, indices)
     key = next((name for name, expression in keys.items() if _same(expression, value)), None)
     try:
-        node, leaves = take_apart(value.dtype)
-    except UnsupportedError as error:
+        types.check_argument(value.dtype)
+    except ArgumentError as error:
         raise ArgumentError(f"{CALLER}: args[{parameter!r}]: {error}") from None
-    found = Input(value, key, node, leaves)
-    if found.axes == {"row", "column"}:
-        found.node = with_both_axes(node, leaves)
-    return found
+    return Input(value, key)
 
 
 def _holds_expressions(value: Any) -> bool:
@@ -236,11 +244,10 @@ class _Plan:
         self.entries: dict[str, Any] = {}
         self.globals: dict[str, Any] = {}
         self.collected: list[str] = []
-        self.key_places: dict[str, tuple[str, Leaf]] = {}
+        self.of_key: dict[str, Input] = {}
         for number, item in enumerate(inputs):
-            item.places = [f"__{number}_{i}" for i in range(len(item.leaves))]
-            for place, leaf in zip(item.places, item.leaves, strict=True):
-                self._place(item, place, leaf)
+            item.place = f"__{number}"
+            self._place(item)
         self.order = [f"__order_{i}" for i in range(len(order))]
         self.rows.update(zip(self.order, (expression for expression, _ in order), strict=True))
         # The table's own key, or the start of it: then the groups are together already.
@@ -254,17 +261,17 @@ class _Plan:
         """The fields of the rows by which they are grouped, each with the name of the key that it becomes."""
         return {name if self.is_prefix else f"__key_{i}": name for i, name in enumerate(self.keys)}
 
-    def _place(self, item: Input, place: str, leaf: Leaf) -> None:
+    def _place(self, item: Input) -> None:
+        made = item.part(item.expression)
         if item.key is not None:
-            self.key_places[place] = (item.key, leaf)
+            self.of_key[item.place] = item
             if self.by_node:  # which takes it from the group's first row
-                self.rows[place] = leaf.of(item.expression)
-        elif "row" not in item.axes:
-            made = leaf.of(item.expression)
-            (self.columns if "column" in item.axes else self.globals)[place] = made
+                self.rows[item.place] = made
+        elif item.is_global:
+            (self.columns if "column" in item.axes else self.globals)[item.place] = made
         else:
-            (self.entries if "column" in item.axes else self.rows)[place] = leaf.of(item.expression)
-            self.collected.append(place)
+            (self.entries if item.is_entries else self.rows)[item.place] = made
+            self.collected.append(item.place)
 
     def rows_of_table(self) -> Any:
         """Return the rows with the fields that are needed, and the key if it stays."""
@@ -315,9 +322,9 @@ class _Plan:
             "order": list(zip(self.order, self.descending, strict=True)),
             "keyed": self.is_prefix,
         }
-        large = not self.is_prefix and any(isinstance(rows[name].dtype, hl.tarray) for name in self.collected)
+        large = not self.is_prefix and any(_has_arrays(rows[name].dtype) for name in self.collected)
         keys_alone = rows.select(*self.by, *self.order).select_globals() if large else None
-        return Rows(rows, plan, keys_alone, list(self.key_places), self.collected, self._global_columns())
+        return self._rows(rows, plan, keys_alone)
 
     def aggregated(self, rows: Any) -> Rows:
         """Group the rows by Hail's own means, order each group, and add the scalars of the key."""
@@ -331,15 +338,17 @@ class _Plan:
             table = rows.group_by(**{place: rows[place] for place in self.by}).aggregate(**fields).rename(self.by)
         if self.order:
             table = self._ordered(table)
-        if self.key_places:
-            table = table.annotate(**{place: leaf.of(table[key]) for place, (key, leaf) in self.key_places.items()})
-        columns = [*self.key_places, *self.collected]
+        if self.of_key:
+            table = table.annotate(**{place: item.part(table[item.key]) for place, item in self.of_key.items()})
+        columns = [*self.of_key, *self.collected]
         if list(table.row_value) != columns:
             table = table.select(*columns)
-        return Rows(table, None, None, list(self.key_places), self.collected, self._global_columns())
+        return self._rows(table, None, None)
 
-    def _global_columns(self) -> list[str]:
-        return [place for item in self.inputs if item.is_global for place in item.places]
+    def _rows(self, table: Any, plan: dict[str, Any] | None, keys_alone: Any) -> Rows:
+        shared = [item.place for item in self.inputs if item.is_global]
+        entries = [item.place for item in self.inputs if item.is_entries]
+        return Rows(table, plan, keys_alone, list(self.of_key), self.collected, shared, entries)
 
     def _ordered(self, table: Any) -> Any:
         # A stable sort for each key, the last one first. Only whole tuples are compared: Hail cannot compile much

@@ -1,13 +1,12 @@
-"""Hail's types as NumPy sees them: which columns cross the bridge for an expression, and what they make there.
+"""Hail's types in Spark's: which columns cross for an expression on the way through Spark, and what they make there.
 
 A *leaf* is a column of numbers, booleans, strings or calls, or of arrays of these: what crosses. Any other type
 is taken apart into leaves in Hail's IR, and put together again from them at the other end, by a *node*: a tuple
-that says how, read by :mod:`beringia.hail._arguments`. Results travel the same way back.
+that says how, read by :mod:`beringia._apart.arguments`. Results travel the same way back.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,9 @@ from hail.expr.types import HailType
 
 import hail as hl
 from beringia.errors import ArgumentError
+from beringia.hail.types import PLAIN
 
 Node = tuple[Any, ...]
-
-_PLAIN = (hl.tint32, hl.tint64, hl.tfloat32, hl.tfloat64, hl.tbool, hl.tstr)
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,12 @@ class Leaf:
     of: Callable[[Any], Any]
 
 
-class UnsupportedError(ArgumentError):
-    """A type without a NumPy form."""
-
-
 def take_apart(dtype: HailType) -> tuple[Node, list[Leaf]]:
     """Return how an argument of type `dtype` crosses.
 
     Raises
     ------
-    UnsupportedError
+    ArgumentError
         If it has no NumPy form.
     """
     leaves: list[Leaf] = []
@@ -63,7 +57,7 @@ def _argument(dtype: HailType, of: Callable[[Any], Any], leaves: list[Leaf], nes
         leaves.append(Leaf(dtype, of))
         return (kind, len(leaves) - 1)
 
-    if dtype in _PLAIN:
+    if dtype in PLAIN:
         return leaf("leaf")
     if dtype == hl.tcall:
         return leaf("call")
@@ -95,12 +89,12 @@ def _argument(dtype: HailType, of: Callable[[Any], Any], leaves: list[Leaf], nes
         start = len(leaves)
         for element in elements:
             leaves.append(Leaf(hl.tarray(element.dtype), _mapped_by(of, element.of)))
-        return _shifted(node, start)
-    if isinstance(dtype, hl.tndarray) and dtype.element_type in _PLAIN and not nested:
+        return shifted(node, start)
+    if isinstance(dtype, hl.tndarray) and dtype.element_type in PLAIN and not nested:
         leaves.append(Leaf(hl.tarray(dtype.element_type), lambda x: of(x).reshape(-1)._data_array()))
         leaves.append(Leaf(hl.tarray(hl.tint64), lambda x: _shape(of(x))))
         return ("nd", len(leaves) - 2, len(leaves) - 1)
-    raise UnsupportedError(f"type {dtype} has no NumPy form here")
+    raise ArgumentError(f"type {dtype} has no NumPy form here")
 
 
 def _shape(array: Any) -> Any:
@@ -117,7 +111,7 @@ def with_both_axes(node: Node, leaves: Sequence[Leaf]) -> Node:
     if kind == "tuple":
         return (kind, [with_both_axes(part, leaves) for part in parts[0]])
     dtype = leaves[parts[0]].dtype
-    is_number = dtype == hl.tcall or (dtype in _PLAIN and dtype != hl.tstr)
+    is_number = dtype == hl.tcall or (dtype in PLAIN and dtype != hl.tstr)
     return node if is_number else ("grid", node)
 
 
@@ -142,15 +136,15 @@ def _is_identity(get: Callable[[Any], Any]) -> bool:
         return False
 
 
-def _shifted(node: Node, start: int) -> Node:
+def shifted(node: Node, start: int) -> Node:
     """Return `node` with its leaves numbered from `start` on."""
     kind, *parts = node
     if kind == "struct":
-        return (kind, {name: _shifted(part, start) for name, part in parts[0].items()})
+        return (kind, {name: shifted(part, start) for name, part in parts[0].items()})
     if kind == "tuple":
-        return (kind, [_shifted(part, start) for part in parts[0]])
+        return (kind, [shifted(part, start) for part in parts[0]])
     if kind == "grid":
-        return (kind, _shifted(parts[0], start))
+        return (kind, shifted(parts[0], start))
     return (kind, *(index + start for index in parts))
 
 
@@ -158,7 +152,7 @@ def is_plain(dtype: HailType) -> bool:
     """Tell whether values of this type cross as they are."""
     while isinstance(dtype, hl.tarray):
         dtype = dtype.element_type
-    return dtype in _PLAIN
+    return dtype in PLAIN
 
 
 @dataclass(frozen=True)
@@ -191,7 +185,7 @@ def put_together(name: str, dtype: HailType, nan_as_null: bool) -> Field:
 
     Raises
     ------
-    UnsupportedError
+    ArgumentError
         If it cannot be made of NumPy values.
     """
     leaves: list[tuple[str, HailType]] = []
@@ -252,7 +246,7 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]], nan_a
             {"key": hl.tarray(dtype.key_type), "value": hl.tarray(dtype.value_type)}
         )
         return ("dict", keys, values), lambda found: hl.dict(hl.zip(restore_keys(found), restore_values(found)))
-    if isinstance(dtype, hl.tndarray) and dtype.element_type in _PLAIN:
+    if isinstance(dtype, hl.tndarray) and dtype.element_type in PLAIN:
         data, shape = leaf("data", hl.tarray(dtype.element_type)), leaf("shape", hl.tarray(hl.tint64))
         ndim = dtype.ndim
         is_float = dtype.element_type in (hl.tfloat32, hl.tfloat64)
@@ -277,18 +271,12 @@ def _field(name: str, dtype: HailType, leaves: list[tuple[str, HailType]], nan_a
             return hl.range(hl.len(columns[0])).map(lambda i: restore([column[i] for column in columns]))
 
         return ("array", node, len(inner)), array
-    raise UnsupportedError(f"field '{name}' of returns has type {dtype}, which has no NumPy form here")
+    raise ArgumentError(f"field '{name}' of returns has type {dtype}, which has no NumPy form here")
 
 
 def _numpy_name(dtype: HailType) -> str:
     names = {hl.tint32: "i4", hl.tint64: "i8", hl.tfloat32: "f4", hl.tfloat64: "f8", hl.tbool: "?", hl.tstr: "O"}
     return names[dtype]
-
-
-def parsable(dtype: HailType) -> str:
-    r"""Return a type as the JVM parses it, which is not so of what Hail makes of an é in a name: ``\\xe9``."""
-    text = dtype._parsable_string()
-    return re.sub(r"\\(?:x([0-9a-f]{2})|.)", lambda found: f"\\u00{found[1]}" if found[1] else found[0], text)
 
 
 def wire_type(dtype: HailType) -> Any:

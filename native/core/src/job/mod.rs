@@ -8,6 +8,7 @@ mod observe;
 mod spec;
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -398,7 +399,12 @@ fn retire(batch: &Batch, retained: &[SegmentId]) {
 
 /// Equal definitions get equal ids, whoever makes them.
 fn content_id(definition: &Definition) -> Result<DefinitionId> {
-    let digest = Sha256::digest(postcard::to_stdvec(definition)?);
+    // The metadata of fields has no order, but where they are hashed.
+    let mut types = DefaultHasher::new();
+    (&definition.shape.input, &definition.shape.output).hash(&mut types);
+    let mut rest = definition.clone();
+    (rest.shape.input, rest.shape.output) = (DataType::Null, DataType::Null);
+    let digest = Sha256::digest(postcard::to_stdvec(&(types.finish(), rest))?);
     let mut id = [0; 8];
     id.copy_from_slice(&digest[..8]);
     Ok(DefinitionId(u64::from_le_bytes(id)))

@@ -13,14 +13,22 @@ use super::array::Views;
 use super::function::Function;
 use super::options::{Argument, Options};
 use super::result::Rows;
+use super::shared::Shared;
 use crate::convention::{Batch, Calls, Finished};
 use crate::failure::{Failure, Result};
+
+/// Where an argument's values come from.
+enum Source<'a> {
+    /// A column of the batch.
+    Column(Box<dyn Elements>),
+    Shared(&'a Shared),
+}
 
 pub struct NumpyCalls<'a, 'py> {
     py: Python<'py>,
     definition: &'a Definition,
     function: &'a Function,
-    arguments: Vec<(Showing<'py>, Box<dyn Elements>)>,
+    arguments: Vec<(Showing<'py>, Source<'a>)>,
     /// What the function gets, from one call to the next.
     values: Vec<Bound<'py, PyAny>>,
     rows: Rows,
@@ -35,7 +43,17 @@ impl<'a, 'py> NumpyCalls<'a, 'py> {
     ) -> Result<NumpyCalls<'a, 'py>> {
         let Batch { py, definition, rows, memory } = *batch;
         let views = Bound::new(py, Views::new(memory.to_vec()))?.into_any();
-        let arguments = options.arguments.iter().map(|argument| show(batch, options, argument, &views));
+        let numbered = options.arguments.iter().enumerate();
+        let arguments = numbered.map(|(place, argument)| match function.shared(place) {
+            Some(shared) => {
+                let base = shared.base.bind(py).clone();
+                let showing = showing(batch, options, argument, &argument.type_name, base)?;
+                let cast = options.type_names.cast.as_ref().map(|cast| format!("cast it with {cast}"));
+                let cast = cast.unwrap_or_else(|| showing.cast.clone());
+                Ok((Showing { writable: false, cast, ..showing }, Source::Shared(shared)))
+            }
+            None => column(batch, options, argument, views.clone()),
+        });
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
         Ok(NumpyCalls {
             py,
@@ -49,41 +67,55 @@ impl<'a, 'py> NumpyCalls<'a, 'py> {
 }
 
 /// The column of an argument, and how it is shown.
-fn show<'py>(
+fn column<'py>(
     batch: &Batch<'_, 'py>,
     options: &Options,
     argument: &Argument,
-    views: &Bound<'py, PyAny>,
-) -> Result<(Showing<'py>, Box<dyn Elements>)> {
-    let Batch { py, definition, rows, .. } = *batch;
-    let DataType::Struct(fields) = rows.data_type() else {
+    views: Bound<'py, PyAny>,
+) -> Result<(Showing<'py>, Source<'static>)> {
+    let DataType::Struct(fields) = batch.rows.data_type() else {
         return Err(Failure::new(ErrorCode::Protocol, "a batch that is no struct"));
     };
-    let (Some(field), Some(column)) = (fields.get(argument.column), rows.child_data().get(argument.column))
-    else {
+    let data = batch.rows.child_data().get(argument.column);
+    let (Some(field), Some(data)) = (fields.get(argument.column), data) else {
         return Err(Failure::new(ErrorCode::Protocol, format!("no column {}", argument.column)));
     };
     let type_name =
         if argument.type_name.is_empty() { type_name(field.data_type()) } else { argument.type_name.clone() };
-    let showing = Showing {
-        base: views.clone(),
-        writable: definition.shape.mapping == Mapping::Private,
+    let showing = showing(batch, options, argument, &type_name, views)?;
+    Ok((showing, Source::Column(elements(batch.py, field, data, argument.udt)?)))
+}
+
+fn showing<'py>(
+    batch: &Batch<'_, 'py>,
+    options: &Options,
+    argument: &Argument,
+    type_name: &str,
+    base: Bound<'py, PyAny>,
+) -> Result<Showing<'py>> {
+    let shape = &batch.definition.shape;
+    let float64 = options.type_names.float64.as_deref().unwrap_or("double");
+    Ok(Showing {
+        base,
+        writable: shape.mapping == Mapping::Private,
         name: argument.name.clone(),
-        type_name,
-        float64: options.type_names.float64.clone().unwrap_or_else(|| "double".to_owned()),
-        missing: (argument.column >= definition.shape.keys).then_some(argument.missing),
-        masked_arrays: py.import("numpy.ma")?,
+        type_name: type_name.to_owned(),
+        cast: format!("cast the column to {float64}"),
+        missing: (argument.column >= shape.keys).then_some(argument.missing),
+        masked_arrays: batch.py.import("numpy.ma")?,
         copied: Cell::new(0),
-    };
-    Ok((showing, elements(py, field, column, argument.udt)?))
+    })
 }
 
 impl<'py> Calls<'py> for NumpyCalls<'_, 'py> {
     #[inline]
     fn prepare(&mut self, group: usize) -> Result<()> {
         self.values.clear();
-        for (showing, elements) in &self.arguments {
-            self.values.push(elements.item(showing, group)?);
+        for (showing, source) in &self.arguments {
+            self.values.push(match source {
+                Source::Column(elements) => elements.item(showing, group)?,
+                Source::Shared(shared) => shared.show(showing)?,
+            });
         }
         self.function.complete(self.py, &mut self.values);
         Ok(())

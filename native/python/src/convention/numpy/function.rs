@@ -1,7 +1,10 @@
 //! One function, and its call: vector-called with the arguments of each group.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_buffer::Buffer;
+use arrow_schema::DataType;
 use beringia_core::ErrorCode;
 use beringia_core::definition::Definition;
 use beringia_core::segment::Segment;
@@ -11,6 +14,7 @@ use pyo3::types::PyTuple;
 
 use super::array::{self, Dtype, Views};
 use super::options::{Constant, Options};
+use super::shared::Shared;
 use crate::convention::program;
 use crate::failure::{Failure, Result};
 use crate::worker::memory::Held;
@@ -20,6 +24,8 @@ pub struct Function {
     callable: Py<PyAny>,
     keywords: Option<Py<PyTuple>>,
     positional: usize,
+    /// Arguments that show a column that all groups share, by their place in the call.
+    shared: BTreeMap<usize, Shared>,
     /// Passed by name, after the arguments.
     constants: Vec<Py<PyAny>>,
 }
@@ -36,15 +42,23 @@ impl Function {
         let by_name = options.arguments.iter().filter(|argument| argument.keyword);
         let mut names: Vec<&str> = by_name.map(|argument| argument.name.as_str()).collect();
         let positional = options.arguments.len() - names.len();
-        let mut constants = match block.zip(definition.block) {
-            Some((segment, place)) => arrays(py, &options.arrays, segment, place.len as usize)?,
-            None => Vec::new(),
-        };
+        let (mut constants, mut shared) = (Vec::new(), BTreeMap::new());
+        if let Some((segment, place)) = block.zip(definition.block) {
+            let bytes = segment.buffer(Arc::clone(&segment), 0, place.len as usize)?;
+            let base = Bound::new(py, Views::new(vec![Held::new(segment)]))?.into_any();
+            constants = arrays(py, &options.arrays, &bytes, &base)?;
+            shared = columns(py, definition, options, &bytes, &base)?;
+        }
         constants.extend(values(py, options)?);
         names.extend(options.arrays.iter().map(|constant| constant.name.as_str()));
         names.extend(options.values.keys().map(String::as_str));
         let keywords = if names.is_empty() { None } else { Some(PyTuple::new(py, names)?.unbind()) };
-        Ok(Function { callable: callable.unbind(), keywords, positional, constants })
+        Ok(Function { callable: callable.unbind(), keywords, positional, shared, constants })
+    }
+
+    /// What the argument at `place` shows, where that is a column that all groups share.
+    pub fn shared(&self, place: usize) -> Option<&Shared> {
+        self.shared.get(&place)
     }
 
     /// Appends the constants to the arguments of a call.
@@ -77,19 +91,34 @@ fn values(py: Python<'_>, options: &Options) -> Result<Vec<Py<PyAny>>> {
     options.values.values().map(|json| Ok(loads.call1((json,))?.unbind())).collect()
 }
 
-/// Read-only views on the `size` bytes of the block of constants.
+/// The columns in the block that arguments show.
+fn columns(
+    py: Python<'_>,
+    definition: &Definition,
+    options: &Options,
+    block: &Buffer,
+    base: &Bound<'_, PyAny>,
+) -> Result<BTreeMap<usize, Shared>> {
+    let DataType::Struct(fields) = &definition.shape.input else { return Ok(BTreeMap::new()) };
+    let numbered = options.arguments.iter().enumerate();
+    let shared = numbered.filter_map(|(place, argument)| {
+        let placed = options.shared.get(argument.column.checked_sub(fields.len())?)?;
+        Some(Shared::new(py, placed, block, base).map(|shared| (place, shared)))
+    });
+    shared.collect()
+}
+
+/// Read-only views on the constants in the block.
 fn arrays(
     py: Python<'_>,
     constants: &[Constant],
-    segment: Arc<Segment>,
-    size: usize,
+    block: &Buffer,
+    base: &Bound<'_, PyAny>,
 ) -> Result<Vec<Py<PyAny>>> {
-    let bytes = segment.buffer(Arc::clone(&segment), 0, size)?;
-    let base = Bound::new(py, Views::new(vec![Held::new(segment)]))?.into_any();
     let view = |constant: &Constant| -> Result<Py<PyAny>> {
         let dtype = Dtype::new(py, &constant.dtype)?;
         let len = constant.shape.iter().try_fold(dtype.width, |len, size| len.checked_mul(*size));
-        let inside = len.and_then(|len| bytes.get(constant.offset..)?.get(..len));
+        let inside = len.and_then(|len| block.get(constant.offset..)?.get(..len));
         let Some(inside) = inside else {
             return Err(Failure::new(
                 ErrorCode::Protocol,
@@ -101,7 +130,7 @@ fn arrays(
             shape.reverse();
         }
         // SAFETY: `inside` is as long as the shape says, begins at a multiple of 64, and lives as long as `base`.
-        let array = unsafe { array::view(&base, &dtype, &shape, inside.as_ptr(), false)? };
+        let array = unsafe { array::view(base, &dtype, &shape, inside.as_ptr(), false)? };
         let array = if constant.fortran { array.getattr("T")? } else { array };
         Ok(array.unbind())
     };

@@ -6,6 +6,8 @@ mod calls;
 mod function;
 mod options;
 mod result;
+mod shared;
+mod tag;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use beringia_core::ErrorCode;
 use serde::Deserialize;
 
+use super::shared::Placed;
 use crate::failure::{Failure, Result};
 
 /// The options of a job.
@@ -19,6 +20,9 @@ pub struct Options {
     /// Other constants by parameter, in JSON, passed by name after the arrays.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Columns in the block, which arguments show as if they came after those of the batch.
+    #[serde(default)]
+    pub shared: Vec<Placed>,
     /// NaN in a result becomes null.
     #[serde(default)]
     pub nan_as_null: bool,
@@ -48,7 +52,7 @@ pub struct Argument {
     /// Passed by name and not by position.
     #[serde(default)]
     pub keyword: bool,
-    /// The child of the input that it shows.
+    /// The child of the input that it shows; from their number on, the columns that all groups share.
     pub column: usize,
     /// How its missing values are shown.
     #[serde(default)]
@@ -109,4 +113,6 @@ pub struct TypeNames {
     pub fields: Vec<String>,
     /// The type that has NaN for a missing value.
     pub float64: Option<String>,
+    /// What makes a value that type, where it is no column.
+    pub cast: Option<String>,
 }

@@ -3,7 +3,11 @@
 //! [`Elements`] is a run of values of one Arrow type; a list is a run of runs. Values that NumPy can read where they
 //! are become views; what must be converted (bits, dates, strings, missing values) is copied, and counted.
 
+mod calls;
+mod grid;
 mod lists;
+mod ndarrays;
+mod parts;
 mod sparse;
 mod structs;
 mod udt;
@@ -17,6 +21,7 @@ use pyo3::prelude::*;
 
 use crate::convention::numpy::array::{self, Dtype, as_array};
 use crate::convention::numpy::options::{Missing, Udt};
+use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 use numpy::PyUntypedArrayMethods;
 
@@ -28,10 +33,10 @@ pub struct Showing<'py> {
     pub writable: bool,
     /// The parameter, for messages.
     pub name: String,
-    /// The type as the engine would say it, for messages.
+    /// The type as the engine would say it, for messages; may be empty.
     pub type_name: String,
-    /// What the engine calls a float of 64 bits, for messages.
-    pub float64: String,
+    /// What to do where a type has no missing value, for messages: to make it a float of 64 bits.
+    pub cast: String,
     /// How missing values are shown; `None` for a key, where they are `None`.
     pub missing: Option<Missing>,
     /// `numpy.ma`.
@@ -50,18 +55,19 @@ impl<'py> Showing<'py> {
     }
 
     fn missing_value(&self) -> Failure {
-        let Showing { name, type_name, float64, .. } = self;
+        let Showing { name, type_name, cast, .. } = self;
         let advice = if self.missing == Some(Missing::Error) {
             "missing='error' refuses missing values".to_owned()
         } else {
             format!(
-                "NumPy has no missing value for this type: cast the column to {float64} to get NaN, or pass \
+                "NumPy has no missing value for this type: {cast} to get NaN, or pass \
                  missing='mask' for masked arrays, or fill or drop the missing values first"
             )
         };
+        let of_type = if type_name.is_empty() { String::new() } else { format!(" ({type_name})") };
         Failure::new(
             ErrorCode::MissingValue,
-            format!("argument '{name}' ({type_name}) has a missing value; {advice}"),
+            format!("argument '{name}'{of_type} has a missing value; {advice}"),
         )
     }
 
@@ -120,7 +126,7 @@ pub trait Elements {
     }
 }
 
-/// The values of the array of a field, by its type, and by what its structs, or those in its lists, stand for.
+/// The values of the array of a field, by its type, by its tag, and by what its structs, or those in its lists, stand for.
 ///
 /// # Errors
 /// [`ErrorCode::Argument`] for a type that has no NumPy form.
@@ -130,8 +136,19 @@ pub fn elements(
     data: &ArrayData,
     udt: Option<Udt>,
 ) -> Result<Box<dyn Elements>> {
+    match Tag::of(field) {
+        Some(Tag::Call) => return calls::calls(py, data),
+        Some(Tag::NdArray) => return ndarrays::ndarrays(py, data),
+        _ => {}
+    }
     if let Some(values) = values::values(py, data)? {
         return Ok(values);
+    }
+    if let Some(parts) = parts::parts(py, field, data)? {
+        return Ok(parts);
+    }
+    if Tag::of(field) == Some(Tag::Axis) {
+        return grid::grid(py, data);
     }
     match data.data_type() {
         DataType::LargeList(_) | DataType::List(_) => lists::list(py, data, udt),

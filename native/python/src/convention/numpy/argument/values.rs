@@ -41,7 +41,7 @@ pub(super) fn values(py: Python<'_>, data: &ArrayData) -> Result<Option<Box<dyn 
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Has no missing value: integers and booleans.
     Integer,
     /// NaN.
@@ -100,7 +100,7 @@ fn blank_bytes(kind: Kind, width: usize) -> &'static [u8] {
 }
 
 /// Decides on missing values: `Ok(true)` to write the type's own missing value.
-fn admit(showing: &Showing<'_>, kind: Kind) -> Result<()> {
+pub(super) fn admit(showing: &Showing<'_>, kind: Kind) -> Result<()> {
     match (showing.missing, kind) {
         (Some(Missing::Nan), Kind::Integer) | (Some(Missing::Error), _) => Err(showing.missing_value()),
         _ => Ok(()),
@@ -108,7 +108,11 @@ fn admit(showing: &Showing<'_>, kind: Kind) -> Result<()> {
 }
 
 /// One missing scalar.
-fn missing_item<'py>(showing: &Showing<'py>, kind: Kind, dtype: &Dtype) -> Result<Bound<'py, PyAny>> {
+pub(super) fn missing_item<'py>(
+    showing: &Showing<'py>,
+    kind: Kind,
+    dtype: &Dtype,
+) -> Result<Bound<'py, PyAny>> {
     match (showing.missing, kind) {
         (Some(Missing::Nan), Kind::Integer) => Err(showing.missing_value()),
         (Some(Missing::Nan), _) => {

@@ -2,23 +2,16 @@
 //!
 //! What does not fit the field's type is a [`Misfit`]; nothing is rounded, cut or guessed.
 
-use arrow_schema::{DataType, Field, TimeUnit};
 use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, BufferRef, SharedBuffer};
-use half::f16;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
-use super::converted::Converted;
-use super::nested::{Lists, Structs, Tensors};
-use super::numbers::{Bits, Numbers};
-use super::texts::Texts;
-use crate::convention::numpy::argument::{tensor_shape, type_name};
 use crate::convention::numpy::array::as_array;
-use crate::failure::{Failure, Result};
+use crate::failure::Failure;
 
 /// What did not fit.
 pub enum Misfit {
@@ -135,84 +128,6 @@ pub trait Column {
     fn truncate(&mut self, len: usize) -> Fit;
     /// What was written.
     fn finish(&self) -> ArrayDescriptor;
-}
-
-/// An empty column of a field's type, with room for `rows` values.
-///
-/// # Errors
-/// [`beringia_core::ErrorCode::Argument`] for a type that a function cannot return.
-pub fn column(
-    py: Python<'_>,
-    arena: &mut Arena,
-    field: &Field,
-    nan_as_null: bool,
-    rows: usize,
-) -> Result<Box<dyn Column>> {
-    macro_rules! number {
-        ($type:ty, $dtype:literal) => {
-            Box::new(Numbers::<$type>::new(arena, $dtype, nan_as_null, rows)?)
-        };
-    }
-    Ok(match field.data_type() {
-        DataType::Boolean => Box::new(Bits::new(arena, rows)?),
-        DataType::Int8 => number!(i8, "i1"),
-        DataType::Int16 => number!(i16, "i2"),
-        DataType::Int32 => number!(i32, "i4"),
-        DataType::Int64 => number!(i64, "i8"),
-        DataType::UInt8 => number!(u8, "u1"),
-        DataType::UInt16 => number!(u16, "u2"),
-        DataType::UInt32 => number!(u32, "u4"),
-        DataType::UInt64 => number!(u64, "u8"),
-        DataType::Float16 => number!(f16, "f2"),
-        DataType::Float32 => number!(f32, "f4"),
-        DataType::Float64 => number!(f64, "f8"),
-        DataType::Date32 => Box::new(Converted::time(py, arena, 4, "D", false, rows)?),
-        DataType::Timestamp(unit, zone) => {
-            Box::new(Converted::time(py, arena, 8, unit_name(*unit), zone.is_some(), rows)?)
-        }
-        DataType::Duration(unit) => Box::new(Converted::duration(py, arena, unit_name(*unit), rows)?),
-        DataType::Time32(unit) => Box::new(Converted::time_of_day(py, arena, 4, unit_name(*unit), rows)?),
-        DataType::Time64(unit) => Box::new(Converted::time_of_day(py, arena, 8, unit_name(*unit), rows)?),
-        DataType::Decimal128(precision, scale) => {
-            Box::new(Converted::decimal(py, arena, 16, *precision, *scale, rows)?)
-        }
-        DataType::Decimal256(precision, scale) => {
-            Box::new(Converted::decimal(py, arena, 32, *precision, *scale, rows)?)
-        }
-        DataType::LargeUtf8 => Box::new(Texts::new(arena, true, rows)?),
-        DataType::LargeBinary => Box::new(Texts::new(arena, false, rows)?),
-        DataType::LargeList(item) => {
-            let child = column(py, arena, item, nan_as_null, rows * 8)?;
-            Box::new(Lists::new(arena, child, rows)?)
-        }
-        DataType::FixedSizeList(item, len) => {
-            let len = usize::try_from(*len).unwrap_or(0);
-            let child = column(py, arena, item, nan_as_null, rows * len)?;
-            Box::new(Tensors::new(child, len, tensor_shape(field)?))
-        }
-        DataType::Struct(fields) => {
-            let children = fields
-                .iter()
-                .map(|field| column(py, arena, field, nan_as_null, rows))
-                .collect::<Result<Vec<_>>>()?;
-            Box::new(Structs::new(py, fields, children))
-        }
-        other => {
-            return Err(Failure::new(
-                beringia_core::ErrorCode::Argument,
-                format!("a function cannot return type {}", type_name(other)),
-            ));
-        }
-    })
-}
-
-fn unit_name(unit: TimeUnit) -> &'static str {
-    match unit {
-        TimeUnit::Second => "s",
-        TimeUnit::Millisecond => "ms",
-        TimeUnit::Microsecond => "us",
-        TimeUnit::Nanosecond => "ns",
-    }
 }
 
 /// A column without children, of `len` values.

@@ -6,10 +6,12 @@
 mod bulk;
 mod column;
 mod converted;
+mod factory;
 mod form;
 mod nested;
 mod numbers;
 mod rows;
+mod tagged;
 mod texts;
 mod vectors;
 

@@ -10,11 +10,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::column::{Column, Misfit, append_or_null, column, show};
+use super::column::{Column, Misfit, append_or_null, show};
+use super::factory::column;
 use super::form::Form;
 use super::vectors::Vectors;
 use crate::convention::numpy::array::as_array;
 use crate::convention::numpy::options::Options;
+use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 
 /// The result of a batch under construction.
@@ -60,7 +62,8 @@ impl Rows {
             RowCount::One => None,
             RowCount::Many => Some(arena.buffer(groups * 4)?),
         };
-        let nested = fields.first().is_some_and(|field| field.data_type().is_nested());
+        let nested =
+            fields.first().is_some_and(|field| field.data_type().is_nested() || Tag::of(field).is_some());
         Ok(Rows { arena, form, columns, errors, groups, len: 0, nested })
     }
 

@@ -9,7 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
 
-use super::column::{Column, Fit, Validity, column, descriptor, got};
+use super::column::{Column, Fit, Validity, descriptor, got};
+use super::factory::column;
 use crate::convention::numpy::array::as_array;
 use crate::failure::{Failure, Result};
 

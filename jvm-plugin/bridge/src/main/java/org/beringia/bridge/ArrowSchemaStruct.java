@@ -1,10 +1,11 @@
 package org.beringia.bridge;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 
 /**
  * An {@code ArrowSchema} of the C Data Interface, written off-heap in one block: the structs, their child
- * pointers, their strings. The release callback stays null: the memory is ours, until {@link #close}.
+ * pointers, their strings and metadata. The release callback stays null: the memory is ours, until {@link #close}.
  */
 public final class ArrowSchemaStruct implements AutoCloseable {
     static final int FORMAT = 0;
@@ -51,15 +52,27 @@ public final class ArrowSchemaStruct implements AutoCloseable {
     }
 
     private static long stringBytes(ArrowField field) {
-        long bytes = cStringBytes(field.format()) + cStringBytes(field.name());
+        long bytes = cStringBytes(field.format()) + cStringBytes(field.name()) + metadataBytes(field.metadata());
         for (ArrowField child : field.children()) {
             bytes += stringBytes(child);
         }
         return bytes;
     }
 
+    private static long metadataBytes(Map<String, String> metadata) {
+        long bytes = metadata.isEmpty() ? 0 : Integer.BYTES;
+        for (Map.Entry<String, String> entry : metadata.entrySet()) {
+            bytes += 2 * Integer.BYTES + utf8Bytes(entry.getKey()) + utf8Bytes(entry.getValue());
+        }
+        return bytes;
+    }
+
     private static long cStringBytes(String text) {
-        return text.getBytes(StandardCharsets.UTF_8).length + 1L;
+        return utf8Bytes(text) + 1;
+    }
+
+    private static long utf8Bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8).length;
     }
 
     /** Where the next struct and the next string go. */
@@ -79,6 +92,7 @@ public final class ArrowSchemaStruct implements AutoCloseable {
             structs = pointers + (long) Long.BYTES * count;
             RawMemory.putLong(struct + FORMAT, string(field.format()));
             RawMemory.putLong(struct + NAME, string(field.name()));
+            RawMemory.putLong(struct + METADATA, metadata(field.metadata()));
             RawMemory.putLong(struct + FLAGS, FLAG_NULLABLE);
             RawMemory.putLong(struct + N_CHILDREN, count);
             RawMemory.putLong(struct + CHILDREN, count == 0 ? 0 : pointers);
@@ -86,6 +100,21 @@ public final class ArrowSchemaStruct implements AutoCloseable {
                 RawMemory.putLong(pointers + (long) Long.BYTES * i, write(field.children().get(i)));
             }
             return struct;
+        }
+
+        /** How many pairs there are, then each one's key and value, after their lengths. No pairs, no address. */
+        private long metadata(Map<String, String> pairs) {
+            if (pairs.isEmpty()) {
+                return 0;
+            }
+            long address = strings;
+            RawMemory.putInt(strings, pairs.size());
+            strings += Integer.BYTES;
+            for (Map.Entry<String, String> pair : pairs.entrySet()) {
+                strings = RawMemory.putSized(strings, pair.getKey());
+                strings = RawMemory.putSized(strings, pair.getValue());
+            }
+            return address;
         }
 
         private long string(String text) {

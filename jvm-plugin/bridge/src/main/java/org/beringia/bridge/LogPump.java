@@ -10,7 +10,6 @@ import org.slf4j.LoggerFactory;
 final class LogPump {
     private static final long WAIT_MILLIS = 1000;
     private static final int EVENT = 3;
-    private static final String METRICS = "METRICS";
     private static final String WORKERS = "beringia.worker";
 
     private static Thread thread;
@@ -48,14 +47,10 @@ final class LogPump {
         return logger.isWarnEnabled() ? 30 : 40;
     }
 
-    /** Hands over events: level, logger, message, and so on; the metrics come among them. */
-    static void deliver(String[] events) {
+    /** Hands over events: level, logger, message, and so on. */
+    private static void deliver(String[] events) {
         for (int i = 0; i + EVENT <= events.length; i += EVENT) {
-            if (events[i].equals(METRICS)) {
-                Runtime.publish(events[i + 2]);
-            } else {
-                log(events[i], LoggerFactory.getLogger(events[i + 1]), events[i + 2]);
-            }
+            log(events[i], LoggerFactory.getLogger(events[i + 1]), events[i + 2]);
         }
     }
 

@@ -22,5 +22,7 @@ final class Natives {
 
     static native void release(long array);
 
+    static native String metrics(long runtime);
+
     static native String[] drain(long timeoutMillis, int logLevel);
 }

@@ -39,12 +39,32 @@ final class RawMemory {
         UNSAFE.putLong(address, value);
     }
 
+    static void putInt(long address, int value) {
+        UNSAFE.putInt(address, value);
+    }
+
+    static int getInt(long address) {
+        return UNSAFE.getInt(address);
+    }
+
     /** Writes {@code text} as UTF-8 with a closing zero byte; returns the address after it. */
     static long putCString(long address, String text) {
-        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+        long end = put(address, text.getBytes(StandardCharsets.UTF_8));
+        UNSAFE.putByte(end, (byte) 0);
+        return end + 1;
+    }
+
+    /** Writes the number of bytes that {@code text} has in UTF-8, and these; returns the address after them. */
+    static long putSized(long address, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        putInt(address, bytes.length);
+        return put(address + Integer.BYTES, bytes);
+    }
+
+    private static long put(long address, byte[] bytes) {
+        for (byte b : bytes) {
             UNSAFE.putByte(address++, b);
         }
-        UNSAFE.putByte(address++, (byte) 0);
         return address;
     }
 
@@ -53,6 +73,11 @@ final class RawMemory {
         while (UNSAFE.getByte(address + length) != 0) {
             length++;
         }
+        return getText(address, length);
+    }
+
+    /** The {@code length} bytes at {@code address}, which are UTF-8. */
+    static String getText(long address, int length) {
         byte[] bytes = new byte[length];
         for (int i = 0; i < length; i++) {
             bytes[i] = UNSAFE.getByte(address + i);

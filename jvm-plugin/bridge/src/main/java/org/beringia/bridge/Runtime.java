@@ -2,8 +2,6 @@ package org.beringia.bridge;
 
 /** An executor's runtime: its shared memory and its pool of workers. Close the jobs first. */
 public final class Runtime extends NativeHandle {
-    private static volatile String metrics = "{}";
-
     private Runtime(long handle) {
         super(handle);
     }
@@ -19,13 +17,9 @@ public final class Runtime extends NativeHandle {
         return new Runtime(Natives.open(conf));
     }
 
-    /** What the runtime of this JVM does and has done, as a JSON object: at most a second or so old. */
-    public static String metrics() {
-        return metrics;
-    }
-
-    static void publish(String json) {
-        metrics = json;
+    /** What the runtime does and has done, as a JSON object. */
+    public String metrics() {
+        return Natives.metrics(handle());
     }
 
     /**

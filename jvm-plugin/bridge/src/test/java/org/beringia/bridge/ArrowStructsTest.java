@@ -4,6 +4,7 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertNotEquals;
 import static org.junit.Assert.assertThrows;
 
+import java.nio.charset.StandardCharsets;
 import org.junit.Test;
 
 /** The structs against the layout that the Arrow specification gives, offset by offset. */
@@ -40,6 +41,31 @@ public class ArrowStructsTest {
             assertEquals("g", string(values));
             assertEquals("item", string(values + 8));
         }
+    }
+
+    @Test
+    public void metadataIsLaidOutAsTheAbiWants() {
+        ArrowField call = ArrowField.of("c", "i").tagged("hail.call", "").named("renamed");
+        ArrowField locus = ArrowField.struct("l").tagged("hail.locus", "{\"é\": 1}");
+        try (ArrowSchemaStruct schema = new ArrowSchemaStruct(ArrowField.struct("", call, locus))) {
+            long children = RawMemory.getLong(schema.address() + 40);
+            assertEquals("name hail.call ", metadata(RawMemory.getLong(children)));
+            assertEquals(
+                "metadata {\"é\": 1} name hail.locus ", metadata(RawMemory.getLong(children + 8)));
+        }
+    }
+
+    private static String metadata(long struct) {
+        long at = RawMemory.getLong(struct + 16);
+        int pairs = RawMemory.getInt(at);
+        at += 4;
+        StringBuilder found = new StringBuilder();
+        for (int i = 0; i < 2 * pairs; i++) {
+            String text = RawMemory.getText(at + 4, RawMemory.getInt(at));
+            at += 4 + text.getBytes(StandardCharsets.UTF_8).length;
+            found.append(text.replace("ARROW:extension:", "")).append(' ');
+        }
+        return found.toString();
     }
 
     @Test

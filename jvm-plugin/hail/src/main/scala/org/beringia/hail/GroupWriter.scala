@@ -4,20 +4,35 @@
 package org.beringia.hail
 
 import is.hail.types.physical.{PCanonicalArray, PType}
+import is.hail.types.virtual.{TArray, Type}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.beringia.spark.columns.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
+import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 
-/** What is written of a group: columns, by name, and the types of what they hold. */
-final case class GroupColumns(whole: Seq[(String, PType)], lists: Seq[(String, PType)]) {
+/**
+ * What is written of a group: columns, by name, and the types of what they hold.
+ *
+ * @param entries those of which a row's value is an array of entries, one for each column of a matrix
+ */
+final case class GroupColumns(
+    whole: Seq[(String, PType)],
+    lists: Seq[(String, PType)],
+    entries: Set[String]
+) {
 
   /** The schema of the batches. */
   def schema: ArrowField = {
-    val wholeFields = whole.map { case (name, of) => ValueWriter.field(name, of.virtualType) }
-    val listFields = lists.map { case (name, of) =>
-      ArrowField.list(name, ValueWriter.field("item", of.virtualType))
+    val wholeFields = whole.map { case (name, of) =>
+      of.virtualType match {
+        case TArray(row) if entries(name) => ArrowField.list(name, item(name, row))
+        case other => ArrowForms.field(name, other)
+      }
     }
+    val listFields = lists.map { case (name, of) => ArrowField.list(name, item(name, of.virtualType)) }
     ArrowField.struct("", ArrowField.of(GroupWriter.Number, "l") +: (wholeFields ++ listFields): _*)
   }
+
+  private def item(name: String, of: Type): ArrowField =
+    if (entries(name)) ArrowForms.entries("item", of) else ArrowForms.field("item", of)
 }
 
 final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: SegmentSource)

@@ -8,8 +8,8 @@ import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
 import org.beringia.hail.grouping.{KeyCodec, KeysAlone}
-import org.beringia.spark.FunctionBytes
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.FunctionBytes
 import org.json4s.jackson.JsonMethods
 
 object HailFront {

@@ -9,9 +9,9 @@ import is.hail.annotations.BroadcastRow
 import is.hail.expr.ir.IRParser
 import is.hail.types.physical.PStruct
 import is.hail.types.virtual.TStruct
+import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
+import org.beringia.executor.memory.BatchLimits
 import org.beringia.hail.grouping.GroupPlan
-import org.beringia.spark.{JobSpec, NumpyFunction, Settings}
-import org.beringia.spark.columns.BatchLimits
 
 import scala.collection.JavaConverters._
 
@@ -21,8 +21,9 @@ import scala.collection.JavaConverters._
  * @param keysAlone IR of a table of what `grouping` needs, if it may be worth while to have that without the rest
  * @param keyColumns fields of the row that the function gets as scalars, values of the key
  * @param valueColumns fields of the row that it gets as arrays, one value for each row of the group
+ * @param entryColumns those of them that are entry-indexed: a value is an array with an element for each column
  * @param globals fields of the globals that it gets, all in one block that the workers of a machine share
- * @param returns what it returns
+ * @param returns the fields that it returns
  * @param many any number of rows per group, or just one
  * @param rowNumber name of a field that numbers the rows of the result, if Hail needs one
  */
@@ -32,6 +33,7 @@ final class MapPlan(
     val keysAlone: Option[String],
     val keyColumns: Seq[String],
     val valueColumns: Seq[String],
+    entryColumns: Set[String],
     globals: Seq[String],
     val returns: TStruct,
     val many: Boolean,
@@ -43,8 +45,8 @@ final class MapPlan(
   /** What crosses of a group of these rows. */
   def columns(row: PStruct): GroupColumns = {
     def typed(names: Seq[String]) = names.map(name => name -> row.fieldType(name))
-    if (grouping.isEmpty) GroupColumns(typed(keyColumns ++ valueColumns), Seq.empty)
-    else GroupColumns(typed(keyColumns), typed(valueColumns))
+    if (grouping.isEmpty) GroupColumns(typed(keyColumns ++ valueColumns), Seq.empty, entryColumns)
+    else GroupColumns(typed(keyColumns), typed(valueColumns), entryColumns)
   }
 
   def limits(settings: Map[String, String]): BatchLimits = {
@@ -58,28 +60,22 @@ final class MapPlan(
     JobSpec.shape(complete, 1 + keyColumns.length, many)
     if (globals.isEmpty) new NumpyFunction(function, complete.toString, name)
     else {
-      val block = GlobalsBlock.write(values.t, values.value.offset, globals)
       val program = JobSpec.part(complete, "program")
       val length = program.path("functionBytes").asInt(function.length)
       program.put("functionBytes", length)
+      // The block begins at the first multiple of 64 after the function, and these after the constants in it.
       val start = MapPlan.aligned(function.length)
-      // The block begins at the first multiple of 64 after the function.
+      val places = JobSpec.part(complete, "options").putArray("shared")
       val offset = start - MapPlan.aligned(length)
-      complete.put("block", complete.path("block").asText("") + GlobalsBlock.digest(block))
-      val options = JobSpec.part(complete, "options")
-      val array = options.withArray[com.fasterxml.jackson.databind.node.ArrayNode]("arrays").addObject()
-      array.put("name", MapPlan.GlobalsName).put("dtype", "|u1").put("offset", offset)
-      array.putArray("shape").add(block.length)
-      new NumpyFunction(java.util.Arrays.copyOf(function, start) ++ block, complete.toString, name)
+      val columns = SharedColumns.write(values.t, values.value.offset, globals, offset, places)
+      complete.put("block", complete.path("block").asText("") + SharedColumns.digest(columns))
+      new NumpyFunction(java.util.Arrays.copyOf(function, start) ++ columns, complete.toString, name)
     }
   }
 }
 
 object MapPlan {
   private val mapper = new ObjectMapper
-
-  /** The parameter of the front's wrapper that takes the block of globals. */
-  val GlobalsName = "__globals"
 
   def parse(json: String): MapPlan = {
     val node = mapper.readTree(json.getBytes(StandardCharsets.UTF_8))
@@ -91,6 +87,7 @@ object MapPlan {
       given("keysAlone").map(_.asText),
       names("keyColumns"),
       names("valueColumns"),
+      names("entryColumns").toSet,
       names("globals"),
       IRParser.parseType(node.path("returns").asText).asInstanceOf[TStruct],
       node.path("many").asBoolean,

@@ -8,11 +8,11 @@ import is.hail.expr.ir.TableValue
 import is.hail.expr.ir.functions.TableToTableFunction
 import is.hail.rvd.{RVDContext, RVDType}
 import is.hail.sparkextras.ContextRDD.Element
-import is.hail.types.physical.{PCanonicalStruct, PStruct, PType}
+import is.hail.types.physical.{PCanonicalStruct, PStruct}
 import is.hail.types.virtual.{TInt64, TStruct, TableType}
 import org.apache.spark.TaskContext
+import org.beringia.executor.Settings
 import org.beringia.hail.grouping.{GroupedRows, KeyRanges, KeysAlone, RecordLayout}
-import org.beringia.spark.Settings
 import org.json4s.{JObject, JString, JValue}
 
 /** @param keysAlone what `plan.grouping` needs of the rows, if it can be had for less than these */
@@ -22,7 +22,8 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
 
   override def typ(child: TableType): TableType = {
     val keys = keyFields(child).map { case (field, name) => name -> child.rowType.fieldType(field) }
-    val added = plan.returns.fields.map(f => f.name -> f.typ) ++ plan.rowNumber.map(_ -> TInt64)
+    val added =
+      plan.returns.fields.map(f => f.name -> ArrowForms.returned(f.typ)) ++ plan.rowNumber.map(_ -> TInt64)
     TableType(TStruct((keys ++ added): _*), keys.map(_._1), child.globalType)
   }
 
@@ -42,14 +43,16 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
     val order = plan.grouping.toSeq.flatMap(_.order).map { case (field, _) =>
       child.typ.rowType.fieldType(field)
     }
-    val genomes = Genomes.of(result.keyType.types ++ order, ctx.stateManager, rows.sparkContext)
+    val fields = plan.returns.fields.map(f => f.name -> f.typ)
+    val genomes =
+      Genomes.of(result.keyType.types ++ order ++ fields.map(_._2), ctx.stateManager, rows.sparkContext)
     val keys = new GroupKeys(
       keyFields(child.typ).map { case (field, name) => name -> rows.rowPType.fieldType(field) },
       genomes
     )
-    val fields = plan.returns.fields.map(f => f.name -> PType.canonical(f.typ))
+    val fieldTypes = fields.map { case (name, of) => name -> HailTask.returned(of) }
     val number = plan.rowNumber.map(_ -> HailTask.NumberType)
-    val output = PCanonicalStruct(true, keys.names.zip(keys.types) ++ fields ++ number: _*)
+    val output = PCanonicalStruct(true, keys.names.zip(keys.types) ++ fieldTypes ++ number: _*)
     val settings = Settings.ours(rows.sparkContext.getConf.getAll)
     val columns = plan.columns(rows.rowPType)
     val task = new HailTask(
@@ -57,6 +60,7 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
       columns,
       plan.keyColumns.length,
       fields,
+      genomes,
       output,
       number.isDefined,
       plan.payload(function, child.globals).ship(rows.sparkContext),
@@ -76,7 +80,7 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
             case Some(found) =>
               KeyRanges.of(
                 found.crdd,
-                new RecordLayout(found.rowPType, grouping, GroupColumns(Nil, Nil), genomes)
+                new RecordLayout(found.rowPType, grouping, GroupColumns(Nil, Nil, Set.empty), genomes)
               )
             case None => KeyRanges.of(rows.crdd, layout)
           }

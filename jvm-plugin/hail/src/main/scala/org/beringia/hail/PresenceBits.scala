@@ -3,7 +3,7 @@
 package org.beringia.hail
 
 import org.apache.spark.unsafe.Platform
-import org.beringia.spark.columns.{Arena, SharedBuffer}
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 final class PresenceBits(arena: Arena) {
   private[this] val bits = new SharedBuffer(arena, 0)

@@ -38,17 +38,14 @@ object ValueReader {
     if (ArrowArrayStruct.dictionary(array) != 0) {
       new DictionaryReader(physical, array, offset)
     } else {
-      physical match {
+      ArrowForms.storage(physical) match {
         case _: PBoolean => new BooleanReader(array, offset)
         case _: PInt32 | _: PFloat32 | _: PCanonicalCall => new FixedReader(array, offset, 4)
         case _: PInt64 | _: PFloat64 => new FixedReader(array, offset, 8)
         case string: PCanonicalString => new StringReader(array, offset, string)
         case list: PCanonicalArray => new ListReader(array, offset, list)
-        case _ =>
-          throw new BeringiaException(
-            ErrorCode.INTERNAL,
-            s"numpy_map cannot give values in this form: $physical"
-          )
+        case struct: PCanonicalBaseStruct => new StructReader(array, offset, struct)
+        case _ => ArrowForms.unexpected(physical)
       }
     }
   }
@@ -121,6 +118,25 @@ final class ListReader(array: Long, offset: Long, list: PCanonicalArray) extends
     list.initialize(elements, n)
     items.storeAll(start, n, region, list, elements)
     Region.storeAddress(to, elements)
+  }
+}
+
+/** Structs, and what Hail stores as such, in place. */
+final class StructReader(array: Long, offset: Long, struct: PCanonicalBaseStruct)
+    extends ValueReader(array, offset) {
+  private[this] val fields = struct.types.zipWithIndex.map { case (field, i) =>
+    ValueReader.of(field, ArrowArrayStruct.child(array, i), offset)
+  }.toArray
+
+  override def store(index: Long, region: Region, to: Long): Unit = {
+    struct.initialize(to)
+    var i = 0
+    while (i < fields.length) {
+      if (!fields(i).isMissing(index)) fields(i).store(index, region, struct.fieldOffset(to, i))
+      else if (!struct.types(i).required) struct.setFieldMissing(to, i)
+      else throw new BeringiaException(ErrorCode.PROTOCOL, s"a part of $struct is missing in a result")
+      i += 1
+    }
   }
 }
 

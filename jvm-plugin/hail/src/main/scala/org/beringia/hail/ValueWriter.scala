@@ -4,12 +4,10 @@
 package org.beringia.hail
 
 import is.hail.types.physical._
-import is.hail.types.virtual._
 import org.apache.spark.unsafe.Platform
-import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
+import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.hail.grouping.{ByteSource, ValueCodec}
-import org.beringia.spark.columns.{Arena, SharedBuffer}
-import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 abstract class ValueWriter(arena: Arena) {
   protected val presence = new PresenceBits(arena)
@@ -66,49 +64,66 @@ abstract class ValueWriter(arena: Arena) {
     }
   }
 
+  /** Where its values are, after the validity. */
+  def buffers: Seq[SharedBuffer]
+
+  def children: Seq[ValueWriter]
+
+  /** The address of the validity; 0 where nothing is missing. */
+  final def validity: Long = presence.finish()
+
   /** Describes what was written. */
-  def finish(node: ArrowArrayStruct.Node): Unit = {
+  final def finish(node: ArrowArrayStruct.Node): Unit = {
     node.setLength(length, presence.nullCount)
-    node.setBuffer(0, presence.finish())
+    node.setBuffer(0, validity)
+    buffers.zipWithIndex.foreach { case (buffer, i) => node.setBuffer(1 + i, buffer.address) }
+    children.zipWithIndex.foreach { case (child, i) => child.finish(node.child(i)) }
   }
 }
 
 object ValueWriter {
 
   /** The writer of a physical type. */
-  def of(physical: PType, arena: Arena): ValueWriter = physical match {
+  def of(physical: PType, arena: Arena): ValueWriter = ArrowForms.storage(physical) match {
     case _: PBoolean => new BooleanWriter(arena)
     case _: PInt32 | _: PFloat32 | _: PCanonicalCall => new FixedWriter(arena, 4)
     case _: PInt64 | _: PFloat64 => new FixedWriter(arena, 8)
     case string: PCanonicalString => new StringWriter(arena, string)
     case array: PCanonicalArray => new ListWriter(arena, array)
-    case _ =>
-      throw new BeringiaException(
-        ErrorCode.INTERNAL,
-        s"numpy_map met values in an unexpected form: $physical"
-      )
-  }
-
-  /** The Arrow field of a type. */
-  def field(name: String, dataType: Type): ArrowField = dataType match {
-    case TBoolean => ArrowField.of(name, "b")
-    case TInt32 | TCall => ArrowField.of(name, "i")
-    case TInt64 => ArrowField.of(name, "l")
-    case TFloat32 => ArrowField.of(name, "f")
-    case TFloat64 => ArrowField.of(name, "g")
-    case TString => ArrowField.of(name, "U")
-    case TArray(element) => ArrowField.list(name, field("item", element))
-    case _ =>
-      throw new BeringiaException(
-        ErrorCode.ARGUMENT,
-        s"'$name' has type $dataType, which has no Arrow form here"
-      )
+    case struct: PCanonicalBaseStruct => new StructWriter(arena, struct)
+    case array: PCanonicalNDArray => new NDArrayWriter(arena, array)
+    case _ => ArrowForms.unexpected(physical)
   }
 }
 
+/** Values that Hail stores in place, each in as many bytes. */
+abstract class PlainWriter(arena: Arena) extends ValueWriter(arena) {
+  protected[this] val values: SharedBuffer
+
+  final override def buffers: Seq[SharedBuffer] = Seq(values)
+
+  final override def children: Seq[ValueWriter] = Nil
+
+  /** Appends `n` values, all of them there, that lie from `offset` of `base` on, or from that address where it is null. */
+  final def appendBlock(base: AnyRef, offset: Long, n: Long): Unit = {
+    presence.appendPresent(n)
+    copy(base, offset, n)
+  }
+
+  protected def copy(base: AnyRef, offset: Long, n: Long): Unit
+
+  final override protected def appendElements(
+      array: PCanonicalArray,
+      base: AnyRef,
+      offset: Long,
+      n: Int
+  ): Unit =
+    copy(base, offset + array.elementsOffset(n), n.toLong)
+}
+
 /** Numbers, and calls, which are numbers. */
-final class FixedWriter(arena: Arena, width: Int) extends ValueWriter(arena) {
-  private[this] val values = new SharedBuffer(arena, 1024)
+final class FixedWriter(arena: Arena, width: Int) extends PlainWriter(arena) {
+  override protected[this] val values = new SharedBuffer(arena, 1024)
 
   override protected def appendValue(address: Long): Unit =
     if (width == 4) Platform.putInt(null, values.advance(4), Platform.getInt(null, address))
@@ -117,25 +132,26 @@ final class FixedWriter(arena: Arena, width: Int) extends ValueWriter(arena) {
   override protected def readValue(in: ByteSource): Unit =
     if (width == 4) Platform.putInt(null, values.advance(4), in.int()) else values.appendLong(in.long())
 
+  /** Appends a number of 64 bits that is there. */
+  def appendLong(value: Long): Unit = {
+    presence.appendPresent(1)
+    values.appendLong(value)
+  }
+
   override protected def appendNothing(): Unit =
     if (width == 4) Platform.putInt(null, values.advance(4), 0) else values.appendLong(0)
 
   override def reserve(n: Long): Unit = values.reserve(n * width)
 
-  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit = {
-    val bytes = n.toLong * width
-    Platform.copyMemory(base, offset + array.elementsOffset(n), null, values.advance(bytes), bytes)
-  }
-
-  override def finish(node: ArrowArrayStruct.Node): Unit = {
-    super.finish(node)
-    node.setBuffer(1, values.address)
+  override protected def copy(base: AnyRef, offset: Long, n: Long): Unit = {
+    val bytes = n * width
+    Platform.copyMemory(base, offset, null, values.advance(bytes), bytes)
   }
 }
 
 /** Bytes to bits. */
-final class BooleanWriter(arena: Arena) extends ValueWriter(arena) {
-  private[this] val values = new SharedBuffer(arena, 64)
+final class BooleanWriter(arena: Arena) extends PlainWriter(arena) {
+  override protected[this] val values = new SharedBuffer(arena, 64)
   private[this] var count = 0L
 
   override def begin(): Unit = {
@@ -149,11 +165,10 @@ final class BooleanWriter(arena: Arena) extends ValueWriter(arena) {
 
   override protected def appendNothing(): Unit = put(false)
 
-  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit = {
-    val from = offset + array.elementsOffset(n)
-    var i = 0
+  override protected def copy(base: AnyRef, offset: Long, n: Long): Unit = {
+    var i = 0L
     while (i < n) {
-      put(Platform.getByte(base, from + i) != 0)
+      put(Platform.getByte(base, offset + i) != 0)
       i += 1
     }
   }
@@ -165,11 +180,6 @@ final class BooleanWriter(arena: Arena) extends ValueWriter(arena) {
       Platform.putByte(null, at, (Platform.getByte(null, at) | 1 << (count & 7).toInt).toByte)
     }
     count += 1
-  }
-
-  override def finish(node: ArrowArrayStruct.Node): Unit = {
-    super.finish(node)
-    node.setBuffer(1, values.address)
   }
 }
 
@@ -200,11 +210,9 @@ final class StringWriter(arena: Arena, string: PCanonicalString) extends ValueWr
   override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
     appendEach(array, offset, n)
 
-  override def finish(node: ArrowArrayStruct.Node): Unit = {
-    super.finish(node)
-    node.setBuffer(1, ends.address)
-    node.setBuffer(2, bytes.address)
-  }
+  override def buffers: Seq[SharedBuffer] = Seq(ends, bytes)
+
+  override def children: Seq[ValueWriter] = Nil
 }
 
 final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter(arena) {
@@ -265,9 +273,7 @@ final class ListWriter(arena: Arena, array: PCanonicalArray) extends ValueWriter
     appendEach(outer, offset, n)
   }
 
-  override def finish(node: ArrowArrayStruct.Node): Unit = {
-    super.finish(node)
-    node.setBuffer(1, ends.address)
-    items.finish(node.child(0))
-  }
+  override def buffers: Seq[SharedBuffer] = Seq(ends)
+
+  override def children: Seq[ValueWriter] = Seq(items)
 }

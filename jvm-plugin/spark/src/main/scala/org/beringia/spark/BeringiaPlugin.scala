@@ -8,6 +8,7 @@ import scala.collection.JavaConverters._
 
 import org.apache.spark.SparkContext
 import org.apache.spark.api.plugin.{DriverPlugin, ExecutorPlugin, PluginContext, SparkPlugin}
+import org.beringia.executor.{ExecutorMetrics, ExecutorRuntime, Settings}
 
 final class BeringiaPlugin extends SparkPlugin {
   override def driverPlugin(): DriverPlugin = new BeringiaDriverPlugin

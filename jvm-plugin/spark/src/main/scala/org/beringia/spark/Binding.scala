@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.sql.{Column, SparkSession}
 import org.apache.spark.sql.functions.col
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.JobSpec
 
 /**
  * @param spec the job's spec, without constants and what [[JobSpec]] fills in

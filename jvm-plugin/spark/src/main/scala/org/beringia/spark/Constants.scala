@@ -11,6 +11,7 @@ import scala.collection.JavaConverters._
 
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.JobSpec
 
 object Constants {
   private val Alignment = 64

@@ -6,6 +6,7 @@ import java.nio.file.{Path, Paths}
 
 import org.apache.spark.{SparkContext, SparkFiles}
 import org.apache.spark.sql.SparkSession
+import org.beringia.executor.Settings
 
 object Interpreter {
 

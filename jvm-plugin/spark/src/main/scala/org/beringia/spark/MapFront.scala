@@ -7,6 +7,7 @@ import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.parser.ParseException
 import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.JobSpec
 
 object MapFront {
 

@@ -6,6 +6,7 @@ package org.beringia.spark
 
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, UnaryNode}
+import org.beringia.executor.NumpyFunction
 
 /**
  * @param keys columns that make the groups; with none, all rows are one group

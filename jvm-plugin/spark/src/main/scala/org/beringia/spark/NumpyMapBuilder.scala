@@ -11,6 +11,7 @@ import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Generate, Logical
 import org.apache.spark.sql.catalyst.util.toPrettySQL
 import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.{ArgumentColumn, JobSpec, NumpyFunction}
 import org.beringia.spark.columns.ArrowTypes
 
 /**
@@ -92,7 +93,11 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     returns.foreach(field => ArrowTypes.requireResult(field.name, field.dataType))
 
     val columns = passed.map { argument =>
-      ((keys ++ arguments).indexWhere(_.exprId == argument.exprId), argument.dataType)
+      ArgumentColumn(
+        (keys ++ arguments).indexWhere(_.exprId == argument.exprId),
+        ArrowTypes.typeName(argument.dataType),
+        ArrowTypes.udt(argument.dataType)
+      )
     }
     val vectors = returns.indices.filter(i => ArrowTypes.udt(returns(i).dataType).isDefined)
     val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))

@@ -1,4 +1,4 @@
-// The physical node: sorted rows in, columnar batches out. Everything that runs in a task is in BatchIterator;
+// The physical node: sorted rows in, columnar batches out. What runs in a task begins in BatchIterator;
 // here is what the planner must know, and what the driver resolves for the tasks.
 package org.beringia.spark
 
@@ -9,6 +9,7 @@ import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.executor.{NumpyFunction, Settings}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /** The parameters are those of [[NumpyMap]]. */

@@ -2,13 +2,14 @@
 package org.beringia.spark
 
 import org.apache.spark.TaskContext
-import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.bridge.ArrowField
-import org.beringia.spark.columns.{ArrowTypes, BatchLimits, BatchWriter, InputColumn}
+import org.beringia.executor.{BatchJob, NativeJob, ShippedFunction}
+import org.beringia.executor.memory.BatchLimits
+import org.beringia.spark.columns.{ArrowTypes, BatchWriter, InputColumn}
 
 class NumpyMapTask(
     val keys: Seq[InputColumn],
@@ -27,16 +28,10 @@ class NumpyMapTask(
 
   /** Opens the job in this executor's runtime. */
   def open(context: TaskContext): BatchJob = {
-    val runtime = ExecutorRuntime.get(settings)
     val output = keys.map(c => ArrowTypes.field(c.name, c.dataType)) ++
       fields.map { case (name, dataType) => ArrowTypes.field(name, dataType) }
-    val job = runtime.openJob(
-      JobSpec.ofTask(function.spec, context),
-      function.bytes,
-      BatchWriter.schema(keys, arguments, per.lists),
-      ArrowField.struct("", output: _*)
-    )
-    MeteredJob(new NativeJob(job), SparkInternals.memory(context))
+    val input = BatchWriter.schema(keys, arguments, per.lists)
+    NativeJob.open(settings, function, context, input, ArrowField.struct("", output: _*))
   }
 
   def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =

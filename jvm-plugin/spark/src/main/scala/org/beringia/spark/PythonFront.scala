@@ -11,9 +11,7 @@ import scala.util.control.NonFatal
 import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset, SparkSession}
 import org.apache.spark.sql.types.{DataType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
-
-/** A function on its way into a plan: no plain array, which py4j would hand back to Python. */
-final class FunctionBytes(val bytes: Array[Byte])
+import org.beringia.executor.{FunctionBytes, JobSpec}
 
 object PythonFront {
 

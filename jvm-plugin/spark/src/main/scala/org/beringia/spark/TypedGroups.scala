@@ -9,6 +9,7 @@ import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, CreateNamedS
 import org.apache.spark.sql.catalyst.plans.logical.Project
 import org.apache.spark.sql.types.{ArrayType, DataType}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.JobSpec
 
 final class TypedGroups[K, V](groups: KeyValueGroupedDataset[K, V]) {
   import TypedGroups._

@@ -1,77 +1,20 @@
 package org.beringia.spark
 
-import java.util.concurrent.{CountDownLatch, TimeUnit}
-
-import scala.collection.mutable.ArrayBuffer
+import java.util.concurrent.TimeUnit
 
 import org.apache.spark.{TaskContext, TaskKilledException}
-import org.apache.spark.sql.beringia.TaskContexts
+import org.apache.spark.beringia.TaskContexts
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.AttributeReference
 import org.apache.spark.sql.types._
-import org.apache.spark.unsafe.Platform
-import org.beringia.bridge.{ArrowArrayStruct, JobResult}
-import org.beringia.spark.columns.{BatchLimits, FakeSegments, InputColumn}
+import org.beringia.executor.{BatchJob, EchoJob, ShippedFunction}
+import org.beringia.executor.memory.BatchLimits
+import org.beringia.spark.columns.InputColumn
 import org.junit.{After, Test}
 import org.junit.Assert._
 
-/** The iterator's rules, with a job that gives every batch's keys back as its result. */
+/** The iterator on a whole pipeline, with a job that gives every batch's keys back as its result. */
 class BatchIteratorTest {
-
-  final private class EchoJob extends BatchJob {
-    val segments = new FakeSegments
-    val submitted: ArrayBuffer[Long] = ArrayBuffer.empty // groups of each batch
-    private val waiting = scala.collection.mutable.Queue.empty[(Long, Long)]
-    @volatile var silent = false
-    @volatile var closed = 0
-    @volatile var inside = false
-    val entered = new CountDownLatch(1)
-
-    override def allocate(bytes: Long): Long = segments.allocate(bytes)
-
-    override def submit(batch: ArrowArrayStruct): Unit = {
-      val array = batch.address
-      waiting.enqueue((
-        ArrowArrayStruct.length(array),
-        ArrowArrayStruct.buffer(ArrowArrayStruct.child(array, 0), 1)
-      ))
-      assertTrue("two in flight at most", waiting.length <= 2)
-      submitted += ArrowArrayStruct.length(array)
-    }
-
-    override def next(timeoutMillis: Long, result: JobResult): Boolean = {
-      inside = true
-      entered.countDown()
-      try
-        if (silent) {
-          Thread.sleep(timeoutMillis)
-          false
-        } else {
-          val (groups, keys) = waiting.dequeue()
-          val to = result.array
-          // A struct of one int column: the root has a child, the child two buffers.
-          val block = segments.allocate(256)
-          Platform.setMemory(block, 0, 256)
-          Platform.putLong(null, to, groups)
-          Platform.putLong(null, to + 32, 1)
-          Platform.putLong(null, to + 48, block)
-          Platform.putLong(null, block, block + 64)
-          val child = block + 64
-          Platform.putLong(null, child, groups)
-          Platform.putLong(null, child + 24, 2)
-          Platform.putLong(null, child + 40, block + 160)
-          Platform.putLong(null, block + 168, keys)
-          true
-        }
-      finally inside = false
-    }
-
-    override def close(): Unit = {
-      assertFalse("nobody may be inside", inside)
-      closed += 1
-      segments.close()
-    }
-  }
 
   private val job = new EchoJob
   private val context: TaskContext = TaskContexts.empty()
@@ -146,17 +89,12 @@ class BatchIteratorTest {
     assertEquals(1, job.closed)
   }
 
-  @Test def aCancelledTaskEndsTheWait(): Unit = {
-    job.silent = true
-    val it = iterator(rows(10))
-    TaskContexts.interruptSoon(context, job.entered)
-    assertThrows(classOf[TaskKilledException], () => it.hasNext: Unit): Unit
-  }
-
-  @Test def anInterruptIsNoticedAndKept(): Unit = {
-    Thread.currentThread.interrupt()
-    assertThrows(classOf[TaskKilledException], () => iterator(rows(10)).hasNext: Unit)
-    assertTrue(Thread.interrupted())
+  @Test def aBatchMayBeReadUntilTheNextOneIsAskedFor(): Unit = {
+    val it = iterator(rows(1000))
+    val first = it.next()
+    assertTrue(it.hasNext)
+    assertEquals(0, first.column(0).getInt(0))
+    assertEquals(first.numRows, it.next().column(0).getInt(0))
   }
 
   @Test def aFailingChildFailsTheCallAndTheJobIsClosedAtTheEnd(): Unit = {

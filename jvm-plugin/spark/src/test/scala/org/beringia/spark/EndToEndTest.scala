@@ -13,6 +13,7 @@ import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
 import org.beringia.ErrorCode
 import org.beringia.bridge.NativeLibrary
+import org.beringia.executor.Settings
 import org.beringia.spark.TestSession.{failure, spark, withSetting}
 import org.junit.{BeforeClass, Test}
 import org.junit.Assert._

@@ -13,6 +13,7 @@ import org.apache.spark.sql.expressions.Window
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.{JobSpec, NumpyFunction}
 import org.beringia.spark.TestSession.{spark, withSetting}
 import org.junit.Test
 import org.junit.Assert._

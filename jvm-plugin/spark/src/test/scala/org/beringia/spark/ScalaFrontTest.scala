@@ -9,6 +9,7 @@ import org.apache.spark.sql.{DataFrame, Row}
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
 import org.beringia.ErrorCode
+import org.beringia.executor.NumpyFunction
 import org.beringia.spark.TestSession.{failure, spark, withSetting}
 import org.junit.{BeforeClass, Test}
 import org.junit.Assert._

@@ -6,6 +6,7 @@ package org.beringia.spark.columns
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types.DataType
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
+import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 
 /** A column of the input: its name in messages, its type, its place in the rows. */
 final case class InputColumn(name: String, dataType: DataType, ordinal: Int)
@@ -40,7 +41,6 @@ final class BatchWriter(
   private[this] var groupCount = 0L
   private[this] var rowCount = 0L
 
-  def groups: Long = groupCount
   def bytes: Long = arena.used
   def bytesMoved: Long = arena.bytesMoved
 

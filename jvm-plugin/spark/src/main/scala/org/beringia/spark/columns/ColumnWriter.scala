@@ -7,6 +7,7 @@ import org.apache.spark.sql.types.DataType
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.memory.{Arena, Validity}
 
 abstract class ColumnWriter(arena: Arena) {
   protected val validity = new Validity(arena)

@@ -4,6 +4,7 @@ package org.beringia.spark.columns
 import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
 import org.apache.spark.sql.types.Decimal
 import org.apache.spark.unsafe.Platform
+import org.beringia.executor.memory.Arena
 
 final class DecimalWriter(arena: Arena, precision: Int, rows: Long) extends FixedWriter(arena, 16, rows) {
   private[this] val fitsLong = precision <= Decimal.MAX_LONG_DIGITS

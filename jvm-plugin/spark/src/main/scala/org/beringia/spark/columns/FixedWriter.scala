@@ -5,6 +5,7 @@ package org.beringia.spark.columns
 import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 /** @param width of a value in bytes */
 abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnWriter(arena) {

@@ -3,6 +3,7 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
 import org.beringia.bridge.ArrowArrayStruct
+import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 sealed abstract class OffsetWriter(arena: Arena, rows: Long) extends ColumnWriter(arena) {
   protected val offsets = new SharedBuffer(arena, 8 * (rows + 1))

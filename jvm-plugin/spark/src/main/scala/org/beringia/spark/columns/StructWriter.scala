@@ -3,6 +3,7 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
 import org.beringia.bridge.ArrowArrayStruct
+import org.beringia.executor.memory.Arena
 
 final class StructWriter(arena: Arena, fields: Array[ColumnWriter]) extends ColumnWriter(arena) {
   private[this] val view = new UnsafeRow(fields.length)

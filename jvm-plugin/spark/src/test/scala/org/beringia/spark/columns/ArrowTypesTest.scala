@@ -35,7 +35,8 @@ class ArrowTypesTest {
   @Test def theHintsOfRefusalsNameTheKeysOfTheTable(): Unit = {
     val error =
       assertThrows(classOf[BeringiaException], () => ArrowTypes.requireKey("c", ArrayType(IntegerType)))
-    val names = table.collect { case (dataType, row) if row.has("key") => row.get("spark").asText.takeWhile(_ != '(') }
+    val names =
+      table.collect { case (dataType, row) if row.has("key") => row.get("spark").asText.takeWhile(_ != '(') }
     val hint = error.getMessage.split("takes ").last.stripSuffix(" here")
     assertEquals(names.toSet, hint.split(", ").toSet)
   }

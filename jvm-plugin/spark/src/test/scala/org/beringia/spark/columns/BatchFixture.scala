@@ -7,6 +7,7 @@ import org.apache.spark.sql.catalyst.util.{ArrayData, GenericArrayData}
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 import org.beringia.bridge.ArrowArrayStruct
+import org.beringia.executor.memory.BatchLimits
 
 object BatchFixture {
   val Limits: BatchLimits = BatchLimits(8L << 20, 1L << 30)

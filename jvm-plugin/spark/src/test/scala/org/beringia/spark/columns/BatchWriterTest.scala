@@ -6,6 +6,7 @@ import org.apache.spark.unsafe.Platform
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.bridge.ArrowArrayStruct.{buffer, child, length, nullCount}
+import org.beringia.executor.memory.{Arena, BatchLimits, FakeSegments, SegmentSource}
 import org.junit.{After, Test}
 import org.junit.Assert._
 

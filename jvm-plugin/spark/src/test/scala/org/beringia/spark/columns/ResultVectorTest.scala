@@ -4,6 +4,7 @@ import org.apache.spark.sql.types._
 import org.apache.spark.sql.vectorized.ColumnVector
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct.child
+import org.beringia.executor.memory.FakeSegments
 import org.junit.{After, Test}
 import org.junit.Assert._
 

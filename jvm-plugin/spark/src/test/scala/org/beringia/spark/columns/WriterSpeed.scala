@@ -4,6 +4,7 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types._
+import org.beringia.executor.memory.{FakeSegments, SegmentSource}
 
 object WriterSpeed {
   private val Rows = 2000000

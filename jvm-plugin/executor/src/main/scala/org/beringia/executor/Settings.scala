@@ -1,0 +1,61 @@
+// The settings that the plugin itself reads. All others under the same prefix belong to the native side, which
+// gets the whole lot and refuses what it does not know. Resolved on the driver: tasks have no session.
+package org.beringia.executor
+
+import org.apache.spark.SparkConf
+import org.apache.spark.network.util.JavaUtils
+import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.executor.memory.BatchLimits
+
+object Settings {
+  val Prefix = "spark.beringia."
+
+  /** Bytes of a batch that is handed over at once. */
+  val BatchBytes: String = Prefix + "batchBytes"
+  private val DefaultBatchBytes = "8m"
+
+  /** Largest group, in bytes. */
+  val MaxGroupBytes: String = BatchLimits.GroupSetting
+  private val DefaultMaxGroupBytes = "1g"
+
+  private val Backend = Prefix + "segment.backend"
+  private val Encryption = "spark.io.encryption.enabled"
+
+  /** Those of Beringia among `all`. */
+  def ours(all: Iterable[(String, String)]): Map[String, String] =
+    all.filter { case (name, _) => name.startsWith(Prefix) }.toMap
+
+  def limits(settings: Map[String, String]): BatchLimits = BatchLimits(
+    bytes(settings, BatchBytes, DefaultBatchBytes),
+    bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes)
+  )
+
+  /**
+   * Refuses named shared memory where Spark must encrypt what it writes to files: it is files, if in memory.
+   * Anonymous memory is none; and nothing of ours crosses a network.
+   */
+  def checkEncryption(settings: Map[String, String], conf: SparkConf): Unit =
+    if (conf.getBoolean(Encryption, false) && settings.get(Backend).contains("posix")) {
+      throw new BeringiaException(
+        ErrorCode.CONFIG,
+        s"$Backend is posix, which keeps data in files under /dev/shm, and $Encryption is true: set $Backend to memfd"
+      )
+    }
+
+  private def bytes(settings: Map[String, String], name: String, default: String): Long = {
+    val text = settings.getOrElse(name, default)
+    val value =
+      try JavaUtils.byteStringAsBytes(text)
+      catch {
+        case e: IllegalArgumentException => throw wrong(name, text, e)
+      }
+    if (value <= 0) throw wrong(name, text, null)
+    value
+  }
+
+  private def wrong(name: String, text: String, cause: Throwable) = new BeringiaException(
+    ErrorCode.CONFIG,
+    s"$name is '$text': it wants a number of bytes above zero, such as 8m",
+    cause
+  )
+}

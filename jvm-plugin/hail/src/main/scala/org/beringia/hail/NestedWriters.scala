@@ -1,0 +1,96 @@
+// Structs, and what Hail stores as such, and ndarrays, to Arrow columns in shared memory.
+package org.beringia.hail
+
+import is.hail.types.physical.{PCanonicalArray, PCanonicalBaseStruct, PCanonicalNDArray, PInt64}
+import org.beringia.hail.grouping.{ByteSource, NDArrayLayout}
+import org.beringia.executor.memory.{Arena, SharedBuffer}
+
+final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends ValueWriter(arena) {
+  private[this] val fields = struct.types.map(ValueWriter.of(_, arena)).toArray
+
+  override def buffers: Seq[SharedBuffer] = Nil
+
+  override def children: Seq[ValueWriter] = fields
+
+  override def begin(): Unit = {
+    super.begin()
+    fields.foreach(_.begin())
+  }
+
+  override protected def appendValue(address: Long): Unit = {
+    var i = 0
+    while (i < fields.length) {
+      if (struct.isFieldDefined(address, i)) fields(i).append(struct.loadField(address, i))
+      else fields(i).appendMissing()
+      i += 1
+    }
+  }
+
+  override protected def readValue(in: ByteSource): Unit = fields.foreach(_.read(in))
+
+  override protected def appendNothing(): Unit = fields.foreach(_.appendMissing())
+
+  override def reserve(n: Long): Unit = fields.foreach(_.reserve(n))
+
+  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
+    appendEach(array, offset, n)
+}
+
+/** The shape, and the elements, the last axis' one behind the other. */
+final class NDArrayWriter(arena: Arena, array: PCanonicalNDArray) extends ValueWriter(arena) {
+  private[this] val layout = new NDArrayLayout(array)
+  private[this] val shape = new ListWriter(arena, PCanonicalArray(PInt64(true), true))
+  private[this] val sizes = shape.items.asInstanceOf[FixedWriter]
+  private[this] val data = new ListWriter(arena, PCanonicalArray(array.elementType, true))
+  // Hail has no ndarrays of anything else.
+  private[this] val items = data.items.asInstanceOf[PlainWriter]
+
+  override def buffers: Seq[SharedBuffer] = Nil
+
+  override def children: Seq[ValueWriter] = Seq(shape, data)
+
+  override def begin(): Unit = {
+    super.begin()
+    shape.begin()
+    data.begin()
+  }
+
+  override protected def appendValue(address: Long): Unit = {
+    var axis = 0
+    while (axis < array.nDims) {
+      sizes.append(address + 8L * axis)
+      axis += 1
+    }
+    val n = layout.count(address)
+    if (layout.isBlock(address)) items.appendBlock(null, layout.first(address), n)
+    else {
+      items.reserve(n)
+      layout.foreach(address)(items.append)
+    }
+    end()
+  }
+
+  override protected def readValue(in: ByteSource): Unit = {
+    var n = 1L
+    var axis = 0
+    while (axis < array.nDims) {
+      val size = in.long()
+      sizes.appendLong(size)
+      n *= size
+      axis += 1
+    }
+    items.appendBlock(in.base, in.offset, n)
+    in.skip(n * array.elementType.byteSize)
+    end()
+  }
+
+  override protected def appendNothing(): Unit = end()
+
+  private def end(): Unit = {
+    shape.end()
+    data.end()
+  }
+
+  override protected def appendElements(outer: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
+    appendEach(outer, offset, n)
+}

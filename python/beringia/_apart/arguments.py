@@ -1,0 +1,124 @@
+"""Arguments, put together from the leaves that crossed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def build(node, leaves):
+    """Make an argument of its leaves."""
+    kind, *parts = node
+    if kind == "leaf":
+        return leaves[parts[0]]
+    if kind == "grid":
+        return grid(build(parts[0], leaves))
+    if kind == "struct":
+        return {name: build(part, leaves) for name, part in parts[0].items()}
+    if kind == "tuple":
+        return tuple(build(part, leaves) for part in parts[0])
+    if kind == "call":
+        return alleles(leaves[parts[0]])
+    return shaped(leaves[parts[0]], leaves[parts[1]])
+
+
+def grid(rows):
+    """Give entries that come row by row, such as strings and arrays, their two axes at least.
+
+    Arrays of one length have an axis more; among floats, missing ones are NaN. Others are objects.
+    """
+    if not (isinstance(rows, np.ndarray) and rows.dtype == object and rows.ndim == 1 and len(rows)):
+        return rows
+    masked = isinstance(rows, np.ma.MaskedArray)
+    shapes = {row.shape for row in rows if isinstance(row, np.ndarray) and row.dtype != object}
+    if len(shapes) == 1 and not masked:
+        (shape,) = shapes
+        first = next(row for row in rows if isinstance(row, np.ndarray) and row.dtype != object)
+        if len(shape) > 1 and first.dtype.kind == "f":
+            filled = [np.full_like(first, np.nan) if is_empty(row) else row for row in rows]
+            if all(isinstance(row, np.ndarray) and row.shape == shape for row in filled):
+                return np.stack(filled)
+    result = np.empty((len(rows), len(rows[0])), dtype=object)
+    for i, row in enumerate(rows):
+        for j, item in enumerate(row):
+            result[i, j] = item
+    if masked or any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        # The mask of a row of objects says which are missing; that of numbers is about what is in the arrays.
+        absent = [np.ma.getmaskarray(row) if row.dtype == object else np.zeros(len(row), dtype=bool) for row in rows]
+        return np.ma.MaskedArray(result, np.stack(absent))
+    return result
+
+
+def is_empty(row):
+    """Tell whether all entries of a row are missing."""
+    return isinstance(row, np.ndarray) and row.dtype == object and all(item is None for item in row)
+
+
+def shaped(data, shape):
+    """Give flattened ndarrays their shapes: one array where all have the same, else objects."""
+    if data is None or shape is None:
+        return None
+    if data is np.ma.masked or shape is np.ma.masked:
+        return np.ma.masked
+    if isinstance(shape, np.ndarray) and shape.dtype != object:
+        leading = shape.shape[:-1]
+        if not leading:
+            return np.asarray(data).reshape(tuple(shape))
+        sizes = shape.reshape(int(np.prod(leading)), shape.shape[-1])
+        flat = isinstance(data, np.ndarray) and data.dtype != object and data.ndim == len(leading) + 1
+        if flat and len(sizes) and (sizes == sizes[0]).all():
+            return data.reshape(*leading, *sizes[0])
+    result = np.empty(len(shape), dtype=object)
+    for i in range(len(shape)):
+        result[i] = shaped(data[i], shape[i])
+    if isinstance(shape, np.ma.MaskedArray) and shape.dtype == object:
+        return np.ma.MaskedArray(result, np.ma.getmaskarray(shape))
+    return result
+
+
+def alleles(calls):
+    """Return the alleles of Hail's 32-bit calls.
+
+    Returns
+    -------
+    ndarray
+        Of type int8 (int32 where an allele needs it) and one more axis than `calls`, of length 2. A haploid
+        call has -1 in the second place. Masked where `calls` is.
+    """
+    if calls is None:
+        return None
+    if isinstance(calls, np.ndarray) and calls.dtype == object:
+        result = np.empty(calls.shape, dtype=object)
+        for index in np.ndindex(calls.shape):
+            result[index] = alleles(calls[index])
+        masked = isinstance(calls, np.ma.MaskedArray)
+        return np.ma.MaskedArray(result, np.ma.getmaskarray(calls)) if masked else result
+    if calls is np.ma.masked:
+        return np.ma.masked
+    packed = np.asarray(calls).astype(np.int32, copy=False).view(np.uint32)
+    number = (packed >> 3).astype(np.int64)
+    ploidy = (packed >> 1) & 3
+    # The number of a diploid genotype is that of the pair (j, k), j <= k, in the order 00, 01, 11, 02, …
+    k = ((np.sqrt(8.0 * number + 1) - 1) / 2).astype(np.int64)
+    j = number - k * (k + 1) // 2
+    second = np.where((packed & 1) == 1, k - j, k)
+    first = np.where(ploidy == 2, j, np.where(ploidy == 1, number, -1))
+    second = np.where(ploidy == 2, second, -1)
+    result = np.stack([first, second], axis=-1)
+    result = result.astype(np.int8 if result.size == 0 or result.max() < 128 else np.int32)
+    mask = np.ma.getmask(calls)
+    if isinstance(calls, np.ma.MaskedArray):
+        wide = np.repeat(np.ma.getmaskarray(calls)[..., np.newaxis], 2, axis=-1) if mask is not np.ma.nomask else mask
+        return np.ma.MaskedArray(result, wide)
+    return result
+
+
+def leaves_of(node):
+    """List the leaves that an argument is made of."""
+    kind, *parts = node
+    if kind == "struct":
+        return [leaf for part in parts[0].values() for leaf in leaves_of(part)]
+    if kind == "tuple":
+        return [leaf for part in parts[0] for leaf in leaves_of(part)]
+    if kind == "grid":
+        return leaves_of(parts[0])
+    return parts
