@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import signal
 import time
@@ -149,12 +150,30 @@ def sleeps(x):
     time.sleep(60)
 
 
+def fails_within(x):
+    def deeper():
+        return 1 / 0  # the line within
+
+    return deeper()
+
+
+def _cell():
+    """A function of a notebook: its lines are where IPython has them, and in no file."""
+    source, file = "def of_a_cell(x):\n    return x.nowhere  # the line of the cell\n", "/tmp/ipykernel_1/2.py"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    names = {"__name__": "__main__"}
+    exec(compile(source, file, "exec"), names)
+    return names["of_a_cell"]
+
+
 def failing(name, f, kind, *words, **options):
     return Case(name, f, ONE, NUMBER, error=Fails(kind, words, "k=5"), options=options)
 
 
 GROUPS = [
     failing("a function that raises", fails, GroupError, "'fails' raised KeyError: 'nothing there'", "Traceback", 'raise KeyError("nothing there")'),
+    failing("a function in a function shows its file and line", fails_within, GroupError, "contract/errors.py", "return 1 / 0  # the line within"),
+    failing("a function of a notebook shows its cell", _cell(), GroupError, 'File "/tmp/ipykernel_1/2.py", line 2, in of_a_cell', "return x.nowhere  # the line of the cell"),
     failing("a function that leaves", leaves, GroupError, "'leaves' raised SystemExit: 3"),
     failing("a function that is interrupted", interrupts, GroupError, "'interrupts' raised KeyboardInterrupt"),
     failing("writing to an argument", writes, GroupError, "'writes' raised ValueError: assignment destination is read-only", "pass writable=True"),

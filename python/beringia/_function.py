@@ -1,7 +1,7 @@
 """The function on its way to the workers: pickled once on the driver, loaded once per worker and job.
 
-What travels is the function's content (cloudpickle: code, closure and globals of functions that no worker
-could import, such as those of a notebook or script), its name (``module:qualname``), or Python source.
+What travels is the function's content (:mod:`beringia._pickler`: code, closure and globals of functions that no
+worker could import, such as those of a notebook or script), its name (``module:qualname``), or Python source.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import inspect
 import linecache
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
+from beringia import _modules
 from beringia.errors import ArgumentError
 
 
@@ -29,10 +33,16 @@ def dump(function: Callable[..., Any]) -> bytes:
     ArgumentError
         If the function, or something that it refers to, cannot be pickled.
     """
-    import cloudpickle
+    from beringia import _pickler  # cloudpickle is not needed where a function is named
 
     try:
-        return bytes(cloudpickle.dumps(function))
+        return _pickler.dumps(function)
+    except _pickler.RefusedError as error:
+        raise ArgumentError(
+            f"the function {name_of(function)} refers to {_called(error.value, function)}, "
+            f"which stays on the driver: {error.advice}",
+            function=name_of(function),
+        ) from None
     except Exception as error:
         raise ArgumentError(
             f"the function {name_of(function)} cannot be sent to the workers: {type(error).__name__}: {error}. "
@@ -40,6 +50,11 @@ def dump(function: Callable[..., Any]) -> bytes:
             "make them inside the function, or on its first call.",
             function=name_of(function),
         ) from error
+
+
+def search_path() -> list[str]:
+    """Return ``sys.path`` for processes that have another working directory."""
+    return list(dict.fromkeys(str(Path(entry or ".").absolute()) for entry in sys.path))
 
 
 def load(kind: str, payload: bytes) -> Callable[..., Any]:
@@ -59,6 +74,7 @@ def load(kind: str, payload: bytes) -> Callable[..., Any]:
         Whatever unpickling, importing or running the source raises; ``TypeError`` if what was loaded
         cannot be called.
     """
+    _modules.refresh()
     if kind == "pickle":
         import cloudpickle
 
@@ -90,6 +106,19 @@ def _define(name: str, source: str) -> Any:
     if name not in namespace:
         raise NameError(f"the source defines no {name!r}")
     return namespace[name]
+
+
+def _called(value: object, function: Any) -> str:
+    """Say what `value` is, and what `function` calls it if it refers to it directly."""
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
+    known: dict[str, Any] = {}
+    while isinstance(function, functools.partial):
+        known |= function.keywords
+        function = function.func
+    if inspect.isfunction(function):
+        known |= {**inspect.getclosurevars(function).globals, **inspect.getclosurevars(function).nonlocals}
+    name = next((name for name, each in known.items() if each is value), kind)
+    return kind if name == kind else f"{name!r}, {'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
 
 
 def name_of(function: Any) -> str:

@@ -1,7 +1,7 @@
 """What functions share in a worker beside their own modules: put back before another function runs there.
 
-A function may change the working directory, the standard streams, signals, NumPy's error modes, the locale or the
-limits of its process, and finds them so at its next call; the next function finds what a new worker has.
+A function may change the working directory, the standard streams, signals, the locale, the limits of its process, or
+the state of Python and NumPy, and finds them so at its next call; the next function finds what a new worker has.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-import numpy as np
+from beringia import _process_state
 
 _LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 
@@ -29,11 +29,11 @@ class Surroundings:
         self._descriptors = {number: fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3) for number in range(3)}
         self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
         self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        self._errors, self._error_call = np.geterr(), np.geterrcall()
         self._locale = locale.setlocale(locale.LC_ALL)
         self._mask = os.umask(0o077)
         os.umask(self._mask)
         self._limits = {limit: resource.getrlimit(limit)[0] for limit in _LIMITS}
+        self._state = _process_state.kept()
 
     def restore(self) -> None:
         """Put it back, as far as that can be done."""
@@ -42,10 +42,9 @@ class Surroundings:
             lambda: os.fchdir(self._directory),
             self._restore_descriptors,
             self._restore_signals,
-            lambda: np.seterr(**self._errors),
-            lambda: np.seterrcall(self._error_call),
             lambda: locale.setlocale(locale.LC_ALL, self._locale),
             lambda: os.umask(self._mask),
+            *self._state,
         ]
         for name, stream in self._streams.items():
             setattr(sys, name, stream)
@@ -63,7 +62,9 @@ class Surroundings:
         for number, handler in self._handlers.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
+        signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
 
     def _restore_limits(self) -> None:

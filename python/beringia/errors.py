@@ -27,6 +27,8 @@ class BeringiaError(Exception):
     ----------
     code : int
         The pinned error code of the class; 0 for the base class alone.
+    java_exception : py4j.java_gateway.JavaObject, optional
+        What Spark raised, where the error came through a JVM; it does not travel to another process.
     """
 
     code: ClassVar[int] = 0
@@ -46,10 +48,11 @@ class BeringiaError(Exception):
         self.group = group
         self.traceback = traceback
         self.function = function
+        self.java_exception: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own __reduce__ restores the positional arguments and then this dict, notes included.
-        return type(self), (str(self),), self.__dict__
+        return type(self), (str(self),), {**self.__dict__, "java_exception": None}
 
 
 class GroupError(BeringiaError):

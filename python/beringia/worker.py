@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from beringia import _output
+from beringia import _modules, _output
 
 UNUSABLE = 86
 """Exit code: this Python cannot run functions. The executor's side reads it: keep the two together."""
@@ -42,6 +42,7 @@ def main() -> NoReturn:
     faulthandler.enable()
     run_worker, scope = load_native()
     _output.install(scope)
+    _modules.watch()
     code = 0
     try:
         run_worker(channel)

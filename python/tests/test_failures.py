@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions import captured
@@ -64,7 +66,9 @@ def test_a_circle_of_causes_ends():
     assert failures.typed(first) is None
 
 
-def test_in_pyspark_it_is_raised_with_the_original_as_its_cause(monkeypatch):
+@pytest.mark.parametrize("shown", [False, True])
+def test_in_pyspark_javas_part_is_printed_where_the_session_asks_for_it(monkeypatch, shown):
+    monkeypatch.setattr(failures, "_shows_java", lambda: shown)
     original = Py4JJavaError.__new__(Py4JJavaError)
     original.java_exception = Throwable("org.apache.spark.SparkException", ours(2))
 
@@ -73,7 +77,10 @@ def test_in_pyspark_it_is_raised_with_the_original_as_its_cause(monkeypatch):
 
     with pytest.raises(errors.ResultError) as caught:
         captured.capture_sql_exception(fails)()
-    assert caught.value.__cause__ is original
+    assert caught.value.__cause__ is (original if shown else None)
+    assert caught.value.__suppress_context__
+    assert caught.value.java_exception is original.java_exception
+    assert pickle.loads(pickle.dumps(caught.value)).java_exception is None
 
 
 def test_a_converted_exception_is_returned_where_none_is_being_handled():

@@ -143,7 +143,7 @@ def numpy_map(
             name=_function.name_of(f),
             function_bytes=payload.function_bytes,
             interpreter=sys.executable,
-            paths=[path for path in sys.path if path],
+            paths=_function.search_path(),
         ),
         shape=Shape(
             rows="many" if many else "one",

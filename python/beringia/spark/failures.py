@@ -2,7 +2,8 @@
 
 PySpark turns every Java exception into a Python one in a single function, looked up by name at each call.
 :func:`install` wraps that function: an ``org.beringia.BeringiaException`` anywhere along the chain of causes
-becomes the class of :mod:`beringia.errors` that its code names; anything else goes the old way.
+becomes the class of :mod:`beringia.errors` that its code names; anything else goes the old way. The Java exception
+is kept as ``java_exception``, and is printed only where ``spark.sql.pyspark.jvmStacktrace.enabled`` asks for it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors.exceptions import captured
 
 from beringia import errors
@@ -34,7 +36,7 @@ def install() -> None:
         if error is None:
             return convert(java_exception)
         original = sys.exc_info()[1]
-        if isinstance(original, Py4JJavaError):
+        if isinstance(original, Py4JJavaError) and _shows_java():
             # The caller would `raise … from None`: raising here is what keeps the original as the cause.
             raise error from original
         return error
@@ -58,14 +60,24 @@ def typed(java_exception: Any) -> errors.BeringiaError | None:
     """
     for cause in _causes(java_exception):
         if cause.getClass().getName() == EXCEPTION_CLASS:
-            return errors.from_code(
+            error = errors.from_code(
                 cause.getCode(),
                 cause.getMessage(),
                 group=cause.getGroup(),
                 traceback=cause.getTraceback(),
                 function=cause.getFunction(),
             )
+            error.java_exception = java_exception
+            return error
     return None
+
+
+def _shows_java() -> bool:
+    """Tell whether the session's setting asks for Java's stack traces, as PySpark's own errors do."""
+    machine = SparkContext._jvm
+    if machine is None:
+        return False
+    return bool(machine.org.apache.spark.sql.internal.SQLConf.get().pysparkJVMStacktraceEnabled())
 
 
 def _causes(java_exception: Any) -> Iterator[Any]:

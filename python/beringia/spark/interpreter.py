@@ -13,6 +13,8 @@ from pathlib import Path
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from beringia import _function
+
 SETTING = "spark.beringia.python"
 
 
@@ -49,11 +51,11 @@ def paths(context: SparkContext, interpreter: str) -> list[str]:
     """
     if not is_local(context):
         return [".", *(context._python_includes or [])]
-    entries = [str(Path(entry or ".").absolute()) for entry in sys.path]
+    entries = _function.search_path()
     if interpreter != sys.executable:
         own = {Path(sys.prefix), Path(sys.base_prefix)}
         entries = [entry for entry in entries if not own & {Path(entry), *Path(entry).parents}]
-    return list(dict.fromkeys(entries))
+    return entries
 
 
 def is_local(context: SparkContext) -> bool:

@@ -71,7 +71,8 @@ struct Server {
     /// Whose surroundings the process has at the moment.
     last: Option<DefinitionId>,
     surroundings: Py<PyAny>,
-    log_level: u8,
+    /// The root logger's, unless a function may have changed it.
+    log_level: Option<u8>,
 }
 
 impl Server {
@@ -113,7 +114,7 @@ impl Server {
             registered: HashMap::new(),
             last: None,
             surroundings,
-            log_level: 0,
+            log_level: None,
         }))
     }
 
@@ -165,9 +166,10 @@ impl Server {
     fn prepare(&mut self, py: Python<'_>, id: DefinitionId, log_level: u8) -> PyResult<()> {
         if self.last.replace(id).is_some_and(|last| last != id) {
             self.surroundings.call_method0(py, "restore")?;
+            self.log_level = None;
         }
-        if self.log_level != log_level {
-            self.log_level = log_level;
+        if self.log_level != Some(log_level) {
+            self.log_level = Some(log_level);
             py.import("logging")?.call_method0("getLogger")?.call_method1("setLevel", (log_level,))?;
         }
         Ok(())

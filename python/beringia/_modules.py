@@ -1,0 +1,111 @@
+"""Modules of the user's own that are edited while processes live.
+
+The driver says with each function which state of its modules the function refers to, so that one whose modules changed
+is another function. A worker, before it loads a function that it does not know, forgets its modules if one of them has
+changed on its disk. Modules that are installed, and those of C, stay.
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import os
+import site
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_INSTALLED = tuple(
+    os.path.join(place, "")  # noqa: PTH118 (prefixes of names)
+    for place in {
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    }
+)
+
+_Stamp = tuple[str, int, int]
+
+_known: dict[str, _Stamp | None] = {}
+_looked: int | None = None  # when, by the clock that files have; None in a process that is no worker
+
+
+def fingerprint(names: Iterable[str]) -> list[tuple[str, _Stamp | None]]:
+    """Describe the user's modules among `names`, and those that they refer to: path, time and size of each."""
+    found: dict[str, _Stamp | None] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        module = sys.modules.get(name)
+        if name in found or module is None or not _is_own(name, module):
+            continue
+        found[name] = _stamp(module)
+        for value in list(vars(module).values()):
+            other = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(other, str):
+                waiting.append(other)
+    return sorted(found.items())
+
+
+def watch() -> None:
+    """Begin, in a worker: from now on :func:`refresh` forgets what changes."""
+    global _looked
+    _looked = time.time_ns()
+
+
+def refresh() -> None:
+    """Forget the user's modules if one of them is another on disk than the one that was imported."""
+    global _looked
+    if _looked is None:
+        return
+    own = {name: module for name, module in list(sys.modules.items()) if _is_own(name, module)}
+    now = {name: _stamp(module) for name, module in own.items()}
+    if any(_has_changed(name, stamp, _looked) for name, stamp in now.items()):
+        for name in own:
+            del sys.modules[name]
+        now.clear()
+        importlib.invalidate_caches()
+        linecache.checkcache()
+    _known.clear()
+    _known.update(now)
+    _looked = time.time_ns()
+
+
+def _has_changed(name: str, stamp: _Stamp | None, looked: int) -> bool:
+    if stamp is None:  # the file is gone: what was imported is all there is
+        return False
+    if name in _known:
+        return _known[name] != stamp
+    return stamp[1] > looked  # imported since the last look, perhaps before it was written
+
+
+def _is_own(name: str, module: Any) -> bool:
+    if name == "__main__" or name.partition(".")[0] == "beringia":
+        return False
+    place = _place(module)
+    return place is not None and not place.startswith(_INSTALLED) and not place.endswith(tuple(EXTENSION_SUFFIXES))
+
+
+def _place(module: Any) -> str | None:
+    """Return a module's file; the directory of a package without one."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        file = next(iter(getattr(module, "__path__", None) or ()), None)
+    return file if isinstance(file, str) else None
+
+
+def _stamp(module: Any) -> _Stamp | None:
+    loader = getattr(getattr(module, "__spec__", None), "loader", None)
+    file = getattr(loader, "archive", None) or getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return None
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return file, found.st_mtime_ns, found.st_size
