@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.compare OTHER [WORD …]`` measures this tree and another that is built, in turn: a job on Spark,
 the local shapes, the workloads on Hail; or those whose name has one of the words. Each measurement is a process of its
-own, with the interpreter of its tree; what is compared is the best of the rounds. Prints a table of ratios, and fails if
-one is worse by more than :data:`TOLERANCE`. ``make compare COMMIT=…`` builds a commit beside this tree first.
+own, with the interpreter of its tree; what is compared is the best of the rounds. Prints a table of ratios, and fails
+if one is worse by more than :data:`TOLERANCE`. ``make compare COMMIT=…`` builds a commit beside this tree first.
 """
 
 from __future__ import annotations
