@@ -40,7 +40,7 @@ PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
 say = @echo "» $(1)"
 
-.PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench wheel clean lock \
+.PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
   test-rust test-jvm test-python test-hail format
 
 help: ## Show this.
@@ -131,6 +131,13 @@ demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block 
 bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
 	@$(WITH_JAVA) && $(RUN) -m benchmarks
+
+compare: $(STAMPS)/package ## What is slower than at COMMIT (the last one): builds it beside this tree, measures both in turn.
+	$(call say,$(or $(COMMIT),HEAD) beside this tree: half an hour; leave the machine alone)
+	@test -e build/compare || git worktree add --detach build/compare $(or $(COMMIT),HEAD)
+	@git -C build/compare checkout --quiet --detach $$(git rev-parse $(or $(COMMIT),HEAD))
+	@$(MAKE) -C build/compare build
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m benchmarks.compare build/compare
 
 wheel: $(JAR) $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
 	$(call say,The wheel)

@@ -34,6 +34,8 @@ class Scala(PySpark):
         """Return why the front cannot run a case; None if it can."""
         if not callable(case.f) or not _can_be_pickled(case.f):
             return "a program of the JVM has no such function"
+        if not Path(getattr(getattr(case.f, "__code__", None), "co_filename", __file__)).exists():
+            return "what cloudpickle writes has no lines of what is in no file"
         args = case.options.get("args") or ()
         columns = args.values() if isinstance(args, Mapping) else args
         if not isinstance(columns, (Sequence, type({}.values()))) or not all(isinstance(c, str) for c in columns):

@@ -201,7 +201,6 @@ CONSTS = [
             "structured": np.zeros(2, dtype=[("a", "f8")]),
             "empty": np.zeros(0),
             "in a dict": {"x": np.zeros(2)},
-            "in a list": [np.zeros(2)],
         }.items()
     ),
     Case("arrays arrive as they are, read-only", lambda k, w, m: show(w) + show(m) + str(w.flags.writeable or m.flags.writeable), POINTS, SEEN, [(k, show(WEIGHTS[::2]) + show(MATRIX.T) + "False") for k in (1, 2)], options={"consts": {"w": WEIGHTS[::2], "m": MATRIX.T}}),

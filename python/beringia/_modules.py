@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 _INSTALLED = tuple(
@@ -45,10 +45,7 @@ def fingerprint(names: Iterable[str]) -> list[tuple[str, _Stamp | None]]:
         if name in found or module is None or not _is_own(name, module):
             continue
         found[name] = _stamp(module)
-        for value in list(vars(module).values()):
-            other = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(other, str):
-                waiting.append(other)
+        waiting.extend(_home(value) for value in list(vars(module).values()))
     return sorted(found.items())
 
 
@@ -76,6 +73,13 @@ def refresh() -> None:
     _looked = time.time_ns()
 
 
+def _home(value: Any) -> str:
+    """Name the module of a value, without touching what only looks like one."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return str(value.__module__ if isinstance(value, (type, FunctionType)) else type(value).__module__)
+
+
 def _has_changed(name: str, stamp: _Stamp | None, looked: int) -> bool:
     if stamp is None:  # the file is gone: what was imported is all there is
         return False
@@ -84,22 +88,23 @@ def _has_changed(name: str, stamp: _Stamp | None, looked: int) -> bool:
     return stamp[1] > looked  # imported since the last look, perhaps before it was written
 
 
-def _is_own(name: str, module: Any) -> bool:
-    if name == "__main__" or name.partition(".")[0] == "beringia":
+def _is_own(name: str, module: object) -> bool:
+    if name == "__main__" or name.partition(".")[0] == "beringia" or not isinstance(module, ModuleType):
         return False
     place = _place(module)
     return place is not None and not place.startswith(_INSTALLED) and not place.endswith(tuple(EXTENSION_SUFFIXES))
 
 
-def _place(module: Any) -> str | None:
+def _place(module: ModuleType) -> str | None:
     """Return a module's file; the directory of a package without one."""
-    file = getattr(module, "__file__", None)
+    known = vars(module)  # an attribute of one that loads lazily would load it
+    file = known.get("__file__")
     if file is None:
-        file = next(iter(getattr(module, "__path__", None) or ()), None)
+        file = next(iter(known.get("__path__") or ()), None)
     return file if isinstance(file, str) else None
 
 
-def _stamp(module: Any) -> _Stamp | None:
+def _stamp(module: ModuleType) -> _Stamp | None:
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     file = getattr(loader, "archive", None) or getattr(module, "__file__", None)
     if not isinstance(file, str):

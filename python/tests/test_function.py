@@ -15,7 +15,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from beringia import _function
+from beringia import _function, _shared
 from beringia.errors import ArgumentError
 
 
@@ -266,3 +266,11 @@ def test_tracebacks_show_the_lines_of_a_source():
 def test_a_source_without_the_function_is_refused(kind, source, error):
     with pytest.raises(error):
         _function.load(kind, source)
+
+
+def test_constants_that_travel_with_the_function_are_read_only_where_they_arrive():
+    arrays = {"plain": np.zeros(2), "list": [np.zeros(2)], "tuple": (np.zeros(2), {"deep": np.zeros(2)})}
+    loaded = _function.load("pickle", _function.dump(_shared.Bound(lambda **given: given, **arrays)))
+    given = loaded()
+    found = [given["plain"], given["list"][0], given["tuple"][0], given["tuple"][1]["deep"]]
+    assert not any(array.flags.writeable for array in found)
