@@ -54,7 +54,7 @@ def run(tree: Path, code: str) -> dict[str, float]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": ""},
+        env={**os.environ, "PYTHONPATH": str(tree)},
     )
     if done.returncode:
         sys.exit(f"{tree}: {done.stderr[-2000:]}")
