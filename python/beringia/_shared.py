@@ -13,8 +13,8 @@ def frozen(value: Any) -> Any:
     """Make the arrays in a value read-only: every group is shown the same ones."""
     if isinstance(value, dict):
         return {name: frozen(part) for name, part in value.items()}
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(frozen, value)) if type(value) in (tuple, list) else value
+    if type(value) in (tuple, list):
+        return type(value)(map(frozen, value))
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
         mask = np.ma.getmask(value)

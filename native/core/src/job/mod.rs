@@ -16,7 +16,7 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
-use crate::definition::{Definition, DefinitionId, OnError};
+use crate::definition::{Definition, DefinitionId, OnError, Shape};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log;
 use crate::metrics::Stats;
@@ -400,10 +400,16 @@ fn retire(batch: &Batch, retained: &[SegmentId]) {
 /// Equal definitions get equal ids, whoever makes them.
 fn content_id(definition: &Definition) -> Result<DefinitionId> {
     // The metadata of fields has no order, but where they are hashed.
+    let Definition {
+        program,
+        shape: Shape { input, output, keys, keep, rows, mapping },
+        policy,
+        options,
+        block,
+    } = definition;
     let mut types = DefaultHasher::new();
-    (&definition.shape.input, &definition.shape.output).hash(&mut types);
-    let mut rest = definition.clone();
-    (rest.shape.input, rest.shape.output) = (DataType::Null, DataType::Null);
+    (input, output).hash(&mut types);
+    let rest = (program, keys, keep, rows, mapping, policy, options, block);
     let digest = Sha256::digest(postcard::to_stdvec(&(types.finish(), rest))?);
     let mut id = [0; 8];
     id.copy_from_slice(&digest[..8]);

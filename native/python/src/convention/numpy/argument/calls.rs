@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::values::{Kind, admit, missing_item};
 use super::{Elements, Showing, missing_in};
-use crate::convention::numpy::array::{self, Dtype};
+use crate::convention::numpy::array::Dtype;
 use crate::failure::{Failure, Result};
 
 struct Calls {
@@ -66,7 +66,7 @@ impl Elements for Calls {
         let narrow = found.iter().all(|allele| *allele <= i32::from(i8::MAX));
         let dtype = if narrow { &self.narrow } else { &self.wide };
         showing.count(found.len() * dtype.width);
-        let values = array::filled(showing.py(), dtype, &[end - start, 2], |bytes| {
+        let values = showing.filled(dtype, &[end - start, 2], |bytes| {
             for (item, allele) in bytes.chunks_exact_mut(dtype.width).zip(&found) {
                 item.copy_from_slice(&allele.to_le_bytes()[..dtype.width]);
             }
