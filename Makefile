@@ -143,9 +143,9 @@ faults: $(STAMPS)/package ## Every fault at every stage, and the figures into do
 soak: $(STAMPS)/package ## Jobs and faults for MINUTES (5), and whether memory, descriptors and processes stayed flat.
 	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) integration-tests/faults/soak.py $(or $(MINUTES),5)
 
-demo: $(STAMPS)/package ## Two questions to 336,776 flights, answered by Beringia and by applyInPandas.
+demo: $(STAMPS)/package $(STAMPS)/python-4 ## Two questions to 336,776 flights, answered by Beringia and by applyInPandas.
 	$(call say,The demonstration: examples/flights.py)
-	@$(WITH_JAVA) && $(RUN) examples/flights.py
+	@$(WITH_JAVA) && $(RUN_4) examples/flights.py
 
 demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block by block, and a Manhattan plot.
 	$(call say,The demonstration on Hail: examples/hail_blocks.py)

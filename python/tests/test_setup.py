@@ -69,9 +69,12 @@ def test_a_package_without_its_jars_says_how_to_build_them(monkeypatch, tmp_path
         setup.jar_path()
 
 
+ROOT = Path(__file__).parents[2]
+
+
 def matrix():
     """What ``gradle/versions.gradle`` says: line, Scala, versions of Spark."""
-    text = (Path(__file__).parents[2] / "gradle" / "versions.gradle").read_text(encoding="utf-8")
+    text = (ROOT / "gradle" / "versions.gradle").read_text(encoding="utf-8")
     rows = re.findall(r"^    '([\d.]+)' *: \[scala: '([\d.]+)',.* spark: \[(.*?)\]", text, re.MULTILINE)
     assert len(rows) > 1
     return [(line, scala.rpartition(".")[0], re.findall(r"[\d.]+", sparks)) for line, scala, sparks in rows]
@@ -82,6 +85,12 @@ def test_each_spark_that_is_built_for_has_its_jar(line, scala, spark):
     name = f"beringia-spark-{line}_{scala}-{beringia.__version__}.jar"
     assert lines.jar(lines.Spark(spark, scala)).name == name
     assert lines.jar(lines.Spark(spark + ".1-vendor", None)).name == name
+
+
+def test_the_environments_have_the_newest_of_each_line():
+    files = [ROOT / f"requirements-{name}.txt" for name in ("dev", "dev-3.10", "spark-4")]
+    pins = {re.search(r"^pyspark==(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)[1] for file in files}
+    assert pins == {sparks[-1] for _, _, sparks in matrix()}
 
 
 @pytest.mark.parametrize(
