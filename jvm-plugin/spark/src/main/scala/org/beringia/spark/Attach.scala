@@ -8,8 +8,12 @@ import org.apache.spark.sql.beringia.SparkInternals
 object Attach {
 
   /** Adds the strategy to this session, unless it is there. */
-  def attach(session: SparkSession): Unit =
-    if (!isAttached(session)) SparkInternals.addStrategy(session, NumpyMapStrategy)
+  def attach(session: SparkSession): Unit = {
+    val present = session.experimental.extraStrategies
+    if (!present.contains(NumpyMapStrategy)) {
+      session.experimental.extraStrategies = present :+ NumpyMapStrategy
+    }
+  }
 
   /** Whether the session can plan `numpy_map`, by the plugin or by [[attach]]. */
   def isAttached(session: SparkSession): Boolean =
