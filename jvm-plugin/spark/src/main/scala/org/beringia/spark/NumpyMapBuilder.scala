@@ -8,7 +8,6 @@ import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAttribute}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Generate, LogicalPlan, Project}
-import org.apache.spark.sql.catalyst.util.toPrettySQL
 import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.{ArgumentColumn, JobSpec, NumpyFunction}
@@ -42,7 +41,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
   import NumpyMapBuilder._
 
   private val session: SparkSession = data.sparkSession
-  private val same = session.sessionState.conf.resolver
+  private val same = SparkInternals.resolver(session)
   private val returns =
     if (JobSpec.reportsErrors(call.spec)) call.returns.add(ErrorField, StringType) else call.returns
 
@@ -227,7 +226,7 @@ object NumpyMapBuilder {
   private def named(expression: Expression): NamedExpression = expression match {
     case _: Star => throw refusal("numpy_map takes columns one by one, not '*'")
     case named: NamedExpression => named
-    case other => Alias(other, toPrettySQL(other))()
+    case other => Alias(other, SparkInternals.columnName(other))()
   }
 
   private def isAmong(attributes: Seq[Attribute])(attribute: Attribute): Boolean =
