@@ -81,9 +81,9 @@ fn what_a_peer_makes_its_own_stays_where_and_as_it_is() {
 #[test]
 fn nothing_outside_a_segment_can_be_made_ones_own() {
     let segment = Segment::create(Backend::Memfd, 4096, Access::ReadOnly).unwrap();
-    assert!(segment.own(&[0..1]).is_err(), "the creator's");
+    assert!(segment.own(&[0..1, 2..3]).is_err(), "the creator's");
     let peer = attach(&segment, Access::ReadOnly).unwrap();
-    assert!(peer.own(&[0..peer.len() + 1]).is_err());
+    assert!(peer.own(&[0..1, 0..peer.len() + 1]).is_err());
 }
 
 #[test]
