@@ -5,6 +5,8 @@ use arrow_array::{Array, ArrayRef, cast::AsArray, types};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
 
+use crate::text;
+
 /// The longest string shown of one key.
 const MAX_CHARS: usize = 200;
 
@@ -56,8 +58,9 @@ fn value(array: &ArrayRef, row: usize) -> String {
         DataType::Float64 => primitive!(types::Float64Type),
         DataType::Decimal128(..) => array.as_primitive::<types::Decimal128Type>().value_as_string(row),
         DataType::Decimal256(..) => array.as_primitive::<types::Decimal256Type>().value_as_string(row),
-        DataType::Utf8 => quote(array.as_string::<i32>().value(row)),
-        DataType::LargeUtf8 => quote(array.as_string::<i64>().value(row)),
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            quote(&String::from_utf8_lossy(text::bytes(array, row).unwrap_or_default()))
+        }
         DataType::Binary => quote(&String::from_utf8_lossy(array.as_binary::<i32>().value(row))),
         DataType::LargeBinary => quote(&String::from_utf8_lossy(array.as_binary::<i64>().value(row))),
         DataType::FixedSizeBinary(_) => {
