@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, UInt32Array};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, StructArray, UInt32Array};
 use arrow_ord::partition::partition;
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::{ArrowError, DataType, SortOptions};
@@ -143,6 +143,11 @@ fn one_nan(key: &ArrayRef) -> ArrayRef {
         DataType::Float16 => of::<Float16Type>(key, half::f16::NAN),
         DataType::Float32 => of::<Float32Type>(key, f32::NAN),
         DataType::Float64 => of::<Float64Type>(key, f64::NAN),
+        DataType::Struct(fields) => {
+            let key = key.as_struct();
+            let columns = key.columns().iter().map(one_nan).collect();
+            Arc::new(StructArray::new(fields.clone(), columns, key.nulls().cloned()))
+        }
         _ => Arc::clone(key),
     }
 }

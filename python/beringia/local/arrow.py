@@ -108,13 +108,19 @@ def key_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     Raises
     ------
     ArgumentError
-        As in :func:`column_of`; or if its values are no scalars.
+        As in :func:`column_of`; or if its values are neither scalars nor structs of scalars.
     """
     column = column_of(table, name, f"by: key '{name}'")
-    if pa.types.is_nested(column.type) or isinstance(column.type, pa.FixedShapeTensorType):
+    if not _is_key(column.type):
         kind = table.schema.field(name).type
-        raise ArgumentError(f"grouping column '{name}' has type {kind}: a key is a scalar")
+        raise ArgumentError(f"grouping column '{name}' has type {kind}: a key is a scalar, or a struct of scalars")
     return column
+
+
+def _is_key(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.num_fields > 0 and all(_is_key(field.type) for field in kind.fields)
+    return not (pa.types.is_nested(kind) or isinstance(kind, pa.FixedShapeTensorType))
 
 
 def restored(result: pa.Table, schema: pa.Schema) -> pa.Table:
