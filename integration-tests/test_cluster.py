@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 HEAD = """
-import os, sys, pathlib
+import os, sys, pathlib, zipfile
 import numpy as np
 import beringia.spark
 from beringia import errors
@@ -48,6 +48,19 @@ rows = numpy_map(total, df.groupBy("g"), "total double, pid long").collect()
 assert {r.g: r.total for r in rows} == {g: 2.0 * sum(range(g, 1000, 20)) for g in range(20)}, rows
 print("workers", len({r.pid for r in rows}) >= 2)
 
+# Of two archives with one module, the one that came last wins, in workers that live too.
+for name in ("old", "new"):
+    archive = pathlib.Path(f"{name}.zip").absolute()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("from_an_archive.py", f"NAME = {name!r}\\n")
+    spark.sparkContext.addPyFile(str(archive))
+
+    def named(x):
+        import from_an_archive
+        return from_an_archive.NAME
+
+    print({r.name for r in numpy_map(named, df.groupBy("g"), "name string").collect()})
+
 def raises(g, x):
     if g == 7:
         raise ValueError("only seven")
@@ -72,7 +85,14 @@ print(len(numpy_map(lambda x: 1, df.groupBy("g"), "y int").collect()))
 spark.stop()
 """
     )
-    assert run(program).splitlines() == ["workers True", "GroupError True True", "WorkerDiedError True", "20"]
+    assert run(program).splitlines() == [
+        "workers True",
+        "{'old'}",
+        "{'new'}",
+        "GroupError True True",
+        "WorkerDiedError True",
+        "20",
+    ]
 
 
 def test_a_python_that_is_not_on_the_executors(run):

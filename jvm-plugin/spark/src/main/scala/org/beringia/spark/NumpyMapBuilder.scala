@@ -7,7 +7,7 @@ import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAttribute}
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Generate, LogicalPlan, Project}
+import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Expand, Filter, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.{ArgumentColumn, JobSpec, NumpyFunction}
@@ -49,7 +49,8 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     NumpyMapStrategy.require(session)
     requireSense()
     val keyExpressions = grouping.map(named)
-    val keyNames = project(keyExpressions).projectList.map(_.name)
+    val grouped = project(keyExpressions)
+    val keyNames = grouped.projectList.map(_.name)
 
     val keyOfArgument = call.args.map(keyNamed(_, keyNames))
     val otherArguments = call.args.zip(keyOfArgument).collect { case (arg, None) =>
@@ -65,6 +66,11 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val all = project(
       keyExpressions ++ otherArguments ++ keepExpressions ++ orders.map(order => named(order.child))
     )
+    if (timeWindows(all) > timeWindows(grouped)) {
+      throw refusal(
+        "a time window leaves out rows, or repeats them: group by it, or add it to the DataFrame before numpy_map"
+      )
+    }
     val (keyColumns, rest) = all.projectList.splitAt(keyExpressions.length)
     val (argumentColumns, others) = rest.splitAt(otherArguments.length)
     val (keptColumns, orderColumns) = others.splitAt(keepExpressions.length)
@@ -82,9 +88,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val arguments = (passed.filterNot(isAmong(keys)) ++ kept).foldLeft(Seq.empty[Attribute]) {
       (distinct, argument) => if (isAmong(distinct)(argument)) distinct else distinct :+ argument
     }
-    val sortOrders = orders.zip(orderColumns).map { case (order, column) =>
-      SortOrder(inputs.attribute(column), order.direction, order.nullOrdering, Nil)
-    }
+    val sorted = orderColumns.map(inputs.attribute)
 
     keys.zip(keyNames).foreach { case (key, name) => ArrowTypes.requireKey(name, key.dataType) }
     passed.filterNot(isAmong(keys)).foreach(a => ArrowTypes.requireArgument(a.name, a.dataType))
@@ -100,14 +104,22 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     }
     val vectors = returns.indices.filter(i => ArrowTypes.udt(returns(i).dataType).isDefined)
     val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))
+    val input = Project(inputs.expressions, all.child)
+    val rows =
+      if (per == Per.Group && GatheredGroups.areNeeded(keys, input)) {
+        GatheredGroups.of(keys, arguments ++ sorted, input)
+      } else GroupedRows(input)
+    val sortOrders = orders.zip(sorted).map { case (order, column) =>
+      SortOrder(rows(column), order.direction, order.nullOrdering, Nil)
+    }
     val fields = kept.zip(keptColumns).map { case (column, named) =>
-      AttributeReference(named.name, column.dataType, column.nullable)()
+      AttributeReference(named.name, column.dataType, column.nullable, rows.metadata(named))()
     } ++ returns.map { field =>
       AttributeReference(field.name, SparkInternals.nullable(field.dataType), nullable = true)()
     }
     val node = NumpyMap(
       keys,
-      arguments,
+      arguments.map(rows(_)),
       sortOrders,
       fields,
       new NumpyFunction(
@@ -117,7 +129,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
       ),
       per,
       call.batchBytes,
-      Project(inputs.expressions, all.child)
+      rows.plan
     )
     val output = node.output.zip(outputNames).map { case (column, name) => Alias(column, name)() }
     SparkInternals.frame(session, Project(output, node))
@@ -208,7 +220,7 @@ object NumpyMapBuilder {
         .getOrElse {
           val added = column match {
             // A name of its own: the user may pass one alias of rand() twice, and wants two.
-            case Alias(child, name) => Alias(child, name)()
+            case alias @ Alias(child, name) => Alias(child, name)(explicitMetadata = Some(alias.metadata))
             case attribute => attribute
           }
           columns :+= added
@@ -233,6 +245,10 @@ object NumpyMapBuilder {
     attributes.exists(_.exprId == attribute.exprId)
 
   private def generators(plan: LogicalPlan): Int = plan.collect { case generate: Generate => generate }.length
+
+  /** Of a time window Spark makes these: rows without a time go, those of several windows come several times. */
+  private def timeWindows(plan: LogicalPlan): Int =
+    plan.collect { case node @ (_: Filter | _: Expand) => node }.length
 
   private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 }
