@@ -66,16 +66,17 @@ test-jvm: $(LIBRARY) $(STAMPS)/package
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
-	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults
+	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
+	  --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 # What a line of Spark can change: plans, types, sessions, errors and ends. What it cannot (the local front, workers, the
 # native library) has been tested with 3.5. The older 4 run the same jar, so that the contract alone is left to ask.
-ON_4 := $(addprefix integration-tests/,contract test_plans.py test_sessions.py test_refusals.py test_keep.py test_spark_types.py \
-  test_ml_types.py test_uncaught.py test_executor_metrics.py)
+ON_4 := $(addprefix integration-tests/,contract test_cluster.py test_docs.py test_examples.py test_executor_metrics.py \
+  test_keep.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_uncaught.py)
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
-	@$(PYTEST_4) $(ON_4) -k "not local"
+	@$(PYTEST_4) $(ON_4) -k "not local and not hail"
 	@$(PYTEST_4) integration-tests/faults -k "not local"
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
