@@ -66,20 +66,22 @@ test-jvm: $(LIBRARY) $(STAMPS)/package
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
-	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults
+	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
+	  --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 # What a line of Spark can change: plans, types, sessions, errors and ends. What it cannot (the local front, workers, the
-# native library) has been tested with 3.5. The older 4 run the same jar, so that the contract alone is left to ask.
-ON_4 := $(addprefix integration-tests/,contract test_plans.py test_sessions.py test_refusals.py test_keep.py test_spark_types.py \
-  test_ml_types.py test_uncaught.py test_executor_metrics.py)
+# native library) has been tested with 3.5. The older 4 run the same jar: is all there that it calls, and the contract.
+ON_4 := $(addprefix integration-tests/,contract test_cluster.py test_docs.py test_examples.py test_executor_metrics.py \
+  test_keep.py test_linkage.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py \
+  test_uncaught.py)
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
-	@$(PYTEST_4) $(ON_4) -k "not local"
+	@$(PYTEST_4) $(ON_4) -k "not local and not hail"
 	@$(PYTEST_4) integration-tests/faults -k "not local"
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
-	  $(PYTEST_4) integration-tests/contract/test_contract.py -k pyspark || exit 1; \
+	  $(PYTEST_4) integration-tests/test_linkage.py integration-tests/contract/test_contract.py -k "linkage or pyspark" || exit 1; \
 	done
 
 # A PySpark beside the packages of the newest's environment.
@@ -210,9 +212,10 @@ $(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
 # The Hail front is compiled against the Hail in .venv, in the run for its line of Spark.
 $(STAMPS)/jars: $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
 	$(call say,JVM plugin for Spark $(LINES))
-	@rm -rf $(JARS) jvm-plugin/hail/build/libs $(LINES:%=jvm-plugin/spark/build/spark-%/libs)
-	@mkdir -p $(JARS)
+	@rm -rf jvm-plugin/hail/build/libs $(LINES:%=jvm-plugin/spark/build/spark-%/libs)
 	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line pluginJar || exit 1; done
+	@rm -rf $(JARS)
+	@mkdir -p $(JARS)
 	cp jvm-plugin/hail/build/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
 	@touch $@
 

@@ -66,7 +66,7 @@ def seen(spark: SparkSession) -> tuple[list[Executor], int]:
 
 def _looks(spark: SparkSession, tasks: int) -> DataFrame:
     fields = "host string, pid long, sees string, version string"
-    return numpy_map(_look, spark.range(tasks).repartition(tasks), fields, per="partition", args=["id"])
+    return numpy_map(_look, spark.range(tasks).repartition(tasks), fields, per="partition", args={"_": "id"})
 
 
 def _count(spark: SparkSession) -> int:

@@ -7,7 +7,7 @@ import org.beringia.BeringiaException
 import org.junit.Assert.assertThrows
 
 object TestSession {
-  lazy val spark: SparkSession = SparkSession.builder
+  lazy val spark: SparkSession = SparkSession.builder()
     .master("local[2]")
     .appName("beringia-tests")
     .config("spark.ui.enabled", "false")

@@ -14,15 +14,16 @@ import org.apache.spark.sql.types.DataType
 object SparkInternals extends LineInternals {
 
   /** The plan resolved as far as it goes, without Spark's check that it can run. */
-  def resolved(session: SparkSession, plan: LogicalPlan): LogicalPlan = state(session).analyzer.execute(plan)
+  def resolved(session: SparkSession, plan: LogicalPlan): LogicalPlan =
+    session.sessionState.analyzer.execute(plan)
 
   /** Whether two names are one. */
-  def resolver(session: SparkSession): Resolver = state(session).conf.resolver
+  def resolver(session: SparkSession): Resolver = session.sessionState.conf.resolver
 
   /** The strategies by which this session plans, in their order. */
-  def strategies(session: SparkSession): Seq[SparkStrategy] = state(session).planner.strategies
+  def strategies(session: SparkSession): Seq[SparkStrategy] = session.sessionState.planner.strategies
 
-  def analyzed(data: DataFrame): LogicalPlan = query(data).analyzed
+  def analyzed(data: DataFrame): LogicalPlan = data.queryExecution.analyzed
 
   /** Whether `groupBy` made it, not `rollup`, `cube`, `groupingSets` or `pivot`. */
   def isGroupBy(grouped: RelationalGroupedDataset): Boolean =

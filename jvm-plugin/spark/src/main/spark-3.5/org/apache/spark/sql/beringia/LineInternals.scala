@@ -5,8 +5,7 @@ import org.apache.spark.sql._
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.ClusteredDistribution
-import org.apache.spark.sql.execution.{QueryExecution, SparkStrategy}
-import org.apache.spark.sql.internal.SessionState
+import org.apache.spark.sql.execution.QueryExecution
 
 private[beringia] trait LineInternals {
 
@@ -14,8 +13,6 @@ private[beringia] trait LineInternals {
   def frame(session: SparkSession, plan: LogicalPlan): DataFrame = Dataset.ofRows(session, plan)
 
   def plan(data: DataFrame): LogicalPlan = data.logicalPlan
-
-  def query(data: DataFrame): QueryExecution = data.queryExecution
 
   def query(grouped: KeyValueGroupedDataset[_, _]): QueryExecution = grouped.queryExecution
 
@@ -35,10 +32,4 @@ private[beringia] trait LineInternals {
 
   /** Rows with equal keys in one partition. */
   def clustered(keys: Seq[Expression]): ClusteredDistribution = ClusteredDistribution(keys)
-
-  /** Has the session plan by a strategy of ours too. */
-  def addStrategy(session: SparkSession, strategy: SparkStrategy): Unit =
-    session.experimental.extraStrategies = session.experimental.extraStrategies :+ strategy
-
-  protected def state(session: SparkSession): SessionState = session.sessionState
 }

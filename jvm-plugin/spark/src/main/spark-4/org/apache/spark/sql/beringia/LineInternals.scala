@@ -1,5 +1,5 @@
 // The part of SparkInternals that is written for each line of Spark: here for 4, whose public classes have two
-// implementations. The tasks are for `classic`, the one with plans.
+// implementations: `classic` is the one with plans.
 package org.apache.spark.sql.beringia
 
 import org.apache.spark.sql._
@@ -7,8 +7,7 @@ import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.ClusteredDistribution
 import org.apache.spark.sql.classic.ClassicConversions._
-import org.apache.spark.sql.execution.{QueryExecution, SparkStrategy}
-import org.apache.spark.sql.internal.SessionState
+import org.apache.spark.sql.execution.QueryExecution
 
 private[beringia] trait LineInternals {
 
@@ -16,8 +15,6 @@ private[beringia] trait LineInternals {
   def frame(session: SparkSession, plan: LogicalPlan): DataFrame = classic.Dataset.ofRows(session, plan)
 
   def plan(data: DataFrame): LogicalPlan = castToImpl(data).logicalPlan
-
-  def query(data: DataFrame): QueryExecution = castToImpl(data).queryExecution
 
   def query(grouped: KeyValueGroupedDataset[_, _]): QueryExecution =
     grouped.asInstanceOf[classic.KeyValueGroupedDataset[_, _]].queryExecution
@@ -40,12 +37,6 @@ private[beringia] trait LineInternals {
   /** Rows with equal keys in one partition. */
   def clustered(keys: Seq[Expression]): ClusteredDistribution =
     clusteredDistribution(keys).asInstanceOf[ClusteredDistribution]
-
-  /** Has the session plan by a strategy of ours too. */
-  def addStrategy(session: SparkSession, strategy: SparkStrategy): Unit =
-    session.experimental.extraStrategies = session.experimental.extraStrategies :+ strategy
-
-  protected def state(session: SparkSession): SessionState = castToImpl(session).sessionState
 
   // Both have one parameter more in a later 4, and are called by what they have.
   private lazy val clusteredDistribution = new Defaults(ClusteredDistribution, "apply")
