@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import re
+
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -103,3 +107,21 @@ spark.stop()
 """
     )
     assert run(program, env={"PYSPARK_PYTHON": "/nowhere/python"}) == "True\n"
+
+
+def test_the_doctor_looks_at_each_executor(run):
+    program = """
+import sys
+from beringia.__main__ import main
+
+sys.argv[1:] = ["doctor", "--cluster", "local-cluster[2,1,1024]"]
+sys.exit(main())
+"""
+    found = dict.fromkeys(line for line in run(program).splitlines() if line.startswith("  executor "))
+    assert len(found) == 2
+    for line in found:
+        assert re.search(
+            rf"process \d+: Python {platform.python_version()}, \S+; NumPy {np.__version__}; beringia ", line
+        )
+        assert "; cores " in line
+        assert "; backend memfd; " in line

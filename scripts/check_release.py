@@ -22,7 +22,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
-JARS = {"beringia-spark", "beringia-hail"}
+JARS = {"beringia-spark-3.5_", "beringia-spark-4_", "beringia-hail-"}
 (VERSION,) = re.findall(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
 
 
@@ -98,13 +98,13 @@ def of_sources(path: Path) -> Iterator[str]:
 
 def of_workflow(workflow: dict[str, Any]) -> Iterator[str]:
     """Say what is wrong with the workflow."""
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     for name, job in workflow["jobs"].items():
         for step in job["steps"]:
             action = step.get("uses")
             if action and not re.fullmatch(r"[\w-]+/[\w./-]+@(v\d+\.\d+\.\d+|[0-9a-f]{40})", action):
                 yield f"{WORKFLOW.name}: {action} is not pinned by version"
-            for target in re.findall(r"\bmake ([a-z-]+)", step.get("run", "")):
+            for target in re.findall(r"\bmake ([a-z0-9-]+)", step.get("run", "")):
                 if target not in targets:
                     yield f"{WORKFLOW.name}: there is no make {target}"
             for script in re.findall(r"(?:scripts|\.ci)/[\w.]+", step.get("run", "")):
