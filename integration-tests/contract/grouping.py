@@ -35,6 +35,8 @@ CASES = [
         NUMBER,
         [(float("nan"), 2), (1.0, 1)],
     ),
+    *(Case(f"zero is one key, of {kind}", count, table(4, k=pa.array([-0.0, 0.0, 1.0, -0.0], kind)), NUMBER, [(0.0, 3), (1.0, 1)]) for kind in (pa.float32(), pa.float64(), pa.float16())),
+    Case("a key of -0.0 is 0.0", lambda k, x: str(k), table(1, k=pa.array([-0.0])), pa.schema({"seen": pa.string()}), [(0.0, "0.0")]),
     Case("strings are compared by their bytes", count, table(8, k=pa.array(STRINGS)), NUMBER, [("é", 2), ("e\u0301", 1), ("E", 1), ("", 1), (None, 1), ("e\0", 1), ("e", 1)]),
     Case("no keys: all rows are one group", count, table(5, k=pa.array([1, 2, 3, 4, 5])), NUMBER, [(5,)], by=()),
     Case("no rows, no call", lambda x: 1 // 0, table(0, k=pa.array([], pa.int64())), NUMBER, []),

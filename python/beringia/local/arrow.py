@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from beringia._arrow import cast, is_list, plain
@@ -44,7 +45,7 @@ def column_of(table: pa.Table, name: str, use: str) -> pa.ChunkedArray:
 
 
 def key_of(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return a grouping column in a type that the workers show.
+    """Return a grouping column in a type that the workers show, with equal floats as one value.
 
     Raises
     ------
@@ -55,7 +56,16 @@ def key_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     if pa.types.is_nested(column.type) or isinstance(column.type, pa.FixedShapeTensorType):
         kind = table.schema.field(name).type
         raise ArgumentError(f"grouping column '{name}' has type {kind}: a key is a scalar")
+    if pa.types.is_floating(column.type):
+        return pa.chunked_array([_normalized(chunk) for chunk in column.chunks], column.type)
     return column
+
+
+def _normalized(floats: pa.Array) -> pa.Array:
+    """Return floats that are equal where their bits are: -0.0 as 0.0, and one NaN."""
+    values = floats.to_numpy(zero_copy_only=False) + 0.0
+    values[np.isnan(values)] = np.nan
+    return pa.array(values, floats.type, mask=floats.is_null().to_numpy(zero_copy_only=False))
 
 
 def restored(result: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -73,7 +83,7 @@ def restored(result: pa.Table, schema: pa.Schema) -> pa.Table:
         try:
             columns.append(cast(column, field.type))
         except pa.ArrowInvalid as error:
-            raise ResultError(f"a value of field '{field.name}' is no {field.type}: {error}") from error
+            raise ResultError(f"the values of field '{field.name}' together are no {field.type}: {error}") from error
     return pa.Table.from_arrays(columns, schema=schema)
 
 

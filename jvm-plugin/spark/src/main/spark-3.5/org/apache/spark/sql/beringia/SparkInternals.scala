@@ -6,6 +6,7 @@ package org.apache.spark.sql.beringia
 import org.apache.spark.sql._
 import org.apache.spark.sql.catalyst.encoders.{encoderFor, ExpressionEncoder}
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
+import org.apache.spark.sql.catalyst.optimizer.NormalizeFloatingNumbers
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.types.DataType
 
@@ -54,6 +55,9 @@ object SparkInternals {
     field.setAccessible(true)
     field.get(grouped).asInstanceOf[T]
   }
+
+  /** An expression whose floats are equal where their bits are, nested ones too: -0.0 as 0.0, and one NaN. */
+  def normalizedFloats(expression: Expression): Expression = NormalizeFloatingNumbers.normalize(expression)
 
   /** The same type with nulls allowed at every depth. */
   def nullable(dataType: DataType): DataType = dataType.asNullable
