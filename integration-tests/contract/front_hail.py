@@ -24,6 +24,7 @@ _ALL = "all"  # the key where all rows are one group
 _TYPECHECK = "Hail's own check of argument types refuses it, with a TypeError"
 _MISSING_LAST = "Hail's order_by puts missing values last, either way"
 _APART = "Hail takes a struct apart: the key has its fields"
+_ZEROS = "Hail's own groups have two zeros"
 _WORDS = "the message has Hail's name of the type"
 
 _OTHERWISE = {
@@ -42,6 +43,9 @@ _OTHERWISE = {
     "in order: a name ascends, nulls first": _MISSING_LAST,
     "in order: descending, nulls first": _MISSING_LAST,
     "the reason of a misfit is in a column": _WORDS,
+    "zero is one key, of float": _ZEROS,
+    "zero is one key, of double": _ZEROS,
+    "a key of -0.0 is 0.0": _ZEROS,
 }
 
 

@@ -169,6 +169,7 @@ FAILURES = [
         for f in (raises, misfits, dies)
     ),
     Case("the reason is in a column", raises, POINTS, NUMBER, [(1, None, "'raises' raised ValueError: no luck"), (2, 6.0, None)], options={"on_error": "column"}),
+    Case("bytes of another width fail their group alone", lambda k: b"ab" if k == 2 else b"abc", POINTS, pa.schema({"r": pa.binary(2)}), [(1, None), (2, b"ab")], options={"on_error": "null"}),
     Case("the reason of a misfit is in a column", misfits, POINTS, NUMBER, [(1, None, "'misfits' returned what does not fit: field 'r': expected double, got 'text' (str)"), (2, 6.0, None)], options={"on_error": "column"}),
     Case("among many rows a failed group is one row of nulls", lambda k, x: [1 // (int(k) - 1)] * x.size, POINTS, ROWS, [(1, None), (2, 1.0), (2, 1.0)], options={"on_error": "null"}),
     Case("a missing value fails its group alone", lambda i: i.sum(), GAPS, NUMBER, [(1, None), (2, 4.0)], options={"on_error": "null"}),

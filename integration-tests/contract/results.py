@@ -135,6 +135,8 @@ SINGLE = [
     (pa.list_(pa.float64(), 2), "an array of its length", lambda x: np.arange(2.0), [0.0, 1.0]),
     (pa.struct({"p": pa.int32(), "q": pa.string()}), "a dict", lambda x: {"y": {"q": "b", "p": 1}}, {"p": 1, "q": "b"}),
     (pa.struct({"p": pa.int32(), "q": pa.string()}), "a tuple", lambda x: ((1, "b"),), {"p": 1, "q": "b"}),
+    (pa.list_(pa.struct({"p": pa.int32(), "q": pa.string()})), "structs in parts", lambda x: {"y": {"p": np.arange(2), "q": ["a", None]}}, [{"p": 0, "q": "a"}, {"p": 1, "q": None}]),
+    (pa.list_(pa.struct({"p": pa.int32(), "q": pa.string()})), "structs in parts, one for all", lambda x: {"y": {"p": np.arange(2), "q": "a"}}, [{"p": 0, "q": "a"}, {"p": 1, "q": "a"}]),
     (pa.list_(pa.struct({"p": pa.int32()})), "dicts in a list", lambda x: [{"p": 1}, None], [{"p": 1}, None]),
 ]  # fmt: skip
 
@@ -156,6 +158,23 @@ NOTHING = [
 ]
 
 
+POINT = pa.struct({"p": pa.float64(), "q": pa.string()})
+STRUCTS = [{"p": 1.0, "q": "a"}, None, {"p": None, "q": None}]
+NESTED = [[{"p": 1.0, "q": "a"}, None], None, []]
+COLUMNS = pa.table({"k": pa.array([5] * 3, pa.int32()), "t": pa.array([0, 1, 2], pa.int32()), "s": pa.array(STRUCTS, POINT), "v": pa.array(NESTED, pa.list_(POINT)), "w": pa.array([STRUCTS[:2]] * 3, pa.list_(POINT))})  # fmt: skip
+IN_ORDER = {"order_by": ["t"], "missing": "mask"}
+
+STRUCT_COLUMNS = [
+    Case("a column of structs comes back", lambda s: (s,), COLUMNS, pa.list_(pa.struct({"y": POINT})), [(5, s) for s in STRUCTS], options=IN_ORDER),
+    Case("a column of lists of structs comes back", lambda v: (v,), COLUMNS, pa.list_(pa.struct({"y": pa.list_(POINT)})), [(5, v) for v in NESTED], options=IN_ORDER),
+    Case("a column of equally long lists of structs comes back", lambda w: (w,), COLUMNS, pa.list_(pa.struct({"y": pa.list_(POINT)})), [(5, STRUCTS[:2])] * 3, options=IN_ORDER),
+    Case("a column of structs comes back as one list", lambda s: (s,), COLUMNS, pa.schema({"y": pa.list_(POINT)}), [(5, STRUCTS)], options=IN_ORDER),
+    Case("structs in a struct come back", lambda s: ({"a": s, "b": np.arange(3)},), COLUMNS, pa.list_(pa.struct({"y": pa.struct({"a": POINT, "b": pa.int64()})})), [(5, {"a": s, "b": b}) for b, s in enumerate(STRUCTS)], options=IN_ORDER),
+    Case("parts of structs may be changed", lambda t: ({"p": t / 2, "q": "a"},), COLUMNS, pa.list_(pa.struct({"y": POINT})), [(5, {"p": t / 2, "q": "a"}) for t in range(3)], options=IN_ORDER),
+    Case("one struct is repeated", lambda t: (t, {"p": 0.5, "q": "a"}), COLUMNS, pa.list_(pa.struct({"x": pa.int32(), "y": POINT})), [(5, t, {"p": 0.5, "q": "a"}) for t in range(3)], options=IN_ORDER),
+]  # fmt: skip
+
+
 def one_of(kind):
     return pa.list_(pa.struct({"y": kind}))
 
@@ -165,6 +184,7 @@ CASES = [
     *(Case(f"one field, {kind}: {form}", f, ONE, pa.schema({"y": kind}), [(5, y)]) for kind, form, f, y in SINGLE),
     *(Case(f"many rows: {form}", f, ONE, MANY, [(5, 0, "p"), (5, 1, "q")]) for form, f in MANY_ROWS),
     *(Case(f"no row: {form}", f, ONE, MANY, []) for form, f in NOTHING),
+    *STRUCT_COLUMNS,
     Case("None is a row of nulls", lambda x: None, ONE, TWO, [(5, None, None)]),
     Case(
         "an array as long as the fields",

@@ -288,25 +288,31 @@ def test_entries_of_ragged_and_missing_arrays_have_two_axes(hl, numpy_map, polic
     def look(**x):
         for part in x.values():
             assert part.shape[:2] == (4, 3)
-            absent = (
-                np.ma.getmaskarray(part)
-                if policy == "mask"
-                else np.array(
-                    [
-                        [
-                            np.all(item != item) if isinstance(item, np.ndarray) and item.size else item is None
-                            for item in row
-                        ]
-                        for row in part
-                    ]
-                )
-            )
+            alone = [[item is None for item in row] for row in part]
+            absent = np.ma.getmaskarray(part) if policy == "mask" else np.array(alone)
             if absent.ndim == 2:
                 assert absent.tolist() == [[False] * 3, [True] * 3, [False, False, True], [False, True, False]]
         return 1.0
 
     table = numpy_map(look, i * 0, hl.tstruct(s=hl.tfloat64), args=entries, order_by=i, missing=policy)
     assert table.s.collect() == [1.0]
+
+
+def test_a_missing_array_is_none_whatever_the_others_of_its_group_are(hl, numpy_map):
+    """Depths of alleles: as many for each variant as it has alleles, and none for a sample that was not called."""
+    mt = hl.utils.range_matrix_table(3, 3)
+    depths = hl.range(1 + mt.row_idx).map(hl.float64)
+    entries = {
+        "alike": hl.or_missing(mt.col_idx != 1, depths),
+        "ragged": hl.or_missing(mt.col_idx != 1, hl.range(mt.row_idx + mt.col_idx).map(hl.float64)),
+        "none": hl.or_missing(mt.col_idx > 5, depths),
+    }
+
+    def absent(**x):
+        return [",".join(str(item is None) for item in part[0]) for part in x.values()]
+
+    table = numpy_map(absent, mt.row_idx, hl.tstruct(s=hl.tarray(hl.tstr)), args=entries)
+    assert table.s.collect() == [["False,True,False", "False,True,False", "True,True,True"]] * 3
 
 
 def test_ndarrays_may_be_missing_or_without_axes(hl, show, two):
@@ -348,7 +354,7 @@ def test_missing_values(hl, show):
         show(key, hl.or_missing(ht.idx > 3, ht.idx))
     assert caught.value.group == "id=0"
     [text] = show(key, hl.or_missing(ht.idx > 0, [hl.float64(ht.idx), 1.0]))
-    assert text.startswith("float64(20, 2) [[nan, nan], [1.0, 1.0]")
+    assert text.startswith("object(20,) [None, float64(2,) [1.0, 1.0]")
     [text] = show(key, hl.or_missing(ht.idx > 1, hl.str(ht.idx)))
     assert text.startswith("object(20,) [None, None, '2'")
     [text] = show(key, [hl.or_missing(ht.idx % 2 == 0, 1.0), 2.0, hl.or_missing(ht.idx % 5 == 0, 3.0)])

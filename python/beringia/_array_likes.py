@@ -66,6 +66,8 @@ def _arrays_of(value: Any) -> Any:
             return _of_columns((name, _of_pandas(series)) for name, series in value.items())
         if isinstance(value, (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)):
             return _of_pandas(value)
+    if type(value).__module__.startswith("polars") and str(getattr(value, "dtype", "")) == "Object":
+        raise TypeError("they are objects, which polars shows as their addresses")
     if hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__"):
         return _of_arrow(value)
     array = np.asarray(value) if hasattr(value, "__array__") else np.from_dlpack(value)

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from beringia._structs import Structs, row
+
 
 def plain(kind: pa.DataType) -> pa.DataType:
     """Return the type that stands for `kind` on the way to the workers: no dictionaries, no runs, no views.
@@ -32,11 +34,11 @@ def plain(kind: pa.DataType) -> pa.DataType:
     if is_list(kind):
         if _is_view(kind.value_type):
             raise KeyError(kind)  # pyarrow does not cast these right
-        return pa.large_list(kind.value_field.with_type(plain(kind.value_type)))
+        return pa.large_list(plain_field(kind.value_field))
     if pa.types.is_fixed_size_list(kind):
-        return pa.list_(kind.value_field.with_type(plain(kind.value_type)), kind.list_size)
+        return pa.list_(plain_field(kind.value_field), kind.list_size)
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(plain(field.type)) for field in kind.fields])
+        return pa.struct([plain_field(field) for field in kind.fields])
     if isinstance(kind, pa.FixedShapeTensorType):
         return kind
     if isinstance(kind, pa.BaseExtensionType):
@@ -61,6 +63,25 @@ def plain(kind: pa.DataType) -> pa.DataType:
     ):
         return kind
     raise KeyError(kind)
+
+
+def plain_field(field: pa.Field) -> pa.Field:
+    """Return a field of the type that stands for its own, with what that does not say of the values a result may have.
+
+    A worker reads it, so that a misfit is the group's: ``beringia.width`` is that of fixed-size binary, and 0 for the
+    type null, which has no values.
+    """
+    kind = field.type
+    plain_one = pa.field(field.name, plain(kind), field.nullable)
+    while not (pa.types.is_fixed_size_binary(kind) or pa.types.is_null(kind)):
+        if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+            kind = kind.value_type
+        elif isinstance(kind, pa.BaseExtensionType) and not isinstance(kind, pa.FixedShapeTensorType):
+            kind = kind.storage_type
+        else:
+            return plain_one
+    width = 0 if pa.types.is_null(kind) else kind.byte_width
+    return plain_one.with_metadata({"beringia.width": str(width)})
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -137,7 +158,9 @@ def arrays_of(array: pa.Array) -> Any:
     kind = array.type
     missing = array.is_null().to_numpy(zero_copy_only=False)
     if pa.types.is_struct(kind):
-        return {name: arrays_of(part) for name, part in zip(kind.names, array.flatten(), strict=True)}
+        structs = Structs((name, arrays_of(part)) for name, part in zip(kind.names, array.flatten(), strict=True))
+        structs.mask = missing if missing.any() else None
+        return structs
     if isinstance(kind, pa.FixedShapeTensorType):
         if not missing.any():
             return array.to_numpy_ndarray()
@@ -147,7 +170,7 @@ def arrays_of(array: pa.Array) -> Any:
         items, bounds = arrays_of(lists.values), lists.offsets.to_numpy()
         return _objects(
             [
-                None if null else _part(items, start, end)
+                None if null else row(items, slice(start, end))
                 for start, end, null in zip(bounds[:-1], bounds[1:], missing, strict=True)
             ]
         )
@@ -177,12 +200,6 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
     if pa.types.is_duration(kind) or pa.types.is_time(kind):
         return np.dtype(f"m8[{kind.unit}]")
     return None
-
-
-def _part(items: Any, start: int, end: int) -> Any:
-    if isinstance(items, dict):
-        return {name: _part(part, start, end) for name, part in items.items()}
-    return items[start:end]
 
 
 def _objects(items: Sequence[Any]) -> np.ndarray[Any, Any]:

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from beringia._structs import Structs, Tuples, each
+
 
 def frozen(value: Any) -> Any:
     """Make the arrays in a value read-only: every group is shown the same ones."""
+    if isinstance(value, (Structs, Tuples)):
+        return each(frozen, value)
     if isinstance(value, dict):
         return {name: frozen(part) for name, part in value.items()}
     if type(value) in (tuple, list):
@@ -28,6 +32,8 @@ def frozen(value: Any) -> Any:
 
 def own(value: Any) -> Any:
     """Return the same arrays in dicts, and masked arrays, of their own, for one call."""
+    if isinstance(value, (Structs, Tuples)):
+        return each(own, value)
     if isinstance(value, dict):
         return {name: own(part) for name, part in value.items()}
     if isinstance(value, np.ma.MaskedArray):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from beringia import _array_likes
+from beringia._structs import Structs
 
 
 def converter(name: str, parameters: str | None, parts: Sequence[str]) -> Callable[[Any], Any]:
@@ -108,7 +109,9 @@ def elements(value: Any) -> list[Any]:
 
 
 def items(value: Any) -> list[tuple[Any, Any]]:
-    """Return keys with their values."""
+    """Return keys with their values; an argument that comes back has them as its two parts."""
+    if isinstance(value, Structs):
+        return list(zip(value["key"], value["value"], strict=True))
     return list(dict(value).items())
 
 

@@ -30,11 +30,22 @@ list_types = st.recursive(
 ).filter(lambda kind: depth(kind) <= 3)
 """These, and lists of them to depth 3."""
 
+
+def _structs_of(items):
+    return st.dictionaries(st.sampled_from("abc"), items, min_size=1, max_size=3).map(
+        lambda fields: pa.struct(list(fields.items()))
+    )
+
+
 any_types = st.one_of(
     list_types,
-    st.dictionaries(st.sampled_from("abc"), list_types, min_size=1).map(lambda fields: pa.struct(list(fields.items()))),
+    st.recursive(
+        _structs_of(list_types),
+        lambda item: st.one_of(item.map(pa.list_), st.builds(pa.list_, item, st.integers(1, 3)), _structs_of(item)),
+        max_leaves=3,
+    ),
 )
-"""These, and structs of them."""
+"""These, structs of them, lists of structs, structs of structs."""
 
 
 spark_types = st.recursive(
@@ -45,7 +56,7 @@ spark_types = st.recursive(
             *(pa.string(), pa.binary(), pa.decimal128(20, 4)),
         ]
     ),
-    lambda item: item.map(pa.list_),
+    lambda item: item.map(pa.list_) | _structs_of(item),
     max_leaves=2,
 ).filter(lambda kind: depth(kind) <= 3)
 """What Spark has of them."""

@@ -93,8 +93,10 @@ def test_what_cannot_be_kept_is_refused_by_name(column, words):
     [
         pd.DataFrame({"x": [1, 2], "odd": [object(), 1]}),
         pl.DataFrame({"x": [1, 2], "odd": pl.Series([1, 2], dtype=pl.Int128)}),
+        pd.DataFrame({"x": [1, 2], "odd": [1 + 2j, 0]}),
+        pd.DataFrame({"x": [1, 2], "odd": pd.arrays.SparseArray([0, 1])}),
     ],
-    ids=["pandas", "polars"],
+    ids=["objects of pandas", "polars", "complex numbers", "sparse"],
 )
 def test_a_column_without_a_form_minds_only_where_it_is_used(frame):
     assert seen(frame) == ["int64 [1, 2]"]
@@ -104,11 +106,35 @@ def test_a_column_without_a_form_minds_only_where_it_is_used(frame):
 
 @pytest.mark.parametrize("data", [pl.Series("x", [1]), pd.Series([1], name="x"), None, 3, np.arange(3)], ids=repr)
 def test_what_is_no_table_is_refused(data):
-    with pytest.raises(ArgumentError, match=r"data (must be a dict|of type Series is no table)"):
+    hint = r", got \w+: give it a name" if hasattr(data, "__array__") else ""
+    with pytest.raises(ArgumentError, match=r"data must be a dict of columns by name.*" + hint):
         data_of(data)
 
 
-@pytest.mark.parametrize("option", ["by", "keep"])
+def test_objects_of_polars_are_refused_and_not_read_as_their_addresses():
+    frame = pl.DataFrame({"x": [1], "o": pl.Series([object()], dtype=pl.Object)})
+    assert seen(frame) == ["int64 [1]"]
+    with pytest.raises(ArgumentError, match=r"parameter 'x': column 'o' of data \(Series of Object\) is of objects"):
+        seen(frame, args={"x": "o"})
+
+
+def test_two_columns_of_one_name_are_refused_where_they_are_used():
+    frame = pd.DataFrame([[1, 2, 3]], columns=["x", "a", "a"])
+    assert seen(frame) == ["int64 [1]"]
+    with pytest.raises(ArgumentError, match=r"parameter 'x': data has two columns named 'a'"):
+        seen(frame, args={"x": "a"})
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["p", "q"])], ids=["categories", "enum"])
+def test_categories_of_polars_are_strings_and_keys(dtype):
+    frame = pl.DataFrame({"k": ["q", None, "q"], "x": ["p", "q", None]}, schema={"k": dtype, "x": dtype})
+    assert numpy_map(lambda k, x: f"{k} {x.tolist()}", frame, SEEN, by="k").to_pydict() == {
+        "k": [None, "q"],
+        "seen": ["None ['q']", "q ['p', None]"],
+    }
+
+
+@pytest.mark.parametrize("option", ["by", "keep", "order_by"])
 def test_names_of_columns_are_names(option):
     with pytest.raises(ArgumentError, match=f"{option} must name columns, got int"):
         seen({"x": [1]}, **{option: 0})

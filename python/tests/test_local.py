@@ -76,12 +76,13 @@ def test_progress_is_shown_when_asked_for(numpy_map, capsys):
     assert "5.00/5.00" in capsys.readouterr().err
 
 
-def test_keys_are_equal_as_arrow_has_it_but_that_nan_is_one(numpy_map):
+def test_nan_is_one_key_and_so_is_zero(numpy_map):
     other = np.array([0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0000], np.uint64).view(np.float64)
     keys = pa.array([0.0, -0.0, None, np.nan, *other, None], from_pandas=False)
     result = numpy_map(len, pa.table({"k": keys, "x": [1.0] * 7}), ONE, by="k", args={"obj": "x"})
-    assert [str(k) for k in result["k"].to_pylist()] == ["None", "-0.0", "0.0", "nan"]
-    assert result["r"].to_pylist() == [2, 1, 1, 3]
+    assert [str(k) for k in result["k"].to_pylist()] == ["None", "0.0", "nan"]
+    assert result["r"].to_pylist() == [2, 2, 3]
+    assert np.array(result["k"].to_pylist()[-1:]).view("u8") == np.array([np.nan]).view("u8")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +109,14 @@ def test_a_call_that_does_not_fit_is_refused(numpy_map, options, message):
 
 
 def test_bytes_of_another_length_than_the_fields_are_refused(numpy_map):
-    with pytest.raises(ResultError, match="field 'r' is no fixed_size_binary"):
+    with pytest.raises(ResultError, match=r"field 'r': expected fixed_size_binary\[2\], got b'abc'"):
         numpy_map(lambda x: b"abc", DATA, pa.schema({"r": pa.binary(2)}))
+
+
+def test_more_values_than_a_dictionary_has_indices_for_are_refused(numpy_map):
+    data = {"k": np.arange(200)}
+    with pytest.raises(ResultError, match=r"field 'r' together are no dictionary<values=int64, indices=int8"):
+        numpy_map(lambda k: k, data, pa.schema({"r": pa.dictionary(pa.int8(), pa.int64())}), by="k")
 
 
 def test_large_constants_are_one_copy_for_all_workers(numpy_map):

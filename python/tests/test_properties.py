@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tables import any_types, arrays, bits, list_types
+from tables import any_types, arrays, bits
 
 import beringia
 
@@ -31,11 +31,26 @@ def one_field(kind):
 
 
 @every
-@given(column=columns(list_types))
+@given(column=columns(any_types))
 def test_a_group_comes_back_bit_by_bit(pools, column):
     data = pa.table({"x": column})
     result = beringia.numpy_map(lambda x: {"x": x}, data, one_field(column.type), missing="mask", pool=pools[0])
     assert result.schema.types == [column.type]
+    assert bits(result["x"]) == bits(column)
+
+
+@every
+@given(column=columns(any_types))
+def test_a_group_comes_back_as_one_list(pools, column):
+    data, returns = pa.table({"x": column}), pa.schema({"y": pa.list_(column.type)})
+    result = beringia.numpy_map(lambda x: {"y": x}, data, returns, missing="mask", pool=pools[0])
+    assert bits(result["y"]) == [bits(column)]
+
+
+@every
+@given(column=columns(any_types))
+def test_what_arrow_has_of_a_group_comes_back(pools, column):
+    result = beringia.numpy_map(lambda i: {"x": column}, {"i": [0]}, one_field(column.type), pool=pools[0])
     assert bits(result["x"]) == bits(column)
 
 

@@ -30,10 +30,11 @@ it is no key there. As a result each type takes what an argument of it is, and c
 type as its front does, and write the key `k` of a group as in the last column. On Hail they write keys as Hail does:
 floats as `1.00000e-01`, text without quotes.
 
-Arrays of numbers and times are stacked where all of a group have one length; else, as arrays of objects always, they
-come as objects that are arrays. The vectors and matrices of Spark ML, and Hail's calls, loci, intervals, sets, dicts,
-structs, tuples and ndarrays, are made of the types here (see [Spark](spark.md#vectors-and-matrices-of-spark-ml),
-[Hail](hail.md#what-a-function-sees)). Maps, unions and intervals of months are refused.
+Arrays of numbers and times are stacked where all of a group have one length and none is missing; else, as arrays of
+objects always, they come as objects that are arrays, None where missing. The vectors and matrices of Spark ML, and
+Hail's calls, loci, intervals, sets, dicts, structs, tuples and ndarrays, are made of the types here (see
+[Spark](spark.md#vectors-and-matrices-of-spark-ml), [Hail](hail.md#what-a-function-sees)). Maps, unions and intervals of
+months are refused.
 
 Text that is not UTF-8, as Spark's `cast(x'ff' as string)` and readers without checks make it, goes through as it came
 in keys and kept columns. A group that would show it to its function fails with a `GroupError` that names the argument,

@@ -24,19 +24,11 @@ def build(node, leaves):
 def grid(rows):
     """Give entries that come row by row, such as strings and arrays, their two axes at least.
 
-    Arrays of one length have an axis more; among floats, missing ones are NaN. Others are objects.
+    Arrays of one length have an axis more, where none is missing. Others are objects.
     """
     if not (isinstance(rows, np.ndarray) and rows.dtype == object and rows.ndim == 1 and len(rows)):
         return rows
     masked = isinstance(rows, np.ma.MaskedArray)
-    shapes = {row.shape for row in rows if isinstance(row, np.ndarray) and row.dtype != object}
-    if len(shapes) == 1 and not masked:
-        (shape,) = shapes
-        first = next(row for row in rows if isinstance(row, np.ndarray) and row.dtype != object)
-        if len(shape) > 1 and first.dtype.kind == "f":
-            filled = [np.full_like(first, np.nan) if is_empty(row) else row for row in rows]
-            if all(isinstance(row, np.ndarray) and row.shape == shape for row in filled):
-                return np.stack(filled)
     result = np.empty((len(rows), len(rows[0])), dtype=object)
     for i, row in enumerate(rows):
         for j, item in enumerate(row):
@@ -46,11 +38,6 @@ def grid(rows):
         absent = [np.ma.getmaskarray(row) if row.dtype == object else np.zeros(len(row), dtype=bool) for row in rows]
         return np.ma.MaskedArray(result, np.stack(absent))
     return result
-
-
-def is_empty(row):
-    """Tell whether all entries of a row are missing."""
-    return isinstance(row, np.ndarray) and row.dtype == object and all(item is None for item in row)
 
 
 def shaped(data, shape):

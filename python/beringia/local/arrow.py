@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from beringia._arrow import cast, is_list, plain
@@ -44,7 +45,7 @@ def column_of(table: pa.Table, name: str, use: str) -> pa.ChunkedArray:
 
 
 def key_of(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return a grouping column in a type that the workers show.
+    """Return a grouping column in a type that the workers show, with equal floats as one value.
 
     Raises
     ------
@@ -55,13 +56,25 @@ def key_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     if not _is_key(column.type):
         kind = table.schema.field(name).type
         raise ArgumentError(f"grouping column '{name}' has type {kind}: a key is a scalar, or a struct of scalars")
-    return column
+    return pa.chunked_array([_normalized(chunk) for chunk in column.chunks], column.type)
 
 
 def _is_key(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         return kind.num_fields > 0 and all(_is_key(field.type) for field in kind.fields)
     return not (pa.types.is_nested(kind) or isinstance(kind, pa.FixedShapeTensorType))
+
+
+def _normalized(values: pa.Array) -> pa.Array:
+    """Return keys with floats that are equal where their bits are, in structs too: -0.0 as 0.0, and one NaN."""
+    if pa.types.is_struct(values.type):
+        fields = [_normalized(values.field(i)) for i in range(values.type.num_fields)]
+        return pa.StructArray.from_arrays(fields, fields=list(values.type), mask=values.is_null())
+    if not pa.types.is_floating(values.type):
+        return values
+    floats = values.to_numpy(zero_copy_only=False) + 0.0
+    floats[np.isnan(floats)] = np.nan
+    return pa.array(floats, values.type, mask=values.is_null().to_numpy(zero_copy_only=False))
 
 
 def restored(result: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -79,7 +92,7 @@ def restored(result: pa.Table, schema: pa.Schema) -> pa.Table:
         try:
             columns.append(cast(column, field.type))
         except pa.ArrowInvalid as error:
-            raise ResultError(f"a value of field '{field.name}' is no {field.type}: {error}") from error
+            raise ResultError(f"the values of field '{field.name}' together are no {field.type}: {error}") from error
     return pa.Table.from_arrays(columns, schema=schema)
 
 

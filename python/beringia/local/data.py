@@ -58,29 +58,51 @@ def data_of(data: Any) -> Data:
             raise ArgumentError(f"the columns of data differ in length: {lengths}")
         return Data(pa.table(arrays))
     if hasattr(data, "__arrow_c_stream__"):
+        if hasattr(data, "get_columns") and any(map(_holds_objects, data.get_columns())):
+            return _usable(_series(data))
         try:
             return Data(pa.RecordBatchReader.from_stream(data).read_all())
         except _FAILURES as error:
-            return _usable(data, error)
+            series = list(_series(data))
+            if not series:
+                raise _no_table(data) from error
+            return _usable(series)
     if hasattr(data, "__arrow_c_array__"):
         return Data(pa.Table.from_batches([pa.record_batch(data)]))
-    raise ArgumentError(
+    raise _no_table(data)
+
+
+def _no_table(data: Any) -> ArgumentError:
+    kind = type(data).__name__
+    column = hasattr(data, "__array__") or isinstance(data, (list, tuple))
+    return ArgumentError(
         "data must be a dict of columns by name, or a table that has __arrow_c_stream__ (pyarrow, polars, pandas, "
-        f"DuckDB), got {type(data).__name__}"
+        f"DuckDB), got {kind}" + (f": give it a name, {{'x': {kind}}}" if column else "")
     )
 
 
-def _usable(frame: Any, error: Exception) -> Data:
-    """Return the columns of a frame that Arrow takes, where it does not take all."""
-    series: Iterable[Any]
+def _series(frame: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the columns of a frame of polars or pandas with their names; none of anything else."""
     if hasattr(frame, "get_columns"):  # polars
-        series = [(each.name, each) for each in frame.get_columns()]
-    elif hasattr(frame, "items") and hasattr(frame, "columns"):  # pandas
-        series = frame.items()
-    else:
-        raise ArgumentError(f"data of type {type(frame).__name__} is no table: {error}") from error
-    columns, unusable = {}, {}
+        return [(each.name, each) for each in frame.get_columns()]
+    is_pandas = hasattr(frame, "items") and hasattr(frame, "columns")
+    return frame.items() if is_pandas else ()
+
+
+def _holds_objects(series: Any) -> bool:
+    """Whether it has any objects of Python, which polars shows to Arrow as their addresses."""
+    return type(series).__module__.startswith("polars") and str(series.dtype) == "Object"
+
+
+def _usable(series: Iterable[tuple[Any, Any]]) -> Data:
+    """Return the columns of a frame that Arrow takes, where it does not take all."""
+    columns: dict[str, Any] = {}
+    unusable: dict[str, str] = {}
     for name, each in series:
+        if str(name) in columns or str(name) in unusable:
+            columns.pop(str(name), None)
+            unusable[str(name)] = f"data has two columns named '{name}'"
+            continue
         try:
             columns[str(name)] = _column(str(name), each)
         except ArgumentError as refusal:
@@ -91,11 +113,14 @@ def _usable(frame: Any, error: Exception) -> Data:
 def _column(name: str, value: Any) -> pa.Array | pa.ChunkedArray:
     if np.isscalar(value) or (isinstance(value, np.ndarray) and value.ndim == 0):
         raise ArgumentError(f"column '{name}' of data has no rows: {value!r}")
+    if _holds_objects(value):
+        raise ArgumentError(f"column '{name}' of data ({_described(value)}) is of objects: cast it to a type of Arrow")
     try:
         return _arrow(value)
     except _FAILURES as error:
         raise ArgumentError(
-            f"column '{name}' of data ({_described(value)}) cannot be kept as it is: {error}"
+            f"column '{name}' of data ({_described(value)}) cannot be kept as it is: {error}. Cast it to a type of "
+            "Arrow, or leave it out"
         ) from error
 
 

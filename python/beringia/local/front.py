@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from beringia import _consts, _function, _options, _signature
-from beringia._arrow import plain
+from beringia._arrow import plain_field
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError
 from beringia.local import arrow, logs
@@ -56,7 +56,7 @@ def numpy_map(
         The fields of the result: a schema or struct for one row per group, a list of struct for any number.
     by : str or list of str, optional
         Columns that make the groups; without, all rows are one group (see `per`). Groups come in the order of
-        their keys, null first; keys are equal as Arrow's rows are: NaN equals NaN, -0.0 is not 0.0.
+        their keys, null first; keys are equal as Spark has them: NaN equals NaN, -0.0 is 0.0.
     args : dict or list, optional
         Columns by parameter; or by position, for a function without named parameters.
     consts : dict, optional
@@ -107,6 +107,8 @@ def numpy_map(
     >>> numpy_map(np.ptp, data, pa.schema({"range": pa.float64()}), by="g", args={"a": "x"}).to_pydict()
     {'g': [1, 2], 'range': [3.0, 0.0]}
     """
+    if not isinstance(pool, (pools.Pool, type(None))):
+        raise ArgumentError(f"pool must be a beringia.Pool, got {type(pool).__name__}")
     if pool is not None and workers is not None:
         raise ArgumentError("a pool has its workers: pass workers or pool, not both")
     given = data_of(data)
@@ -175,7 +177,7 @@ def numpy_map(
         + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
-    engine = pa.schema([field.with_type(plain(field.type)) for field in final])
+    engine = pa.schema([plain_field(field) for field in final])
     engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
         stream = engine_of.run(
@@ -256,11 +258,13 @@ def _items(order_by: Any) -> list[Any]:
         return []
     if isinstance(order_by, str) or (isinstance(order_by, tuple) and len(order_by) > 1 and order_by[1] in _DIRECTIONS):
         return [order_by]
-    return list(order_by)
+    return list(order_by) if isinstance(order_by, Sequence) else [order_by]
 
 
 def _order(item: Any) -> tuple[str, bool, bool]:
     """Return name, whether it descends, whether nulls come first."""
+    if not isinstance(item, (str, tuple, list)):
+        raise ArgumentError(f"order_by must name columns, got {type(item).__name__}")
     name, direction, nulls = (*((item,) if isinstance(item, str) else tuple(item)), None, None)[:3]
     direction = direction or "ascending"
     nulls = nulls or ("nulls first" if direction == "ascending" else "nulls last")

@@ -13,7 +13,8 @@ use arrow_schema::{DataType, Field};
 use pyo3::prelude::*;
 
 use super::{Elements, Showing, elements, missing_in, missing_object, object_array, tensor_shape};
-use crate::convention::numpy::options::{Missing, Udt};
+use crate::convention::numpy::array::as_array;
+use crate::convention::numpy::options::Udt;
 use crate::failure::Result;
 
 /// Where each list begins and ends in the child.
@@ -90,12 +91,12 @@ impl List {
         end - start
     }
 
-    /// The length that all present lists have, if they have one.
+    /// The length of all these lists, none of which is missing, if they have one.
     fn common_length(&self, start: usize, end: usize) -> Option<usize> {
         if let Bounds::Fixed(len, _) = self.bounds {
             return Some(len);
         }
-        let mut lengths = (start..end).filter(|index| !self.is_null(*index)).map(|index| self.len(index));
+        let mut lengths = (start..end).map(|index| self.len(index));
         let first = lengths.next()?;
         lengths.all(|length| length == first).then_some(first)
     }
@@ -104,22 +105,6 @@ impl List {
     fn present<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
         let (start, end) = self.bounds.of(index);
         self.child.range(showing, start, end)
-    }
-
-    /// Lists of one length, some of them missing, as rows of NaN among the others.
-    fn blanked<'py>(
-        &self,
-        showing: &Showing<'py>,
-        (start, end): (usize, usize),
-        len: usize,
-    ) -> Result<Option<Bound<'py, PyAny>>> {
-        let Some(blank) = self.child.blank(showing, len)? else { return Ok(None) };
-        let row = |index| if self.is_null(index) { Ok(blank.clone()) } else { self.present(showing, index) };
-        let rows = (start..end).map(row).collect::<Result<Vec<_>>>()?;
-        let stacked = showing.py().import("numpy")?.call_method1("stack", (rows,))?;
-        showing.count(stacked.getattr("nbytes")?.extract()?);
-        showing.protect(&stacked);
-        Ok(Some(stacked))
     }
 }
 
@@ -130,16 +115,12 @@ impl Elements for List {
     }
 
     fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>> {
-        let missing = missing_in(self.nulls.as_ref(), start, end - start);
-        if let Some(len) = self.common_length(start, end) {
-            let array = match (missing, showing.missing) {
-                (None, _) => self.child.rows(showing, self.bounds.of(start).0, end - start, len)?,
-                (Some(_), Some(Missing::Nan)) => self.blanked(showing, (start, end), len)?,
-                _ => None,
-            };
-            if let Some(array) = array {
-                return Ok(array);
-            }
+        // A list that is missing is None, whatever the others are: rows of NaN would come back as lists that are there.
+        if missing_in(self.nulls.as_ref(), start, end - start).is_none()
+            && let Some(len) = self.common_length(start, end)
+            && let Some(array) = self.child.rows(showing, self.bounds.of(start).0, end - start, len)?
+        {
+            return Ok(array);
         }
         object_array(showing, self.nulls.as_ref(), (start, end), |index| self.present(showing, index))
     }
@@ -157,7 +138,9 @@ impl Elements for List {
         }
         let Some(inner) = self.common_length(start, end) else { return Ok(None) };
         let first = self.bounds.of(start).0;
-        let Some(rows) = self.child.rows(showing, first, count * len, inner)? else { return Ok(None) };
+        let rows = self.child.rows(showing, first, count * len, inner)?;
+        // Structs have an axis more in each of their parts: rows of rows of them come one by one.
+        let Some(rows) = rows.filter(|rows| as_array(rows).is_some()) else { return Ok(None) };
         // Rows of rows: split the first axis; the values stay where they are.
         let mut shape = vec![count, len];
         shape.extend(rows.getattr("shape")?.extract::<Vec<usize>>()?.into_iter().skip(1));

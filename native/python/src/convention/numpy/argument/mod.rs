@@ -143,10 +143,6 @@ pub trait Elements {
     ) -> Result<Option<Bound<'py, PyAny>>> {
         Ok(None)
     }
-    /// A run of `len` missing values, where the type has them.
-    fn blank<'py>(&self, _showing: &Showing<'py>, _len: usize) -> Result<Option<Bound<'py, PyAny>>> {
-        Ok(None)
-    }
 }
 
 /// The values of the array of a field, by its type, by its tag, and by what its structs, or those in its lists, stand for.

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_buffer::NullBuffer;
+use arrow_array::{Array, BooleanArray};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
 use beringia_core::text;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::structs::several;
 use super::{Elements, Showing, elements};
 use crate::convention::numpy::tag::Tag;
 use crate::failure::Result;
@@ -20,18 +21,24 @@ struct Parts {
     /// `None` where they have no names.
     names: Option<Vec<Py<PyString>>>,
     parts: Vec<Box<dyn Elements>>,
+    /// Whether one value is several of them, in lists.
+    in_lists: bool,
+    /// Whether the whole is missing, where that may be.
+    mask: Option<Box<dyn Elements>>,
 }
 
 /// The values of a field that are shown apart; `None` for any other.
 pub(super) fn parts(py: Python<'_>, field: &Field, data: &ArrayData) -> Result<Option<Box<dyn Elements>>> {
     let Some(tag) = tag_of_items(field) else { return Ok(None) };
-    let columns = columns(field, data)?;
+    let (columns, mask) = columns(field, data)?;
     let names = columns.iter().map(|column| PyString::intern(py, &column.name).unbind()).collect();
     let parts = columns
         .iter()
         .map(|column| elements(py, &column.field, &column.data, None))
         .collect::<Result<_>>()?;
-    Ok(Some(Box::new(Parts { names: (tag != Tag::Tuple).then_some(names), parts })))
+    let mask = mask.map(|mask| elements(py, &mask.field, &mask.data, None)).transpose()?;
+    let in_lists = !matches!(data.data_type(), DataType::Struct(_));
+    Ok(Some(Box::new(Parts { names: (tag != Tag::Tuple).then_some(names), parts, in_lists, mask })))
 }
 
 /// What values of the field, or those in its lists, are shown apart by.
@@ -50,7 +57,8 @@ struct Column {
     data: ArrayData,
 }
 
-fn columns(field: &Field, data: &ArrayData) -> Result<Vec<Column>> {
+/// The parts, and whether the whole is missing, where that may be.
+fn columns(field: &Field, data: &ArrayData) -> Result<(Vec<Column>, Option<Column>)> {
     let array = arrow_array::make_array(data.clone());
     let Some(lists) = array.as_list_opt::<i64>() else {
         let structs = array.as_struct();
@@ -60,13 +68,26 @@ fn columns(field: &Field, data: &ArrayData) -> Result<Vec<Column>> {
             let data = text::build(part.data_type(), column.to_data().into_builder().nulls(nulls))?;
             Ok(Column { name: part.name().clone(), field: part.as_ref().clone(), data })
         });
-        return parts.collect();
+        let mask = structs.nulls().map(|nulls| Column {
+            name: String::new(),
+            field: Field::new("mask", DataType::Boolean, false),
+            data: BooleanArray::new(!nulls.inner(), None).into_data(),
+        });
+        return Ok((parts.collect::<Result<_>>()?, mask));
     };
     let item = match field.data_type() {
         DataType::LargeList(item) => item.as_ref(),
         _ => field,
     };
-    let parts = columns(item, &lists.values().to_data())?.into_iter().map(|part| {
+    let (parts, mask) = columns(item, &lists.values().to_data())?;
+    // A list that is missing shows in the mask: not all parts have a form for it.
+    let none_missing = || Column {
+        name: String::new(),
+        field: Field::new("mask", DataType::Boolean, false),
+        data: BooleanArray::new(BooleanBuffer::new_unset(lists.values().len()), None).into_data(),
+    };
+    let mask = mask.or_else(|| lists.nulls().map(|_| none_missing()));
+    let listed = |part: Column| {
         let data_type = DataType::LargeList(Arc::new(part.field));
         let data = ArrayData::builder(data_type.clone())
             .len(lists.len())
@@ -76,8 +97,8 @@ fn columns(field: &Field, data: &ArrayData) -> Result<Vec<Column>> {
             .build()
             .map_err(beringia_core::Error::from)?;
         Ok(Column { name: part.name, field: field.clone().with_data_type(data_type), data })
-    });
-    parts.collect()
+    };
+    Ok((parts.into_iter().map(listed).collect::<Result<_>>()?, mask.map(listed).transpose()?))
 }
 
 impl Parts {
@@ -94,14 +115,25 @@ impl Parts {
         }
         Ok(dict.into_any())
     }
+
+    /// The parts of several values.
+    fn several<'py>(
+        &self,
+        py: Python<'py>,
+        show: impl Fn(&dyn Elements) -> Result<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let mask = self.mask.as_ref().map(|mask| show(mask.as_ref())).transpose()?;
+        several(py, self.names.is_some(), &self.show(py, show)?, mask)
+    }
 }
 
 impl Elements for Parts {
     fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
-        self.show(showing.py(), |part| part.item(showing, index))
+        let show = |part: &dyn Elements| part.item(showing, index);
+        if self.in_lists { self.several(showing.py(), show) } else { self.show(showing.py(), show) }
     }
 
     fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>> {
-        self.show(showing.py(), |part| part.range(showing, start, end))
+        self.several(showing.py(), |part| part.range(showing, start, end))
     }
 }

@@ -1,4 +1,4 @@
-//! Structs: a dict of their fields, each shown as a column of its own.
+//! Structs: a dict of their fields, each shown as a column of its own. Of several it is one that knows which are missing.
 
 use std::sync::Arc;
 
@@ -8,10 +8,13 @@ use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::Field;
 use beringia_core::text;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
 
-use super::{Elements, Showing, elements, missing_object};
+use super::{Elements, Showing, elements, missing_in, missing_object};
+use crate::convention::numpy::array::Dtype;
 use crate::failure::Result;
 
 struct Struct {
@@ -34,18 +37,49 @@ pub(super) fn struct_of(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elem
 }
 
 impl Struct {
-    fn dict<'py>(
+    /// The fields of structs of some `shape` from `start` on; `None` where one of them has no array of that shape.
+    fn several<'py>(
         &self,
         showing: &Showing<'py>,
+        (start, shape): (usize, &[usize]),
         show: impl Fn(&dyn Elements) -> Result<Option<Bound<'py, PyAny>>>,
     ) -> Result<Option<Bound<'py, PyAny>>> {
-        let dict = PyDict::new(showing.base.py());
+        let fields = PyDict::new(showing.py());
         for (name, values) in &self.fields {
             let Some(values) = show(values.as_ref())? else { return Ok(None) };
-            dict.set_item(name, values)?;
+            fields.set_item(name, values)?;
         }
-        Ok(Some(dict.into_any()))
+        let missing = missing_in(self.nulls.as_ref(), start, shape.iter().product());
+        let mask = missing.map(|missing| {
+            showing.filled(&Dtype::new(showing.py(), "?")?, shape, |bytes| {
+                for (byte, valid) in bytes.iter_mut().zip(&missing) {
+                    *byte = u8::from(!valid);
+                }
+            })
+        });
+        several(showing.py(), true, fields.as_any(), mask.transpose()?).map(Some)
     }
+}
+
+/// The parts of several structs, with or without names, as `beringia._structs` has them; `mask` says which are missing.
+pub(super) fn several<'py>(
+    py: Python<'py>,
+    named: bool,
+    parts: &Bound<'py, PyAny>,
+    mask: Option<Bound<'py, PyAny>>,
+) -> Result<Bound<'py, PyAny>> {
+    static NAMED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static UNNAMED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = if named {
+        NAMED.import(py, "beringia._structs", "Structs")?
+    } else {
+        UNNAMED.import(py, "beringia._structs", "Tuples")?
+    };
+    let structs = class.call1((parts,))?;
+    if let Some(mask) = mask {
+        structs.setattr(intern!(py, "mask"), mask)?;
+    }
+    Ok(structs)
 }
 
 impl Elements for Struct {
@@ -53,13 +87,18 @@ impl Elements for Struct {
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(index)) {
             return missing_object(showing);
         }
-        let dict = self.dict(showing, |values| values.item(showing, index).map(Some))?;
-        dict.map_or_else(|| missing_object(showing), Ok)
+        let dict = PyDict::new(showing.py());
+        for (name, values) in &self.fields {
+            dict.set_item(name, values.item(showing, index)?)?;
+        }
+        Ok(dict.into_any())
     }
 
     fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>> {
-        let dict = self.dict(showing, |values| values.range(showing, start, end).map(Some))?;
-        dict.map_or_else(|| missing_object(showing), Ok)
+        let shown = self.several(showing, (start, &[end - start]), |values| {
+            values.range(showing, start, end).map(Some)
+        })?;
+        shown.map_or_else(|| missing_object(showing), Ok)
     }
 
     fn rows<'py>(
@@ -69,6 +108,6 @@ impl Elements for Struct {
         count: usize,
         len: usize,
     ) -> Result<Option<Bound<'py, PyAny>>> {
-        self.dict(showing, |values| values.rows(showing, start, count, len))
+        self.several(showing, (start, &[count, len]), |values| values.rows(showing, start, count, len))
     }
 }

@@ -215,19 +215,6 @@ impl Elements for Fixed {
     ) -> Result<Option<Bound<'py, PyAny>>> {
         self.array(showing, &[count, len], start, count * len).map(Some)
     }
-
-    fn blank<'py>(&self, showing: &Showing<'py>, len: usize) -> Result<Option<Bound<'py, PyAny>>> {
-        if self.kind != Kind::Float {
-            return Ok(None);
-        }
-        let width = self.dtype.width;
-        let array = showing.filled(&self.dtype, &[len], |bytes| {
-            for item in bytes.chunks_exact_mut(width) {
-                item.copy_from_slice(&blank_bytes(Kind::Float, width)[..width]);
-            }
-        })?;
-        Ok(Some(array))
-    }
 }
 
 /// Values that NumPy holds in another width than Arrow: bits as bytes, days and times of day as 64-bit numbers.

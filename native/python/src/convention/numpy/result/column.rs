@@ -8,7 +8,7 @@ use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 
 use super::array_likes::{arrays_of, carried, is_array_like, is_na};
 use crate::convention::numpy::array::as_array;
@@ -123,6 +123,30 @@ pub trait Column {
     ) -> std::result::Result<bool, Misfit> {
         Ok(false)
     }
+    /// How many values of this column an object is, where it is several: an array or list, or the parts of structs; `None`
+    /// where it is one.
+    fn run(&self, value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        rows_of(value)
+    }
+    /// How many axes an array has that is one value.
+    fn axes(&self) -> usize {
+        0
+    }
+    /// What the lists of this column are of.
+    fn inner(&self) -> Option<&dyn Column> {
+        None
+    }
+    /// The parts of structs that `value` has for the columns of this one.
+    fn parts<'a, 'py>(
+        &'a self,
+        _value: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<(&'a dyn Column, Bound<'py, PyAny>)>> {
+        Ok(Vec::new())
+    }
+    /// Appends `len` structs, or lists of structs, that come in parts.
+    fn append_parts(&mut self, _arena: &mut Arena, value: &Bound<'_, PyAny>, _len: usize) -> Fit {
+        Err(got(value))
+    }
     /// How many values there are.
     fn len(&self) -> usize;
     /// Takes back all values past the first `len`.
@@ -188,7 +212,19 @@ fn append(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) 
     }
 }
 
-fn is_masked(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// The length of an array or list; `None` for a scalar.
+pub fn rows_of(value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    if let Some(array) = as_array(value) {
+        return Ok(if array.ndim() == 0 { None } else { Some(array.shape()[0]) });
+    }
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        return Ok(Some(value.len()?));
+    }
+    Ok(None)
+}
+
+/// Whether a value is the one by which NumPy says that it is masked.
+pub fn is_masked(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     static MASKED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = value.py();
     let masked =

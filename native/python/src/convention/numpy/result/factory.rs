@@ -29,7 +29,7 @@ pub fn column(
     let Some(tag) = Tag::of(field) else { return stored(py, arena, field, nan_as_null, rows) };
     // NaN is a value of an array, and null is not.
     let storage = stored(py, arena, field, nan_as_null && tag != Tag::NdArray, rows)?;
-    Ok(Box::new(Tagged::new(py, field, storage)?))
+    Ok(Box::new(Tagged::new(py, tag, field, storage)?))
 }
 
 /// An empty column of a field's type.
@@ -71,8 +71,8 @@ fn stored(
         DataType::Decimal256(precision, scale) => {
             Box::new(Converted::decimal(py, arena, 32, *precision, *scale, rows)?)
         }
-        DataType::LargeUtf8 => Box::new(Texts::new(arena, true, rows)?),
-        DataType::LargeBinary => Box::new(Texts::new(arena, false, rows)?),
+        DataType::LargeUtf8 => Box::new(Texts::new(arena, field, true, rows)?),
+        DataType::LargeBinary => Box::new(Texts::new(arena, field, false, rows)?),
         DataType::LargeList(item) => {
             let child = column(py, arena, item, nan_as_null, rows * 8)?;
             Box::new(Lists::new(arena, child, rows)?)

@@ -12,6 +12,7 @@ mod form;
 mod nested;
 mod numbers;
 mod rows;
+mod runs;
 mod tagged;
 mod texts;
 mod vectors;

@@ -3,33 +3,24 @@
 use arrow_schema::Fields;
 use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, SharedBuffer};
-use numpy::PyUntypedArrayMethods;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::PyDict;
 
 use super::array_likes::is_array_like;
-use super::column::{Column, Fit, Misfit, Validity, append_or_null, descriptor, got};
+use super::column::{Column, Fit, Misfit, Validity, append_or_null, descriptor, got, rows_of};
 use super::form::Form;
-use crate::convention::numpy::array::as_array;
+use super::runs::{append_each, append_part, append_run, are_parts, len_of_argument, run_of_lists};
 
-/// Appends the items of an array, list or tuple.
+/// Appends the items of an array, list or tuple, or structs in parts.
 fn append_items(child: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
-    if let Some(array) = as_array(value) {
-        if array.ndim() == 0 {
-            return Err(got(value));
-        }
+    let len = if are_parts(value)? { child.run(value)? } else { rows_of(value)? };
+    match len {
+        None => Err(got(value)),
         // No values, no matter of what dtype.
-        if array.shape()[0] == 0 || (array.ndim() == 1 && child.extend(arena, array)?) {
-            return Ok(());
-        }
-    } else if !value.is_instance_of::<PyList>() && !value.is_instance_of::<PyTuple>() {
-        return Err(got(value));
+        Some(0) => Ok(()),
+        Some(len) => append_run(child, arena, value, len),
     }
-    for item in value.try_iter()? {
-        append_or_null(child, arena, &item?)?;
-    }
-    Ok(())
 }
 
 /// Where the last value ends.
@@ -55,6 +46,22 @@ impl Lists {
 }
 
 impl Column for Lists {
+    fn axes(&self) -> usize {
+        1 + self.child.axes()
+    }
+
+    fn run(&self, value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        run_of_lists(self.child.as_ref(), 1, value)
+    }
+
+    fn inner(&self) -> Option<&dyn Column> {
+        Some(self.child.as_ref())
+    }
+
+    fn append_parts(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>, len: usize) -> Fit {
+        append_each(self, arena, value, len)
+    }
+
     fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
         append_items(self.child.as_mut(), arena, value)?;
         self.offsets.push(arena, self.child.len() as i64)?;
@@ -99,6 +106,22 @@ impl Tensors {
 }
 
 impl Column for Tensors {
+    fn axes(&self) -> usize {
+        self.shape.as_ref().map_or(1 + self.child.axes(), Vec::len)
+    }
+
+    fn run(&self, value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        run_of_lists(self.child.as_ref(), 1, value)
+    }
+
+    fn inner(&self) -> Option<&dyn Column> {
+        Some(self.child.as_ref())
+    }
+
+    fn append_parts(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>, len: usize) -> Fit {
+        append_each(self, arena, value, len)
+    }
+
     fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
         let py = value.py();
         match &self.shape {
@@ -155,6 +178,51 @@ impl Structs {
 }
 
 impl Column for Structs {
+    fn run(&self, value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        if !are_parts(value)? {
+            return rows_of(value);
+        }
+        if let Some(len) = len_of_argument(value)? {
+            return Ok(Some(len));
+        }
+        for (child, part) in self.parts(value)? {
+            if let Some(len) = child.run(&part)? {
+                return Ok(Some(len));
+            }
+        }
+        Ok(None)
+    }
+
+    fn parts<'a, 'py>(
+        &'a self,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<(&'a dyn Column, Bound<'py, PyAny>)>> {
+        let children = self.children.iter().map(|child| child.as_ref() as &dyn Column);
+        let Ok(dict) = value.cast::<PyDict>() else {
+            return children.zip(value.try_iter()?).map(|(child, part)| Ok((child, part?))).collect();
+        };
+        let named = children.zip(self.form.names());
+        named
+            .filter_map(|(child, name)| Some(dict.get_item(name).transpose()?.map(|part| (child, part))))
+            .collect()
+    }
+
+    fn append_parts(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>, len: usize) -> Fit {
+        let parts = self.form.spread(value).map_err(Misfit::Other)?.ok_or_else(|| got(value))?;
+        let of_argument = len_of_argument(value)?.is_some();
+        for (child, part) in self.children.iter_mut().zip(&parts) {
+            append_part(child.as_mut(), arena, part, (len, of_argument))?;
+        }
+        let Some(mask) = value.getattr_opt(intern!(value.py(), "mask"))?.filter(|mask| !mask.is_none())
+        else {
+            return Ok(self.validity.extend(arena, len)?);
+        };
+        if rows_of(&mask)? != Some(len) {
+            return Err(got(value));
+        }
+        mask.try_iter()?.try_for_each(|missing| Ok(self.validity.push(arena, !missing?.is_truthy()?)?))
+    }
+
     fn append(&mut self, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
         let fields = self.form.spread(value).map_err(Misfit::Other)?.ok_or_else(|| got(value))?;
         for (child, value) in self.children.iter_mut().zip(&fields) {

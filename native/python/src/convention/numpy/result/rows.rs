@@ -11,9 +11,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use super::array_likes::{arrays_of, carried, is_array_like, row_of};
-use super::column::{Column, Misfit, append_or_null, got};
+use super::column::{Column, Misfit, append_or_null, got, rows_of};
 use super::factory::column;
 use super::form::Form;
+use super::runs::{append_run, are_parts, repeat};
 use super::vectors::Vectors;
 use crate::convention::numpy::array::as_array;
 use crate::convention::numpy::options::Options;
@@ -216,7 +217,7 @@ impl Rows {
         }
         let mut rows: Option<(usize, usize)> = None;
         for (field, value) in fields.iter().enumerate() {
-            let Some(len) = rows_of(value)? else { continue };
+            let Some(len) = self.run(field, value)? else { continue };
             match rows {
                 None => rows = Some((field, len)),
                 Some((_, known)) if known == len => {}
@@ -235,24 +236,18 @@ impl Rows {
         }
         self.len += len;
         for (field, value) in fields.iter().enumerate() {
-            if rows_of(value)?.is_none() {
-                (0..len).try_for_each(|_| self.field(field, value))?;
-                continue;
-            }
-            let bulk = match as_array(value) {
-                Some(array) if array.ndim() == 1 => {
-                    let fit = self.columns[field].extend(&mut self.arena, array);
-                    fit.map_err(|misfit| self.misfit(value.py(), field, misfit))?
-                }
-                _ => false,
+            let fit = match self.run(field, value)? {
+                Some(_) => append_run(self.columns[field].as_mut(), &mut self.arena, value, len),
+                None => repeat(self.columns[field].as_mut(), &mut self.arena, value, len),
             };
-            if !bulk {
-                for item in value.try_iter()? {
-                    self.field(field, &item?)?;
-                }
-            }
+            fit.map_err(|misfit| self.misfit(value.py(), field, misfit))?;
         }
         Ok(())
+    }
+
+    /// How many rows a field has; `None` where it is one value for all.
+    fn run(&self, field: usize, value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        if are_parts(value)? { self.columns[field].run(value) } else { rows_of(value) }
     }
 
     fn null(&mut self, py: Python<'_>, field: usize) -> Result<()> {
@@ -322,15 +317,4 @@ fn internal(what: &str) -> Failure {
 /// The failure of arrays that `value` carried.
 fn of_carrier(failure: Failure, value: &Bound<'_, PyAny>) -> Failure {
     Failure { summary: carried(&failure.summary, value), ..failure }
-}
-
-/// The length of an array or list; `None` for a scalar.
-fn rows_of(value: &Bound<'_, PyAny>) -> Result<Option<usize>> {
-    if let Some(array) = as_array(value) {
-        return Ok(if array.ndim() == 0 { None } else { Some(array.shape()[0]) });
-    }
-    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        return Ok(Some(value.len()?));
-    }
-    Ok(None)
 }

@@ -76,21 +76,21 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val (keptColumns, orderColumns) = others.splitAt(keepExpressions.length)
     val outputNames = keyNames ++ keptColumns.map(_.name) ++ returns.fieldNames
     refuseTwice(outputNames)
+    keyColumns.zip(keyNames).foreach { case (key, name) => ArrowTypes.requireKey(name, key.dataType) }
     val inputs = new Inputs
-    val keys = keyColumns.map(inputs.attribute)
+    val keys = keyColumns.map(inputs.key)
     val values = argumentColumns.map(inputs.attribute).iterator
     val passed = keyOfArgument.map {
       case Some(key) => keys(key)
       case None => values.next()
     }
-    val kept = keptColumns.map(inputs.attribute)
+    val kept = keptColumns.map(inputs.unchanged)
     // A key that is kept under another name is an argument too: as a list, one value for each row.
     val arguments = (passed.filterNot(isAmong(keys)) ++ kept).foldLeft(Seq.empty[Attribute]) {
       (distinct, argument) => if (isAmong(distinct)(argument)) distinct else distinct :+ argument
     }
     val sorted = orderColumns.map(inputs.attribute)
 
-    keys.zip(keyNames).foreach { case (key, name) => ArrowTypes.requireKey(name, key.dataType) }
     passed.filterNot(isAmong(keys)).foreach(a => ArrowTypes.requireArgument(a.name, a.dataType))
     kept.foreach(column => ArrowTypes.requireKept(column.name, column.dataType))
     returns.foreach(field => ArrowTypes.requireResult(field.name, field.dataType))
@@ -209,24 +209,39 @@ object NumpyMapBuilder {
 
   /** What the projection below the node computes: each expression once, however often it is asked for. */
   private final class Inputs {
-    private[this] var columns = Vector.empty[NamedExpression]
+    // What was asked for, and the column that stands for it.
+    private[this] var columns = Vector.empty[(Expression, NamedExpression)]
 
-    def expressions: Seq[NamedExpression] = columns
+    def expressions: Seq[NamedExpression] = columns.map(_._2)
 
-    def attribute(column: NamedExpression): Attribute = {
+    /** A column; of a key the same as the key, a scalar for a group. */
+    def attribute(column: NamedExpression): Attribute = find(column, _ => true).getOrElse(add(column, column))
+
+    /** A column with the values that its rows have. */
+    def unchanged(column: NamedExpression): Attribute =
+      find(column, { case (asked, made) => value(made) eq asked }).getOrElse(add(column, column))
+
+    /** A column of a key: equal floats are the same value, as in Spark's own groups. */
+    def key(column: NamedExpression): Attribute = find(column, _ => true).getOrElse {
+      val normalized = SparkInternals.normalizedFloats(value(column))
+      add(column, if (normalized eq value(column)) column else Alias(normalized, column.name)(explicitMetadata = Some(column.metadata)))
+    }
+
+    private def find(column: NamedExpression, fits: ((Expression, NamedExpression)) => Boolean) = {
       val expression = value(column)
       columns
-        .find(c => expression.deterministic && value(c).semanticEquals(expression))
-        .getOrElse {
-          val added = column match {
-            // A name of its own: the user may pass one alias of rand() twice, and wants two.
-            case alias @ Alias(child, name) => Alias(child, name)(explicitMetadata = Some(alias.metadata))
-            case attribute => attribute
-          }
-          columns :+= added
-          added
-        }
-        .toAttribute
+        .find(known => expression.deterministic && known._1.semanticEquals(expression) && fits(known))
+        .map(_._2.toAttribute)
+    }
+
+    private def add(asked: NamedExpression, made: NamedExpression): Attribute = {
+      val added = made match {
+        // A name of its own: the user may pass one alias of rand() twice, and wants two.
+        case alias @ Alias(child, name) => Alias(child, name)(explicitMetadata = Some(alias.metadata))
+        case attribute => attribute
+      }
+      columns :+= ((value(asked), added))
+      added.toAttribute
     }
 
     private def value(column: NamedExpression): Expression = column match {

@@ -6,7 +6,8 @@ package org.apache.spark.sql.beringia
 import org.apache.spark.sql._
 import org.apache.spark.sql.catalyst.analysis.Resolver
 import org.apache.spark.sql.catalyst.encoders.{encoderFor, ExpressionEncoder}
-import org.apache.spark.sql.catalyst.expressions.Attribute
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
+import org.apache.spark.sql.catalyst.optimizer.NormalizeFloatingNumbers
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.SparkStrategy
 import org.apache.spark.sql.types.DataType
@@ -41,6 +42,9 @@ object SparkInternals extends LineInternals {
     encoderFor(hidden[Encoder[K]](grouped, KeyEncoder))
 
   def expressionEncoder[T](encoder: Encoder[T]): ExpressionEncoder[T] = encoderFor(encoder)
+
+  /** An expression whose floats are equal where their bits are, nested ones too: -0.0 as 0.0, and one NaN. */
+  def normalizedFloats(expression: Expression): Expression = NormalizeFloatingNumbers.normalize(expression)
 
   /** The same type with nulls allowed at every depth. */
   def nullable(dataType: DataType): DataType = dataType.asNullable
