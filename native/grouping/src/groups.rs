@@ -21,7 +21,7 @@ pub struct Groups {
 /// rows of a group by `order_by`, ties as they came. At most `threads` threads do it.
 ///
 /// # Errors
-/// [`ErrorCode::Resource`] for more rows than can be numbered, [`ErrorCode::Argument`] for columns of a type without order.
+/// [`ErrorCode::Resource`] for more rows than can be numbered or memory has room for, [`ErrorCode::Argument`] for columns of a type without order.
 pub fn group(
     keys: &[ArrayRef],
     order_by: &[(ArrayRef, SortOptions)],
@@ -41,5 +41,5 @@ pub fn group(
     let in_order = order_by.iter().map(|(column, options)| Column::new(column, *options, Use::Order));
     let columns = by_key.chain(in_order).collect::<Result<Vec<_>>>()?;
     let threads = parallel::threads_for(rows, threads);
-    Ok(Sorter { columns: &columns, keys: keys.len(), rows, threads }.groups())
+    Sorter { columns: &columns, keys: keys.len(), rows, threads }.groups()
 }

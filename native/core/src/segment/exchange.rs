@@ -121,6 +121,11 @@ impl Incoming {
         self.attached.values().map(|segment| segment.len()).sum()
     }
 
+    /// How many are mapped.
+    pub fn count(&self) -> usize {
+        self.attached.len()
+    }
+
     /// Follows an announcement.
     ///
     /// # Errors
