@@ -1,7 +1,11 @@
 //! Which rows make up which group.
 
-use arrow_array::{ArrayRef, UInt32Array};
-use arrow_schema::SortOptions;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, make_array};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{ArrowError, SortOptions};
 use beringia_core::{Error, ErrorCode, Result};
 
 use crate::column::{Column, Use};
@@ -21,7 +25,8 @@ pub struct Groups {
 /// rows of a group by `order_by`, ties as they came. At most `threads` threads do it.
 ///
 /// # Errors
-/// [`ErrorCode::Resource`] for more rows than can be numbered or memory has room for, [`ErrorCode::Argument`] for columns of a type without order.
+/// [`ErrorCode::Resource`] for more rows than can be numbered or than memory has room for, [`ErrorCode::Argument`] for
+/// columns of a type without order.
 pub fn group(
     keys: &[ArrayRef],
     order_by: &[(ArrayRef, SortOptions)],
@@ -37,9 +42,34 @@ pub fn group(
     if rows == 0 {
         return Ok(Groups { order: None, bounds: vec![0] });
     }
-    let by_key = keys.iter().map(|key| Column::new(key, SortOptions::default(), Use::Key));
-    let in_order = order_by.iter().map(|(column, options)| Column::new(column, *options, Use::Order));
-    let columns = by_key.chain(in_order).collect::<Result<Vec<_>>>()?;
+    let mut columns = Vec::new();
+    for key in keys {
+        by_key(key, &mut columns)?;
+    }
+    let keys = columns.len();
+    for (column, options) in order_by {
+        columns.push(Column::new(column, *options, Use::Order)?);
+    }
     let threads = parallel::threads_for(rows, threads);
-    Sorter { columns: &columns, keys: keys.len(), rows, threads }.groups()
+    Sorter { columns: &columns, keys, rows, threads }.groups()
+}
+
+/// Appends what the cells of a key are told apart by: those of a struct by whether it is there, and by its fields.
+fn by_key(key: &ArrayRef, columns: &mut Vec<Column>) -> Result<()> {
+    let Some(structs) = key.as_struct_opt() else {
+        columns.push(Column::new(key, SortOptions::default(), Use::Key)?);
+        return Ok(());
+    };
+    if let Some(nulls) = structs.nulls() {
+        let present: ArrayRef = Arc::new(BooleanArray::new(nulls.inner().clone(), None));
+        by_key(&present, columns)?;
+    }
+    for field in structs.columns() {
+        // Where the struct is missing, what its fields hold is of no account.
+        let nulls = NullBuffer::union(structs.nulls(), field.nulls());
+        let field = field.to_data().into_builder().nulls(nulls).build();
+        let field = field.map_err(|error: ArrowError| Error::new(ErrorCode::Internal, error.to_string()))?;
+        by_key(&make_array(field), columns)?;
+    }
+    Ok(())
 }
