@@ -235,8 +235,9 @@ class Measured:
         return f"""## Grouping
 
 The function adds the first values of its arguments: what is left is to find the groups, gather them and call it. Least
-seconds of {RUNS} runs in turn in one process (of one, where that takes more than {LONG:.0f} s), {CORES} workers or threads; polars by `map_groups` in
-`agg`, DuckDB by `list` and a loop in Python, pandas by a loop over `groupby`. Only ours sorts the groups by their keys.
+seconds of {RUNS} runs in turn in one process (of one, where that takes more than {LONG:.0f} s), {CORES} workers or
+threads; polars by `map_groups` in `agg`, DuckDB by `list` and a loop in Python, pandas by a loop over `groupby`. Only
+ours sorts the groups by their keys.
 
 {_rows(lines)}
 
