@@ -14,7 +14,7 @@ const SAMPLES: usize = 32;
 
 /// The parts of a range: between two words of a sample each, and one for each of these.
 pub struct Parts<W> {
-    /// In order, of which the last ones may be the largest word: one less than a power of two, and one more.
+    /// In order, a power of two of them: the last one is the largest word that there can be, as are those missing.
     splitters: Vec<W>,
 }
 
