@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.local`` runs three shapes of data, every way on each, warm and with two workers; checks that all
 ways give the same numbers; prints a table and writes docs/benchmarks/local.md and local.png. `numpy_map` runs in turn
-with its yardstick, each other way in a process of its own.
+with its yardstick, each other way in a process of its own. What grouping takes by itself, and the counts of
+instructions, are measured by `benchmarks.grouping` and `benchmarks.instructions`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import beringia
-from benchmarks import apart
+from benchmarks import apart, grouping, instructions
 from benchmarks.report import DIRECTORY
 from benchmarks.workload import CORES, in_turn, slope
 
@@ -294,10 +295,11 @@ def _compared(measured: Measured, way: str) -> str:
     return f"{measured.medians[way]:.2f} ({measured.medians[way] / measured.medians[OURS]:.1f}x)"
 
 
-def page(measured: list[Measured]) -> str:
+def page(measured: list[Measured], groups: grouping.Measured, counts: str) -> str:
     """Return the text of docs/benchmarks/local.md."""
     versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("polars", "pandas", "joblib", "dask", "numpy")
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("polars", "duckdb", "pandas", "joblib", "dask", "numpy")
     )
     return f"""# Benchmarks without Spark
 
@@ -323,7 +325,9 @@ memory, so that two such loops beside each other, with nothing to copy, take lon
 
 joblib and multiprocessing get groups made by NumPy; polars and pandas run the function in one process, whatever the
 cores; Dask moves rows between its processes by a shuffle.
-"""
+
+{groups.text()}
+{counts}"""
 
 
 def draw(measured: list[Measured]) -> None:
@@ -364,10 +368,12 @@ def main() -> None:
     """Measure, print, write; fail if a target was missed."""
     measured = [Measured(shape) for shape in SHAPES]
     print(table(measured))
+    groups = grouping.measured()
+    print(groups.text())
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    (DIRECTORY / "local.md").write_text(page(measured), encoding="utf-8")
+    (DIRECTORY / "local.md").write_text(page(measured, groups, instructions.text()), encoding="utf-8")
     draw(measured)
-    if found := missed(measured):
+    if found := missed(measured) + groups.missed():
         sys.exit("\n".join(["a target was missed", *found]))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beringia import _function, _shared
 from beringia._job import Constant
@@ -59,23 +60,55 @@ def pack(function: Callable[..., Any], consts: Mapping[str, Any] | None = None) 
     ArgumentError
         If the function, or a value bound to it, cannot be pickled.
     """
-    arrays = {name: value for name, value in (consts or {}).items() if is_shareable(value)}
-    others = {name: value for name, value in (consts or {}).items() if name not in arrays}
-    pickled = _function.dump(_shared.Bound(function, **others) if others else function)
+    pickled, arrays = divided(function, consts)
     if not arrays:
         return Payload(pickled)
     start = _aligned(len(pickled))
-    data = bytearray(pickled).ljust(start, b"\0")
-    described = []
+    block = laid_out(arrays)
+    data = bytearray(start + block.size)
+    data[: len(pickled)] = pickled
+    for offset, array in block.parts:
+        data[start + offset : start + offset + array.size] = array.data
+    digest = hashlib.sha256(memoryview(data)[start:]).hexdigest()
+    return Payload(data, len(pickled), digest, block.arrays)
+
+
+def divided(function: Callable[..., Any], consts: Mapping[str, Any] | None) -> tuple[bytes, dict[str, NDArray[Any]]]:
+    """Return the pickled function, with the values that are bound to it, and the arrays that go into the block."""
+    arrays = {name: value for name, value in (consts or {}).items() if is_shareable(value)}
+    others = {name: value for name, value in (consts or {}).items() if name not in arrays}
+    return _function.dump(_shared.Bound(function, **others) if others else function), arrays
+
+
+@dataclass(frozen=True)
+class Block:
+    """Where arrays lie in a block.
+
+    Attributes
+    ----------
+    size : int
+        Its bytes.
+    arrays : sequence of Constant
+        The arrays.
+    parts : sequence of (int, ndarray)
+        Where each begins, and its bytes, of shape ``(n,)``.
+    """
+
+    size: int
+    arrays: Sequence[Constant]
+    parts: Sequence[tuple[int, NDArray[np.uint8]]]
+
+
+def laid_out(arrays: Mapping[str, NDArray[Any]]) -> Block:
+    """Give each array, by parameter, its place in a block."""
+    described, parts, size = [], [], 0
     for name, array in arrays.items():
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-        described.append(
-            Constant(name=name, dtype=array.dtype.str, shape=array.shape, fortran=fortran, offset=len(data) - start)
-        )
-        data += np.ascontiguousarray(array.T if fortran else array).reshape(-1).view(np.uint8).data
-        data += bytes(_aligned(len(data)) - len(data))
-    digest = hashlib.sha256(memoryview(data)[start:]).hexdigest()
-    return Payload(data, len(pickled), digest, described)
+        described.append(Constant(name=name, dtype=array.dtype.str, shape=array.shape, fortran=fortran, offset=size))
+        flat = np.ascontiguousarray(array.T if fortran else array).reshape(-1).view(np.uint8)
+        parts.append((size, flat))
+        size = _aligned(size + flat.size)
+    return Block(size, described, parts)
 
 
 def checked(consts: Any) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 @final
 class Views:
     """Owner of the shared memory behind a batch's arrays: the base of each, so that a kept view stays valid."""
@@ -32,6 +35,20 @@ class Stream:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Hand the batches over; they are gone after that."""
+
+@final
+class Constants:
+    """Arrays in shared memory, for as long as this is there."""
+
+    def __new__(cls, pool: Pool, place: str, arrays: Sequence[tuple[int, NDArray[np.uint8]]], size: int) -> Constants:
+        """Put each of `arrays` at its offset among `size` bytes.
+
+        `place` says where they lie: what lies there again, and has the same hash, is not copied again.
+        """
+
+    @property
+    def name(self) -> str:
+        """What names them in a spec."""
 
 @final
 class Pool:

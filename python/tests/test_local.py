@@ -130,6 +130,51 @@ def test_large_constants_are_one_copy_for_all_workers(numpy_map):
     assert max(result["r"].to_pylist()) < table.nbytes / 1024
 
 
+def test_a_constant_that_is_there_already_is_not_copied_again_and_a_change_is_seen():
+    table, other = np.arange(1000.0), np.arange(1000.0)
+
+    def seen(table):
+        return {"address": table.ctypes.data, "sum": table.sum()}
+
+    returns = pa.schema({"address": pa.int64(), "sum": pa.float64()})
+    with beringia.Pool(workers=1) as pool:
+
+        def call(table):
+            return beringia.numpy_map(
+                seen, {"k": np.arange(1)}, returns, consts={"table": table}, pool=pool
+            ).to_pylist()
+
+        first = call(table)
+        assert call(table) == first  # at the same place in the worker
+        table[0] = 5.0
+        assert call(table)[0]["sum"] == other.sum() + 5.0
+        assert call(table[::-1])[0]["sum"] == other.sum() + 5.0
+        assert call(other)[0]["sum"] == other.sum()
+        table[0] = 0.0
+        assert call(table)[0]["sum"] == other.sum()
+
+
+def test_large_results_stay_as_they_are_whatever_runs_after_them(numpy_map):
+    def constant(k):
+        return {"r": np.full(500_000, float(k))}
+
+    tables = [numpy_map(constant, {"k": np.array([k])}, MANY, by="k") for k in range(6)]
+    numpy_map(constant, {"k": np.arange(20)}, MANY, by="k")
+    for k, table in enumerate(tables):
+        column = np.asarray(table["r"])
+        assert column.size == 500_000 and (column == k).all()
+    large = numpy_map(constant, {"k": np.arange(200)}, MANY, by="k", batch_bytes=1)  # more segments than are held on to
+    assert (np.asarray(large["r"]).reshape(200, -1) == np.arange(200.0)[:, None]).all()
+
+
+def test_a_result_outlives_its_pool():
+    with beringia.Pool(workers=1) as pool:
+        table = beringia.numpy_map(
+            lambda k: {"r": np.full(500_000, 7.0)}, {"k": np.array([1])}, MANY, by="k", pool=pool
+        )
+    assert (np.asarray(table["r"]) == 7.0).all()
+
+
 def test_an_error_has_key_traceback_function_and_code_and_pickles(numpy_map):
     def inverse(k, x):
         return 1 / (int(k) - 2)

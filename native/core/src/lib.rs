@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod blocks;
 pub mod channel;
 pub mod config;
 pub mod definition;

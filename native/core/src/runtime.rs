@@ -1,18 +1,19 @@
 //! What one executor owns: its configuration, its shared memory and its workers.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::Blocks;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::metrics::Counts;
 use crate::pool::Pool;
 use crate::preflight;
-use crate::segment::{Access, Cache, Segment, sweep, tidy};
+use crate::segment::{Cache, sweep, tidy};
 use crate::spelling::Spelling;
 use crate::trace::Trace;
 use crate::worker::Interpreter;
@@ -47,8 +48,7 @@ pub struct Runtime {
     config: Config,
     cache: Arc<Cache>,
     pool: Arc<Pool>,
-    /// Blocks that all workers see, by what names their content.
-    blocks: Mutex<HashMap<String, Weak<Segment>>>,
+    blocks: Blocks,
     trace: Option<Arc<Trace>>,
 }
 
@@ -68,7 +68,8 @@ impl Runtime {
         if let Some(program) = &config.python {
             pool.prewarm(&Interpreter { program: program.clone(), threads: 1 });
         }
-        let runtime = Arc::new(Runtime { config, cache, pool, blocks: Mutex::default(), trace });
+        let blocks = Blocks::new(config.backend, config.idle_bytes);
+        let runtime = Arc::new(Runtime { config, cache, pool, blocks, trace });
         runtime.keep_house();
         Ok(runtime)
     }
@@ -80,6 +81,7 @@ impl Runtime {
             while let Some(runtime) = runtime.upgrade() {
                 runtime.pool.end_idle(runtime.config.idle_timeout);
                 runtime.cache.trim_unused(runtime.config.idle_timeout);
+                runtime.blocks.trim_unused(runtime.config.idle_timeout);
                 drop(runtime);
                 thread::sleep(TICK);
             }
@@ -139,26 +141,16 @@ impl Runtime {
         &self.pool
     }
 
-    /// The segment that holds the block `id`: one for all jobs that use it at the same time.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Resource`] when the memory cannot be reserved.
-    pub fn block(&self, id: &str, bytes: &[u8]) -> Result<Arc<Segment>> {
-        let mut known = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(segment) = known.get(id).and_then(Weak::upgrade) {
-            return Ok(segment);
-        }
-        let segment = Arc::new(Segment::create(self.config.backend, bytes.len(), Access::ReadOnly)?);
-        segment.write(0, bytes)?;
-        known.retain(|_, segment| segment.strong_count() > 0);
-        known.insert(id.to_owned(), Arc::downgrade(&segment));
-        Ok(segment)
+    /// The blocks of bytes that all workers see.
+    pub fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
     /// Ends every worker and frees idle memory. Jobs still open fail at their next step.
     pub fn shutdown(&self) {
         self.pool.shutdown();
         self.cache.trim();
+        self.blocks.trim_unused(Duration::ZERO);
         tidy();
     }
 }

@@ -63,7 +63,7 @@ pub enum Part {
 }
 
 macro_rules! signed {
-    ($value:expr, $bits:literal) => {
+    ($value:expr) => {
         ($value as i64 as u64) ^ (1 << 63)
     };
 }
@@ -188,12 +188,12 @@ impl Column {
         }
         match (&self.values, part) {
             (Values::Bool(values), _) => each!(|row| u64::from(values.value(row))),
-            (Values::I8(values), _) => each!(|row: usize| signed!(values[row], 8)),
-            (Values::I16(values), _) => each!(|row: usize| signed!(values[row], 16)),
-            (Values::I32(values), _) => each!(|row: usize| signed!(values[row], 32)),
-            (Values::I64(values), _) => each!(|row: usize| signed!(values[row], 64)),
+            (Values::I8(values), _) => each!(|row: usize| signed!(values[row])),
+            (Values::I16(values), _) => each!(|row: usize| signed!(values[row])),
+            (Values::I32(values), _) => each!(|row: usize| signed!(values[row])),
+            (Values::I64(values), _) => each!(|row: usize| signed!(values[row])),
             (Values::I128(values), Part::Low) => each!(|row: usize| values[row] as u64),
-            (Values::I128(values), _) => each!(|row: usize| signed!(values[row] >> 64, 64)),
+            (Values::I128(values), _) => each!(|row: usize| signed!(values[row] >> 64)),
             (Values::U8(values), _) => each!(|row: usize| u64::from(values[row])),
             (Values::U16(values), _) => each!(|row: usize| u64::from(values[row])),
             (Values::U32(values), _) => each!(|row: usize| u64::from(values[row])),

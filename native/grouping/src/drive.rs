@@ -14,14 +14,21 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray,
 use arrow_data::transform::{Capacities, MutableArrayData};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use arrow_select::take::take;
-use beringia_core::job::{Job, JobSpec};
+use beringia_core::job::{Job, JobSpec, Output};
 use beringia_core::runtime::Runtime;
+use beringia_core::segment::require;
 use beringia_core::{Error, Result};
 
 use crate::batches::Batches;
 
 /// Batches under way for each worker.
 const IN_FLIGHT: usize = 2;
+/// Bytes of results after which memory is looked at again: more may be to come.
+const A_LOT: usize = 64 << 20;
+/// Bytes of a result from which on it is not copied out of shared memory.
+const WORTH_KEEPING: usize = 1 << 20;
+/// Segments of a worker that results of any calls may hold on to.
+const MOST_MAPPED: usize = 64;
 /// How long a thread waits before it looks whether it is still wanted.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -134,6 +141,9 @@ fn map_batches(running: &Running<'_>) -> Result<()> {
     spec.task.id = TASK.fetch_add(1, Ordering::Relaxed);
     let input = driven.batches.data_type();
     let job = Job::new(Arc::clone(driven.runtime), spec, driven.payload, input, driven.output)?;
+    // What is held on to would take of it what other batches need.
+    let bounded = driven.runtime.config().max_bytes.is_some();
+    let mut taken = 0_usize;
     let mut sent = VecDeque::new();
     loop {
         while sent.len() < IN_FLIGHT && !running.stop.load(Ordering::Relaxed) {
@@ -150,20 +160,34 @@ fn map_batches(running: &Running<'_>) -> Result<()> {
         let Some(batch) = sent.front().copied() else { return Ok(()) };
         if let Some(output) = job.next(STEP)? {
             sent.pop_front();
-            let result = own(&StructArray::from(output.array))?;
+            let shown = driven.spec.shape.keys + driven.spec.shape.keep.len();
+            taken = usize::try_from(output.stats.bytes_out).unwrap_or(0).saturating_add(taken);
+            if taken >= A_LOT {
+                require(std::mem::take(&mut taken), "the next part of the result")?;
+            }
+            let copied = if !bounded && worth_keeping(&output) { shown } else { usize::MAX };
+            let result = own(&StructArray::from(output.array), copied)?;
             running.rows_done.fetch_add(driven.batches.rows_of(batch), Ordering::Relaxed);
             running.finished().results.push((batch, result));
         }
     }
 }
 
-/// A copy in ordinary memory: the result must not hold on to segments, of which there are few.
-fn own(result: &StructArray) -> Result<RecordBatch> {
+/// Whether a result may hold on to the segments of its fields: not small ones, of which there may be many, nor mostly
+/// empty ones.
+fn worth_keeping(output: &Output) -> bool {
+    let bytes = usize::try_from(output.stats.bytes_out).unwrap_or(0);
+    bytes >= WORTH_KEEPING && output.held <= 2 * bytes && output.mapped <= MOST_MAPPED
+}
+
+/// The result with a copy of its first `copied` columns in ordinary memory.
+fn own(result: &StructArray, copied: usize) -> Result<RecordBatch> {
     let failed = |error: ArrowError| Error::internal(error);
     let mut fields = Vec::with_capacity(result.num_columns());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(result.num_columns());
-    for (field, column) in result.fields().iter().zip(result.columns()) {
+    for (number, (field, column)) in result.fields().iter().zip(result.columns()).enumerate() {
         let column = match column.data_type() {
+            _ if number >= copied => Arc::clone(column),
             DataType::Dictionary(..) => {
                 let dictionary = column.as_any_dictionary();
                 take(dictionary.values(), dictionary.keys(), None).map_err(failed)?
@@ -203,7 +227,7 @@ mod tests {
             (field("name", &names), Arc::new(names) as ArrayRef),
             (field("number", &numbers), Arc::new(numbers.clone()) as ArrayRef),
         ]);
-        let copy = own(&result).unwrap();
+        let copy = own(&result, 2).unwrap();
         assert_eq!(copy.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["b", "a", "b"]);
         assert_eq!(copy.column(1).as_primitive(), &numbers);
         let (ours, theirs) = (copy.column(1).to_data(), numbers.to_data());
@@ -212,6 +236,6 @@ mod tests {
 
     #[test]
     fn a_result_without_fields_keeps_its_number_of_rows() {
-        assert_eq!(own(&StructArray::new_empty_fields(3, None)).unwrap().num_rows(), 3);
+        assert_eq!(own(&StructArray::new_empty_fields(3, None), 0).unwrap().num_rows(), 3);
     }
 }

@@ -25,7 +25,8 @@ pub struct Groups {
 /// rows of a group by `order_by`, ties as they came. At most `threads` threads do it.
 ///
 /// # Errors
-/// [`ErrorCode::Resource`] for more rows than can be numbered, [`ErrorCode::Argument`] for columns of a type without order.
+/// [`ErrorCode::Resource`] for more rows than can be numbered or than memory has room for, [`ErrorCode::Argument`] for
+/// columns of a type without order.
 pub fn group(
     keys: &[ArrayRef],
     order_by: &[(ArrayRef, SortOptions)],
@@ -50,7 +51,7 @@ pub fn group(
         columns.push(Column::new(column, *options, Use::Order)?);
     }
     let threads = parallel::threads_for(rows, threads);
-    Ok(Sorter { columns: &columns, keys, rows, threads }.groups())
+    Sorter { columns: &columns, keys, rows, threads }.groups()
 }
 
 /// Appends what the cells of a key are told apart by: those of a struct by whether it is there, and by its fields.

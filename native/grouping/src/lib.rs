@@ -1,7 +1,8 @@
 //! A table's groups through a pool of workers of this machine, without an engine.
 //!
-//! Grouping orders row numbers; each batch then gathers its own rows, so that the gathering is spread over the threads
-//! that drive the workers. The crate knows no Python: who calls looks after the interpreter while they work.
+//! Grouping sorts row numbers by their keys ([`group`]: columns are numbers, rows are words of these, words are spread and
+//! sorted); each batch then gathers its own rows to where its worker reads them, so that the gathering is spread over the
+//! threads that drive the workers. The crate knows no Python: who calls looks after the interpreter while they work.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +11,7 @@ mod column;
 mod drive;
 mod gather;
 mod groups;
-mod parallel;
+pub mod parallel;
 mod sort;
 mod spread;
 mod word;

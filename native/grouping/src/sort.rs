@@ -8,10 +8,13 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use beringia_core::Result;
+use beringia_core::segment::require;
+
 use crate::column::Column;
 use crate::groups::Groups;
 use crate::parallel;
-use crate::spread::{Parts, Stretch, starts_of};
+use crate::spread::{Parts, Stretch, add_up, starts_of};
 use crate::word::{Layout, Selected, Word};
 
 /// Words of as many bits have parts of their own.
@@ -40,7 +43,10 @@ struct Sorted<W> {
 
 impl Sorter<'_> {
     /// The rows by groups.
-    pub fn groups(&self) -> Groups {
+    ///
+    /// # Errors
+    /// [`beringia_core::ErrorCode::Resource`] when there is no memory for it.
+    pub fn groups(&self) -> Result<Groups> {
         let layout = Layout::of(self.columns, self.keys, Selected::From(0, self.rows), self.threads);
         match layout.bits {
             ..=32 => self.by::<u32>(&layout),
@@ -49,10 +55,13 @@ impl Sorter<'_> {
         }
     }
 
-    fn by<W: Word>(&self, layout: &Layout) -> Groups {
+    fn by<W: Word>(&self, layout: &Layout) -> Result<Groups> {
         if let Some(bounds) = self.in_order::<W>(layout) {
-            return Groups { order: None, bounds };
+            return Ok(Groups { order: None, bounds });
         }
+        // A row's number in its part and in the end, its word, and the number of its part.
+        let a_row = size_of::<(W, u32)>() + size_of::<u32>() + size_of::<u16>();
+        require(self.rows.saturating_mul(a_row), &format!("grouping {} rows", self.rows))?;
         let (order, bounds) = if layout.exact && layout.bits <= COUNTED {
             let place = |word: W| word.above(W::default()).unwrap_or(0);
             let stretches = self.spread(layout, 1 << layout.bits, place, |_, row| row);
@@ -71,7 +80,7 @@ impl Sorter<'_> {
                 self.spread(layout, parts.count(), |word| parts.place(word), |word, row| (word, row));
             self.gathered(layout, &stretches, |_, pieces, order| self.sorted(layout, pieces, order))
         };
-        Groups { order: Some(order.into()), bounds }
+        Ok(Groups { order: Some(order.into()), bounds })
     }
 
     /// Where groups begin, and the end, if the rows lie in order.
@@ -226,8 +235,8 @@ impl Sorter<'_> {
     }
 
     fn compare_by(&self, columns: &[Column], a: u32, b: u32) -> Ordering {
-        let unequal = columns.iter().map(|column| column.compare(a as usize, b as usize));
-        unequal.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        let mut orders = columns.iter().map(|column| column.compare(a as usize, b as usize));
+        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// Whether two rows beside each other are of different groups.
@@ -250,9 +259,7 @@ fn counted<'a, W: Word, I: Iterator<Item = &'a (W, u32)>>(
     for (word, _) in pairs() {
         next[place(*word) + 1] += 1;
     }
-    for place in 1..next.len() {
-        next[place] += next[place - 1];
-    }
+    add_up(&mut next);
     let mut sorted = vec![(W::default(), 0); len];
     for pair in pairs() {
         let next = &mut next[place(pair.0)];

@@ -14,7 +14,7 @@ const SAMPLES: usize = 32;
 
 /// The parts of a range: between two words of a sample each, and one for each of these.
 pub struct Parts<W> {
-    /// In order, of which the last ones may be the largest word: one less than a power of two, and one more.
+    /// In order, a power of two of them: the last one is the largest word that there can be, as are those missing.
     splitters: Vec<W>,
 }
 
@@ -24,7 +24,7 @@ impl<W: Word> Parts<W> {
         let parts = (rows / PART).clamp(1, PARTS).next_power_of_two();
         // Multiples of the golden ratio fall everywhere, and in step with nothing.
         let row = |number: u64| {
-            (u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) * rows as u128 >> 64) as u32
+            ((u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) * rows as u128) >> 64) as u32
         };
         let sample: Vec<u32> = (1..=(parts * SAMPLES) as u64).map(row).collect();
         let mut words = vec![W::default(); sample.len()];
@@ -81,9 +81,7 @@ impl<T: Copy + Default> Stretch<T> {
         for place in &places {
             starts[usize::from(*place) + 1] += 1;
         }
-        for part in 1..starts.len() {
-            starts[part] += starts[part - 1];
-        }
+        add_up(&mut starts);
         let mut next = starts.clone();
         let mut items = vec![T::default(); rows.len()];
         layout.blocks::<W>(columns, rows.clone(), |start, words| {
@@ -110,4 +108,12 @@ impl<T> Stretch<T> {
 pub fn starts_of<T>(stretches: &[Stretch<T>]) -> Vec<usize> {
     let parts = stretches.first().map_or(1, |stretch| stretch.starts.len());
     (0..parts).map(|part| stretches.iter().map(|stretch| stretch.starts[part] as usize).sum()).collect()
+}
+
+/// Makes of numbers their sums up to each.
+pub fn add_up(numbers: &mut [u32]) {
+    numbers.iter_mut().fold(0, |sum, number| {
+        *number += sum;
+        *number
+    });
 }

@@ -14,6 +14,7 @@ from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError
 from beringia.local import arrow, logs
 from beringia.local import pool as pools
+from beringia.local.constants import place
 from beringia.local.data import data_of
 from beringia.local.progress import bar
 
@@ -140,7 +141,9 @@ def numpy_map(
     position = {name: number for number, name in enumerate(columns)}
     shown = list(dict.fromkeys([a.column for a in arguments if a.column not in keys] + kept))
     child = {name: number for number, name in enumerate([*keys, *(name for name in shown if name not in keys)])}
-    payload = _consts.pack(f, constants)
+    engine_of = (pool if pool is not None else pools.default(workers)).native
+    placed = place(f, constants, engine_of)
+    payload = placed.payload
     job = Job(
         program=Program(
             name=_function.name_of(f),
@@ -178,7 +181,6 @@ def numpy_map(
     )
     _refuse_twice(final.names)
     engine = pa.schema([plain_field(field) for field in final])
-    engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
         stream = engine_of.run(
             job.json(),

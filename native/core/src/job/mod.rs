@@ -16,6 +16,7 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
+use crate::blocks::Block;
 use crate::definition::{Definition, DefinitionId, OnError, Shape};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log;
@@ -24,7 +25,7 @@ use crate::placement;
 use crate::pool::{Place, WorkerLease};
 use crate::protocol::{ArrayDescriptor, Watch};
 use crate::runtime::Runtime;
-use crate::segment::{Arena, BufferRef, Lease, Position, Segment, SegmentId};
+use crate::segment::{Arena, BufferRef, Lease, Position, SegmentId};
 use crate::worker::{Assignment, Interpreter, Reply};
 
 use observe::Observer;
@@ -59,6 +60,10 @@ struct State {
 pub struct Output {
     /// A struct array: the key fields, then the fields that the function returned.
     pub array: ArrayData,
+    /// The bytes of the segments that those fields lie in, and keep from the worker.
+    pub held: usize,
+    /// Segments of the worker that are mapped here, for this result and others: each takes a descriptor.
+    pub mapped: usize,
     /// What it took.
     pub stats: Stats,
 }
@@ -72,7 +77,7 @@ pub struct Job {
     id: DefinitionId,
     definition: Definition,
     /// The block that the definition names.
-    block: Option<Arc<Segment>>,
+    block: Option<Block>,
     state: Mutex<State>,
 }
 
@@ -89,11 +94,12 @@ impl Job {
         output: &DataType,
     ) -> Result<Job> {
         let (function, bytes) = spec.split(payload)?;
-        let block = spec.block.as_ref().map(|id| runtime.block(id, bytes)).transpose()?;
-        let reference = block.as_ref().map(|segment| BufferRef {
-            segment: segment.id(),
+        let hold = |id: &String| runtime.blocks().get(id, bytes.len(), &[(0, bytes)]);
+        let block = spec.block.as_ref().map(hold).transpose()?;
+        let reference = block.as_ref().map(|block| BufferRef {
+            segment: block.segment.id(),
             offset: 0,
-            len: bytes.len() as u64,
+            len: block.len as u64,
         });
         let (task, interpreter) = (spec.task.clone(), spec.interpreter());
         let python = spec.program.python_version.clone();
@@ -182,7 +188,7 @@ impl Job {
             let ticket = worker.worker().run(Assignment {
                 id: self.id,
                 definition: &self.definition,
-                block: self.block.as_ref(),
+                block: self.block.as_ref().map(|block| &block.segment),
                 batch: batch.descriptor.clone(),
                 leases: &batch.leases,
                 condemned: &batch.condemned,
@@ -259,6 +265,7 @@ impl Job {
                 let reply_type = assemble::reply_type(&self.definition.shape);
                 let (fields, texts) = placement::verify(&result, &reply_type, &find)?;
                 let array = assemble::output(&self.definition.shape, batch, &fields)?;
+                let held = loans.values().map(|loan| loan.segment().len()).sum();
                 let stats = Stats {
                     groups: batch.descriptor.len,
                     rows: array.len() as u64,
@@ -275,7 +282,7 @@ impl Job {
                 self.runtime.pool().metrics().done(&stats, &of_worker.durations);
                 state.observer.done(&self.definition, batch, worker, &stats, &of_worker);
                 state.running.pop_front();
-                Ok(Some(Output { array, stats }))
+                Ok(Some(Output { array, held, mapped: lease.worker().result_segments(), stats }))
             }
         }
     }

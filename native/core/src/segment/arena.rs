@@ -158,6 +158,21 @@ impl SharedBuffer {
         Ok(())
     }
 
+    /// Appends `count` times the same value.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    #[inline]
+    pub fn repeat<T: ArrowNativeType>(&mut self, arena: &mut Arena, value: T, count: usize) -> Result<()> {
+        self.reserve(arena, count.saturating_mul(size_of::<T>()))?;
+        for _ in 0..count {
+            // SAFETY: `reserve` made room for `count` of `T` at `len`; native types are plain bytes.
+            unsafe { self.address(self.len).cast::<T>().write_unaligned(value) };
+            self.len += size_of::<T>();
+        }
+        Ok(())
+    }
+
     /// Sets bit `index` (least significant first) of what has been written to `value`.
     ///
     /// # Errors

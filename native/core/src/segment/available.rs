@@ -4,26 +4,48 @@
 use std::fs;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::spelling::spell;
 
 /// Smaller reservations are not worth the look.
 const WORTH_CHECKING: usize = 16 << 20;
 
 /// Refuses a reservation of `len` bytes that memory has no room for.
 pub(super) fn check(len: usize) -> Result<()> {
+    match shortage(len) {
+        None => Ok(()),
+        Some(left) => Err(Error::new(
+            ErrorCode::Resource,
+            format!("cannot reserve {len} bytes of shared memory: {left}"),
+        )),
+    }
+}
+
+/// Refuses to take `len` bytes of ordinary memory for `purpose` where there is no room for them.
+///
+/// # Errors
+/// [`ErrorCode::Resource`] then.
+pub fn require(len: usize, purpose: &str) -> Result<()> {
+    match shortage(len) {
+        None => Ok(()),
+        Some(left) => Err(Error::new(
+            ErrorCode::Resource,
+            format!(
+                "{purpose} takes {len} bytes: {left}. Give it fewer rows at a time, or lower {}, which is kept of what \
+                 earlier batches took",
+                spell("segment.idleBytes")
+            ),
+        )),
+    }
+}
+
+/// What is left, and of what, where that is less than `len` bytes.
+fn shortage(len: usize) -> Option<String> {
     if len < WORTH_CHECKING {
-        return Ok(());
+        return None;
     }
-    for (whose, left) in memory_left() {
-        if let Some(left) = left
-            && len as u64 > left
-        {
-            return Err(Error::new(
-                ErrorCode::Resource,
-                format!("cannot reserve {len} bytes of shared memory: the {whose} has {left} left"),
-            ));
-        }
-    }
-    Ok(())
+    let short = |(_, left): &(_, Option<u64>)| left.is_some_and(|left| len as u64 > left);
+    let (whose, left) = memory_left().into_iter().find(short)?;
+    Some(format!("the {whose} has {} left", left.unwrap_or(0)))
 }
 
 /// Bytes that may still be taken, of whatever limits it; `None` where that is not known.
@@ -70,5 +92,10 @@ mod tests {
         assert!(machine().unwrap() > WORTH_CHECKING as u64);
         assert!(check(WORTH_CHECKING).is_ok());
         assert_eq!(check(1 << 46).unwrap_err().code, ErrorCode::Resource);
+        assert!(require(WORTH_CHECKING, "this").is_ok());
+        let error = require(1 << 46, "this").unwrap_err();
+        assert_eq!(error.code, ErrorCode::Resource);
+        assert!(error.summary.starts_with("this takes 70368744177664 bytes: the machine has "), "{error}");
+        assert!(error.summary.contains("segment.idleBytes"), "{error}");
     }
 }

@@ -136,6 +136,11 @@ impl Incoming {
         self.attached.values().map(|attached| attached.segment.len()).sum()
     }
 
+    /// How many are mapped.
+    pub fn count(&self) -> usize {
+        self.attached.len()
+    }
+
     /// Follows an announcement.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ use crate::error::{Error, ErrorCode, Result};
 
 pub use arena::{Arena, SharedBuffer};
 pub(crate) use available::memory_left;
+pub use available::require;
 pub use cache::{Cache, Lease};
 pub use control::{Control, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};

@@ -112,6 +112,7 @@ pub struct Worker {
     /// Why it takes nothing more. It is read without the lock on `receiving`, which is held while a reply is awaited.
     broken: OnceLock<Error>,
     result_bytes: AtomicUsize,
+    result_segments: AtomicUsize,
     sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
 }
@@ -132,6 +133,7 @@ impl Worker {
             python: OnceLock::new(),
             broken: OnceLock::new(),
             result_bytes: AtomicUsize::new(0),
+            result_segments: AtomicUsize::new(0),
             sending: Mutex::default(),
             receiving: Mutex::new(Receiving {
                 segments: Incoming::from_worker(backend, limits.result_bytes),
@@ -185,6 +187,11 @@ impl Worker {
     /// Bytes of its segments that are mapped here.
     pub fn result_bytes(&self) -> usize {
         self.result_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many of them there are.
+    pub fn result_segments(&self) -> usize {
+        self.result_segments.load(Ordering::Relaxed)
     }
 
     /// Hands over a batch and returns its ticket. Does not wait.
@@ -336,6 +343,7 @@ impl Worker {
                 self.settle(ticket, &dropped)?;
                 receiving.segments.follow(&segments, &mut descriptors)?;
                 self.result_bytes.store(receiving.segments.bytes(), Ordering::Relaxed);
+                self.result_segments.store(receiving.segments.count(), Ordering::Relaxed);
                 let loans = reply::borrow(&result, &receiving.segments, self)?;
                 receiving.replies.insert(ticket, Reply::Done { result, loans, stats });
             }

@@ -15,6 +15,13 @@ pub struct Loan {
     worker: Weak<Worker>,
 }
 
+impl Loan {
+    /// The segment.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+}
+
 impl AsRef<Segment> for Loan {
     fn as_ref(&self) -> &Segment {
         &self.segment

@@ -1,6 +1,7 @@
 //! The local front's native side: tables, errors and interrupts of Python around `beringia-grouping`, which does the work.
 
 mod arrow;
+mod block;
 mod watch;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 pub use arrow::Stream;
+pub use block::Constants;
 
 /// Workers of this process.
 #[pyclass(frozen, module = "beringia._native")]

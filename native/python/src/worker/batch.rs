@@ -117,7 +117,9 @@ impl Server {
         let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
         let groups = Groups { control: &self.control, run };
         let done = function.map(&batch, arena, &groups)?;
-        registered.result_bytes = usize::try_from(done.stats.result_bytes).unwrap_or(0);
+        // A little more, so that the next result, of about the same size, lies in one segment.
+        let bytes = usize::try_from(done.stats.result_bytes).unwrap_or(0);
+        registered.result_bytes = bytes + bytes / 16;
         Ok(done)
     }
 }
