@@ -1,9 +1,10 @@
 # The front door. `make` shows the doors; each does all the set-up that it needs, once.
 #
 #   .venv  ─┐
-#   cargo ──┼─▶ libberingia_jni ─▶ gradle: jar ─▶ python/beringia/jars/ ─▶ maturin: the package, in .venv
-#   JDK   ──┘
+#   cargo ──┼─▶ libberingia_jni ─▶ gradle: a jar for each line of Spark ─▶ python/beringia/jars/ ─▶ maturin: the
+#   JDK   ──┘                                                               package, in .venv and .venv-spark-4
 #
+# .venv has Spark 3.5 and Hail; .venv-spark-4 the newest Spark 4, and the same package.
 # What is up to date is not built again: files are compared, and stamps in build/ stand for steps without one.
 
 SHELL := /bin/sh
@@ -14,13 +15,16 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON_BIN := $(CURDIR)/$(VENV)/bin
 RUN := $(PYTHON_BIN)/python
+VENV_4 := .venv-spark-4
+RUN_4 := $(CURDIR)/$(VENV_4)/bin/python
 STAMPS := build/stamps
 
-VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-JAR_NAME := beringia-spark-3.5_2.12-$(VERSION).jar
-BUILT_JAR := jvm-plugin/spark/build/libs/$(JAR_NAME)
-JAR := python/beringia/jars/$(JAR_NAME)
-HAIL_JAR_NAME := beringia-hail-0.2_2.12-$(VERSION).jar
+# The lines of Spark: 3.5, 4; and the versions of the latter, the newest behind.
+LINES := $(shell sed -n "s/^    '\([0-9.]*\)' *: \[scala: .*/\1/p" gradle/versions.gradle)
+SPARKS_4 := $(shell sed -n "/^    '4' /s/.* spark: \[\([^]]*\)\].*/\1/p" gradle/versions.gradle | tr -d "',")
+NEWEST_4 := $(lastword $(SPARKS_4))
+OLDER_4 := $(filter-out $(NEWEST_4),$(SPARKS_4))
+JARS := python/beringia/jars
 LIBRARY := target/release/$(if $(filter Darwin,$(shell uname -s)),libberingia_jni.dylib,libberingia_jni.so)
 
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find native/core native/jni -name '*.rs' -o -name Cargo.toml)
@@ -37,18 +41,19 @@ REQUIREMENTS = $$($(RUN) -c 'import sys; print("requirements-dev%s.txt" % ("-3.1
 # One Python for every cargo run, or pyo3 is compiled again at each change between them.
 CARGO = PYO3_PYTHON="$(RUN)" cargo
 PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
+PYTEST_4 = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN_4) -m pytest
 
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  test-rust test-jvm test-python test-hail format
+  test-rust test-jvm test-python test-spark-4 test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python test-hail ## All tests: Rust, JVM, Python, and jobs on a real Spark and a real Hail.
+test: test-rust test-jvm test-python test-spark-4 test-hail ## All tests: Rust, JVM, Python, and jobs on real Sparks and a real Hail.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)
@@ -56,13 +61,31 @@ test-rust: $(STAMPS)/python
 
 test-jvm: $(LIBRARY) $(STAMPS)/package
 	$(call say,JVM tests)
-	@$(GRADLE_RUN) test
+	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line test || exit 1; done
 
 test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults
 	@$(PYTEST) integration-tests/faults
+
+# What a line of Spark can change: plans, types, sessions, errors and ends. What it cannot (the local front, workers, the
+# native library) has been tested with 3.5. The older 4 run the same jar, so that the contract alone is left to ask.
+ON_4 := $(addprefix integration-tests/,contract test_plans.py test_sessions.py test_refusals.py test_keep.py test_spark_types.py \
+  test_ml_types.py test_uncaught.py test_executor_metrics.py)
+test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
+	$(call say,Jobs on Spark $(NEWEST_4))
+	@$(PYTEST_4) $(ON_4) -k "not local"
+	@$(PYTEST_4) integration-tests/faults -k "not local"
+	@for spark in $(OLDER_4); do \
+	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
+	  $(PYTEST_4) integration-tests/contract/test_contract.py -k pyspark || exit 1; \
+	done
+
+# A PySpark beside the packages of the newest's environment.
+build/spark-%/pyspark: | $(STAMPS)/python-4
+	$(call say,Spark $*)
+	$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pyspark==$*
 
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
@@ -120,9 +143,9 @@ faults: $(STAMPS)/package ## Every fault at every stage, and the figures into do
 soak: $(STAMPS)/package ## Jobs and faults for MINUTES (5), and whether memory, descriptors and processes stayed flat.
 	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) integration-tests/faults/soak.py $(or $(MINUTES),5)
 
-demo: $(STAMPS)/package ## Two questions to 336,776 flights, answered by Beringia and by applyInPandas.
+demo: $(STAMPS)/package $(STAMPS)/python-4 ## Two questions to 336,776 flights, answered by Beringia and by applyInPandas.
 	$(call say,The demonstration: examples/flights.py)
-	@$(WITH_JAVA) && $(RUN) examples/flights.py
+	@$(WITH_JAVA) && $(RUN_4) examples/flights.py
 
 demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block by block, and a Manhattan plot.
 	$(call say,The demonstration on Hail: examples/hail_blocks.py)
@@ -139,7 +162,7 @@ compare: $(STAMPS)/package ## What is slower than at COMMIT (the last one): buil
 	@$(MAKE) -C build/compare build
 	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m benchmarks.compare build/compare
 
-wheel: $(JAR) $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
+wheel: $(STAMPS)/jars $(STAMPS)/python ## One file to install anywhere: dist/beringia-*.whl.
 	$(call say,The wheel)
 	rm -f dist/beringia-*.whl
 	$(PYTHON_BIN)/maturin build --release --interpreter "$(RUN)" --out dist
@@ -149,10 +172,12 @@ clean: ## Remove what was built; .venv stays.
 	rm -rf build dist target jvm-plugin/build jvm-plugin/*/build .gradle python/beringia/jars
 	rm -f python/beringia/_native*.so
 
-lock: $(STAMPS)/python ## Write the versions in .venv to the file they are installed from.
-	file=$(REQUIREMENTS); { sed -n '/^#/p' $$file; \
-	  $(RUN) -m pip freeze --all --exclude pip --exclude wheel --exclude-editable | grep -v '^beringia' | sort -f; \
-	} > build/requirements && mv build/requirements $$file
+lock: $(STAMPS)/python $(STAMPS)/python-4 ## Write the versions in .venv, and in .venv-spark-4, to the files they are installed from.
+	$(call pin,$(RUN),$(REQUIREMENTS))
+	$(call pin,$(RUN_4),requirements-spark-4.txt)
+pin = file=$(2); { sed -n '/^\#/p' $$file; \
+  $(1) -m pip freeze --all --exclude pip --exclude wheel --exclude-editable | grep -v '^beringia' | sort -f; \
+  } > build/requirements && mv build/requirements $$file
 
 $(STAMPS)/python: requirements-dev.txt requirements-dev-3.10.txt
 	$(call say,Python environment: $(VENV))
@@ -160,6 +185,15 @@ $(STAMPS)/python: requirements-dev.txt requirements-dev-3.10.txt
 	@test -x $(RUN) || { python=$$(PYTHON=$(PYTHON) scripts/find_python.sh) && "$$python" -m venv $(VENV); }
 	$(RUN) -m pip install --quiet --disable-pip-version-check pip==26.3
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	@touch $@
+
+# The same Python, which must be 3.11 or newer for this Spark, and the package that is built into the source tree.
+$(STAMPS)/python-4: requirements-spark-4.txt | $(STAMPS)/python
+	$(call say,Python environment: $(VENV_4))
+	@test -x $(RUN_4) || $(RUN) -m venv $(VENV_4)
+	$(RUN_4) -m pip install --quiet --disable-pip-version-check pip==26.3
+	$(RUN_4) -m pip install --quiet --disable-pip-version-check -r requirements-spark-4.txt
+	@echo "$(CURDIR)/python" > "$$($(RUN_4) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beringia.pth"
 	@touch $@
 
 $(STAMPS)/rust: Cargo.toml
@@ -173,16 +207,16 @@ $(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust
 	cargo build --release -p beringia-jni
 	@touch $@
 
-# The Hail front is compiled against the Hail in .venv.
-$(JAR): $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
-	$(call say,JVM plugin)
-	@$(GRADLE_RUN) :jvm-plugin:spark:pluginJar :jvm-plugin:hail:pluginJar
-	@mkdir -p $(@D)
-	@rm -f $(@D)/*.jar
-	cp jvm-plugin/hail/build/libs/$(HAIL_JAR_NAME) $(@D)
-	cp $(BUILT_JAR) $@
+# The Hail front is compiled against the Hail in .venv, in the run for its line of Spark.
+$(STAMPS)/jars: $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
+	$(call say,JVM plugin for Spark $(LINES))
+	@rm -rf $(JARS) jvm-plugin/hail/build/libs $(LINES:%=jvm-plugin/spark/build/spark-%/libs)
+	@mkdir -p $(JARS)
+	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line pluginJar || exit 1; done
+	cp jvm-plugin/hail/build/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
+	@touch $@
 
-$(STAMPS)/package: $(STAMPS)/python $(JAR) $(EXTENSION_SOURCES) pyproject.toml
+$(STAMPS)/package: $(STAMPS)/python $(STAMPS)/jars $(EXTENSION_SOURCES) pyproject.toml
 	$(call say,Python package)
 	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(PYTHON_BIN)/maturin develop --release --quiet
 	@touch $@

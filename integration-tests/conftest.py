@@ -126,6 +126,7 @@ def spark(nothing_stays, settings):
 
     builder = SparkSession.builder.master("local[2]").appName("beringia tests")
     session = builder.config(map=beringia.spark.conf(**settings)).getOrCreate()
+    session.sparkContext.pythonExec = sys.executable  # for PySpark's own UDFs, which on Spark 4.2 need pyarrow
     yield session
     session.stop()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+import re
+
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
 
 HEAD = """
-import os, sys, pathlib
+import os, sys, pathlib, zipfile
 import numpy as np
 import beringia.spark
 from beringia import errors
@@ -44,6 +48,19 @@ rows = numpy_map(total, df.groupBy("g"), "total double, pid long").collect()
 assert {r.g: r.total for r in rows} == {g: 2.0 * sum(range(g, 1000, 20)) for g in range(20)}, rows
 print("workers", len({r.pid for r in rows}) >= 2)
 
+# Of two archives with one module, the one that came last wins, in workers that live too.
+for name in ("old", "new"):
+    archive = pathlib.Path(f"{name}.zip").absolute()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("from_an_archive.py", f"NAME = {name!r}\\n")
+    spark.sparkContext.addPyFile(str(archive))
+
+    def named(x):
+        import from_an_archive
+        return from_an_archive.NAME
+
+    print({r.name for r in numpy_map(named, df.groupBy("g"), "name string").collect()})
+
 def raises(g, x):
     if g == 7:
         raise ValueError("only seven")
@@ -68,7 +85,14 @@ print(len(numpy_map(lambda x: 1, df.groupBy("g"), "y int").collect()))
 spark.stop()
 """
     )
-    assert run(program).splitlines() == ["workers True", "GroupError True True", "WorkerDiedError True", "20"]
+    assert run(program).splitlines() == [
+        "workers True",
+        "{'old'}",
+        "{'new'}",
+        "GroupError True True",
+        "WorkerDiedError True",
+        "20",
+    ]
 
 
 def test_a_python_that_is_not_on_the_executors(run):
@@ -83,3 +107,21 @@ spark.stop()
 """
     )
     assert run(program, env={"PYSPARK_PYTHON": "/nowhere/python"}) == "True\n"
+
+
+def test_the_doctor_looks_at_each_executor(run):
+    program = """
+import sys
+from beringia.__main__ import main
+
+sys.argv[1:] = ["doctor", "--cluster", "local-cluster[2,1,1024]"]
+sys.exit(main())
+"""
+    found = dict.fromkeys(line for line in run(program).splitlines() if line.startswith("  executor "))
+    assert len(found) == 2
+    for line in found:
+        assert re.search(
+            rf"process \d+: Python {platform.python_version()}, \S+; NumPy {np.__version__}; beringia ", line
+        )
+        assert "; cores " in line
+        assert "; backend memfd; " in line

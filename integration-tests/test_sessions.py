@@ -119,6 +119,44 @@ def test_a_session_without_the_plugin_in_a_jvm_that_knows_the_jar(run):
     assert "beringia.spark" in printed
 
 
+OTHER_LINES = (
+    HEAD
+    + """
+from py4j.protocol import Py4JJavaError  # of a context that does not start, PySpark raises it as it is
+from beringia.errors import ConfigError
+from beringia.spark import lines, setup
+mine = lines.jar(lines.installed())
+others = [jar.path for jar in lines.jars() if jar.path != mine]
+assert others
+def refused(call):
+    try:
+        call()
+    except (ConfigError, Py4JJavaError) as error:
+        assert f"and here runs {lines.installed()}" in str(error), error
+        print("refused")
+"""
+)
+
+
+def test_the_jar_of_another_line_is_refused_as_the_session_starts(run):
+    program = OTHER_LINES + (
+        "for jar in others:\n"
+        "    settings = {'spark.jars': str(jar), 'spark.plugins': setup.PLUGIN}\n"
+        "    refused(lambda: builder().config(map=settings).getOrCreate())\n"
+    )
+    assert set(run(program).split()) == {"refused"}
+
+
+def test_the_jar_of_another_line_is_refused_by_attach_and_conf(run):
+    program = OTHER_LINES + (
+        "spark = builder().config('spark.jars', str(others[0])).getOrCreate()\n"
+        "refused(lambda: beringia.spark.attach(spark))\n"
+        "spark.stop()\n"
+        "refused(beringia.spark.conf)\n"
+    )
+    assert run(program) == "refused\nrefused\n"
+
+
 def test_the_package_that_is_tested_is_that_of_this_tree():
     assert Path(beringia.__file__).is_relative_to(Path(__file__).parents[1] / "python")
     assert os.environ["BERINGIA_TEST_RUN"]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from beringia.spark import lines
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +37,9 @@ def wheel():
 
 def test_it_holds_the_plugin_the_extension_and_the_types(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert [n for n in names if n.startswith("beringia/jars/") and n.endswith(".jar")]
+    jars = [jar.path.name for jar in lines.jars()]
+    assert len(jars) > 1
+    assert {f"beringia/jars/{name}" for name in jars} <= set(names)
     assert [n for n in names if n.startswith("beringia/_native.") and n.endswith(".so")]
     assert {"beringia/py.typed", "beringia/_native.pyi", "beringia/worker.py"} <= set(names)
     assert not [n for n in names if "test" in n or n.endswith(".pyc")]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the home of a JDK that builds Beringia and runs Spark 3.5: a 17, else an 11. The classes are compiled
-# for 11; Spark 3.5 does not start on a JDK newer than 17.
+# Prints the home of a JDK 17: Spark 4 wants one at least, and Spark 3.5 does not start on a newer one. (The classes are
+# compiled for 11, on which Spark 3.5 runs too.)
 # Looked at, in this order: JAVA_HOME, the usual places of this system, the `java` of the PATH.
 set -u
 
@@ -22,16 +22,14 @@ candidates() {
 }
 
 found=$(candidates)
-for wanted in 17 11; do
-    IFS='
+IFS='
 '
-    for home in $found; do
-        if [ "$(major "$home")" = "$wanted" ]; then
-            echo "$home"
-            exit 0
-        fi
-    done
+for home in $found; do
+    if [ "$(major "$home")" = 17 ]; then
+        echo "$home"
+        exit 0
+    fi
 done
-echo "Beringia needs a JDK 17 or 11 (with javac), and none was found: on Debian or Ubuntu," \
+echo "Beringia needs a JDK 17 (with javac), and none was found: on Debian or Ubuntu," \
     "apt-get install openjdk-17-jdk-headless; elsewhere install one and set JAVA_HOME." >&2
 exit 1

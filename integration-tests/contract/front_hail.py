@@ -23,6 +23,7 @@ _ALL = "all"  # the key where all rows are one group
 
 _TYPECHECK = "Hail's own check of argument types refuses it, with a TypeError"
 _MISSING_LAST = "Hail's order_by puts missing values last, either way"
+_APART = "Hail takes a struct apart: the key has its fields"
 _WORDS = "the message has Hail's name of the type"
 
 _OTHERWISE = {
@@ -34,6 +35,10 @@ _OTHERWISE = {
     "refused: a timeout that is no number": _TYPECHECK,
     "refused: a list for a key": "Hail groups by keys of any type",
     "refused: a field twice": "Hail's structs have no field twice",
+    "structs are keys, with nulls and NaN in them": _APART,
+    "a struct key comes as a dict": _APART,
+    "a struct key stands at each of many rows": _APART,
+    "a struct key is written out in errors": _APART,
     "in order: a name ascends, nulls first": _MISSING_LAST,
     "in order: descending, nulls first": _MISSING_LAST,
     "the reason of a misfit is in a column": _WORDS,

@@ -73,7 +73,7 @@ class PySpark:
         # The table is kept with its frame: its id stays its own.
         if id(table) not in self._frames:
             schema = _struct(table.schema)
-            rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+            rows = list(zip(*(column.to_pylist(maps_as_pydicts="strict") for column in table.columns), strict=True))
             self._frames[id(table)] = table, self.session.createDataFrame(rows, schema, verifySchema=False)
         return self._frames[id(table)][1]
 

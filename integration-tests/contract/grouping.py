@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from contract.case import Case
+from beringia.errors import GroupError
+from contract.case import Case, Fails
 
 NUMBER = pa.schema({"n": pa.int32()})
 
@@ -15,6 +16,25 @@ def count(x):
 
 def table(rows, **keys):
     return pa.table({**keys, "x": pa.array(range(rows), pa.int32())})
+
+
+PLACE = pa.struct({"n": pa.int32(), "at": pa.struct({"x": pa.float64(), "s": pa.string()})})
+NAN = float("nan")
+
+
+def place(n, x, s):
+    return {"n": n, "at": {"x": x, "s": s}}
+
+
+PLACES = table(6, k=pa.array([place(1, NAN, "p"), place(1, 2.0, None), None, place(1, -NAN, "p"), place(1, 2.0, None), {"n": None, "at": None}], PLACE))  # fmt: skip
+
+
+def seen(k):
+    return "nothing" if k is None else f"{k['n']}, {k['at'] and k['at']['s']}"
+
+
+def fails(k, x):
+    return 1 // 0
 
 
 STRINGS = ["é", "e\u0301", "E", "é", "", None, "e\0", "e"]
@@ -36,6 +56,10 @@ CASES = [
         [(float("nan"), 2), (1.0, 1)],
     ),
     Case("strings are compared by their bytes", count, table(8, k=pa.array(STRINGS)), NUMBER, [("é", 2), ("e\u0301", 1), ("E", 1), ("", 1), (None, 1), ("e\0", 1), ("e", 1)]),
+    Case("structs are keys, with nulls and NaN in them", count, PLACES, NUMBER, [(place(1, NAN, "p"), 2), (place(1, 2.0, None), 2), (None, 1), ({"n": None, "at": None}, 1)]),
+    Case("a struct key comes as a dict", seen, PLACES, pa.schema({"s": pa.string()}), [(place(1, NAN, "p"), "1, p"), (place(1, 2.0, None), "1, None"), (None, "nothing"), ({"n": None, "at": None}, "None, None")]),
+    Case("a struct key stands at each of many rows", lambda x: x * 0, PLACES, pa.list_(pa.struct(NUMBER)), [(place(1, NAN, "p"), 0)] * 2 + [(place(1, 2.0, None), 0)] * 2 + [(None, 0), ({"n": None, "at": None}, 0)]),
+    Case("a struct key is written out in errors", fails, table(1, k=pa.array([place(5, 0.5, "o'neill")], PLACE)), NUMBER, error=Fails(GroupError, ("ZeroDivisionError",), "k={n: 5, at: {x: 0.5, s: 'o\\'neill'}}")),
     Case("no keys: all rows are one group", count, table(5, k=pa.array([1, 2, 3, 4, 5])), NUMBER, [(5,)], by=()),
     Case("no rows, no call", lambda x: 1 // 0, table(0, k=pa.array([], pa.int64())), NUMBER, []),
     Case("no rows, no call, without keys too", lambda x: 1 // 0, table(0, k=pa.array([], pa.int64())), NUMBER, [], by=()),

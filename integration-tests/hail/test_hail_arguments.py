@@ -372,6 +372,45 @@ def test_validity_across_arrays_of_any_length(hl, numpy_map):
         assert pair == [i % 23 - len(values), sum(values)]
 
 
+def test_validity_across_arrays_of_structs(hl, numpy_map):
+    """Structs that are missing, and fields that are missing in them, in arrays of every length."""
+    ht = hl.utils.range_table(200, 3)
+
+    def value(i, j):
+        struct = hl.struct(
+            wide=hl.or_missing((i + j) % 3 != 0, hl.float64(i * 100 + j)),
+            narrow=hl.float32(j),
+            call=hl.or_missing((i * j) % 5 != 1, hl.call(j % 2, 1)),
+            text=hl.or_missing(j % 4 != 1, hl.str(i + j)),
+        )
+        return hl.or_missing((i * 7 + j) % 6 != 0, struct)
+
+    ht = ht.annotate(a=hl.range(ht.idx % 23).map(lambda j: value(ht.idx, j)))
+
+    def texts(a):
+        return [repr([np.ma.asarray(part[row]).tolist() for part in a.values()]) for row in range(len(a["wide"]))]
+
+    result = numpy_map(
+        texts,
+        ht.idx // 50,
+        hl.tstruct(found=hl.tarray(hl.tstr)),
+        args=dict(a=ht.a),
+        order_by=ht.idx,
+        missing="mask",
+    )
+    found = [text for row in result.collect() for text in row.found]
+    for i, text in enumerate(found):
+        there = [(i * 7 + j) % 6 != 0 for j in range(i % 23)]
+        calls = [[j % 2, 1] if is_there and (i * j) % 5 != 1 else None for j, is_there in enumerate(there)]
+        expected = [
+            [i * 100.0 + j if is_there and (i + j) % 3 else None for j, is_there in enumerate(there)],
+            [float(j) if is_there else None for j, is_there in enumerate(there)],
+            [[None, None] if call is None else sorted(call) for call in calls],
+            [str(i + j) if is_there and j % 4 != 1 else None for j, is_there in enumerate(there)],
+        ]
+        assert text == repr(expected)
+
+
 def test_refusals_in_hails_words(hl, numpy_map, cohort):
     ht, other, mt = hl.utils.range_table(3), hl.utils.range_table(3), cohort
     fields = hl.tstruct(a=hl.tfloat64)

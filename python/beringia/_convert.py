@@ -138,7 +138,7 @@ def time(value: Any, unit: str, zoned: bool) -> int | None:
     return _count(value, f"M8[{unit}]")
 
 
-def times(array: Array, dtype: str, width: int) -> Bulk | None:
+def times(array: Array, dtype: str, width: int, zoned: bool = True) -> Bulk | None:
     """Return an array of dates, times or durations as integers of `width` bytes.
 
     Parameters
@@ -149,16 +149,25 @@ def times(array: Array, dtype: str, width: int) -> Bulk | None:
         The field's NumPy type, such as ``M8[us]``.
     width : {4, 8}
         Bytes of the integers.
+    zoned : bool
+        Whether the field takes instants.
 
     Returns
     -------
     tuple or None
         See :data:`Bulk`; ``None`` when each item has to be looked at: another dtype, or a conversion that would lose
         something.
+
+    Raises
+    ------
+    TypeError
+        If the values are instants and the field takes none.
     """
     wanted = np.dtype(dtype)
     if array.dtype.kind != wanted.kind:
         return None
+    if not zoned and (array.dtype.metadata or {}).get("zoned"):  # see beringia._arrow.arrays_of
+        raise TypeError(f"{array.dtype} with a time zone")
     if np.datetime_data(array.dtype)[0] == "generic" or not np.can_cast(array.dtype, wanted, "same_kind"):
         return None
     missing = np.isnat(np.ma.getdata(array))

@@ -6,6 +6,9 @@ can read.
 
 from __future__ import annotations
 
+import traceback
+from types import TracebackType
+
 _FIELD = "a worker's additions would be lost: return what it counts as a field of the result, and sum that field"
 _CONSTS = "pass its value in consts, which has one copy on each machine: consts={'name': broadcast.value}"
 _SESSION = "a worker has no session: do what needs one before the call, and pass the outcome in consts"
@@ -45,3 +48,9 @@ def advice(value: object) -> str | None:
         return None
     names = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(value).__mro__)
     return next((_ADVICE[name] for name in names if name in _ADVICE), None)
+
+
+def hint(raised_at: TracebackType | None) -> str | None:
+    """Return what to use in place of what raised, if a class that lives on the driver did."""
+    frames = [frame for frame, _ in traceback.walk_tb(raised_at)]
+    return f"SparkFiles: {_FILES}" if frames and frames[-1].f_globals.get("__name__") == "pyspark.files" else None

@@ -2,7 +2,7 @@
 
 The driver says with each function which state of its modules the function refers to, so that one whose modules changed
 is another function. A worker, before it loads a function that it does not know, forgets its modules if one of them has
-changed on its disk. Modules that are installed, and those of C, stay.
+changed on its disk, or is found elsewhere by now. Modules that are installed, and those of C, stay.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import site
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable
-from importlib.machinery import EXTENSION_SUFFIXES
+from collections.abc import Iterable, Sequence
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -28,6 +28,9 @@ _INSTALLED = tuple(
         site.getusersitepackages(),
     }
 )
+
+_STANDARD = sysconfig.get_path("stdlib")
+_STANDARD_ZIP = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
 
 _Stamp = tuple[str, int, int]
 
@@ -55,6 +58,20 @@ def watch() -> None:
     _looked = time.time_ns()
 
 
+def search(paths: Sequence[str]) -> None:
+    """Find modules on `paths`, in this order, before installed ones and after those of the standard library.
+
+    In a worker, the user's modules are forgotten if one of them is found elsewhere than before.
+    """
+    before = list(sys.path)
+    sys.path[:] = dict.fromkeys([*filter(_is_standard, before), *paths, *before])
+    if sys.path != before and _looked is not None:
+        importlib.invalidate_caches()
+        own = {name: module for name, module in list(sys.modules.items()) if _is_own(name, module)}
+        if any(_is_elsewhere(name, module) for name, module in own.items() if "." not in name):
+            _forget(own)
+
+
 def refresh() -> None:
     """Forget the user's modules if one of them is another on disk than the one that was imported."""
     global _looked
@@ -63,14 +80,28 @@ def refresh() -> None:
     own = {name: module for name, module in list(sys.modules.items()) if _is_own(name, module)}
     now = {name: _stamp(module) for name, module in own.items()}
     if any(_has_changed(name, stamp, _looked) for name, stamp in now.items()):
-        for name in own:
-            del sys.modules[name]
+        _forget(own)
         now.clear()
-        importlib.invalidate_caches()
-        linecache.checkcache()
     _known.clear()
     _known.update(now)
     _looked = time.time_ns()
+
+
+def _forget(names: Iterable[str]) -> None:
+    for name in names:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    linecache.checkcache()
+
+
+def _is_standard(entry: str) -> bool:
+    path = Path(entry)
+    return path.name == _STANDARD_ZIP or (path.is_relative_to(_STANDARD) and not path.name.endswith("-packages"))
+
+
+def _is_elsewhere(name: str, module: ModuleType) -> bool:
+    found = PathFinder.find_spec(name)
+    return found is not None and found.origin is not None and found.origin != getattr(module, "__file__", None)
 
 
 def _home(value: Any) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from beringia import _array_likes
+
 
 def converter(name: str, parameters: str | None, parts: Sequence[str]) -> Callable[[Any], Any]:
     """Return what makes the stored value of one that a function returned, and None of one that means nothing.
@@ -112,6 +114,7 @@ def items(value: Any) -> list[tuple[Any, Any]]:
 
 def ndarray(value: Any, axes: int) -> tuple[Any, Any]:
     """Return shape and elements of an array, the last axis varying fastest."""
+    value = _array_likes.unless_plain(value)
     array = np.asarray(value)
     if array.ndim != axes:
         raise ValueError(f"its shape is {array.shape}")

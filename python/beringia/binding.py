@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import Any, TextIO
 
-from beringia import _function, _options, _signature, worker
+from beringia import _function, _modules, _options, _signature, worker
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape
 from beringia.errors import ArgumentError, BeringiaError
 
@@ -60,7 +60,7 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
     ArgumentError
         If the function cannot be loaded, or something does not fit it.
     """
-    sys.path += [path for path in request["paths"] if path not in sys.path]
+    _modules.search(request["paths"])
     function = _load(request["function"], payload)
     columns = [Given(shown) for shown in request["args"]]
     for place, column in enumerate(columns):

@@ -1,4 +1,4 @@
-"""What ``python -m beringia doctor`` looks at: interpreter, libraries, Java, shared memory, and a self-test.
+"""What ``python -m beringia doctor`` looks at: interpreter, libraries, Spark, Java, shared memory, and a self-test.
 
 Each finding is a line; one that keeps Beringia from working carries an advice, and makes the exit code 1. Nothing here
 may fail for what it looks at: what is absent is a finding too.
@@ -6,6 +6,7 @@ may fail for what it looks at: what is absent is a finding too.
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import resource
@@ -43,8 +44,13 @@ class Finding:
     advice: str | None = None
 
 
-def main() -> int:
+def main(cluster: str | None = None) -> int:
     """Print all findings.
+
+    Parameters
+    ----------
+    cluster : str, optional
+        The master of a cluster to look at too; an empty one: as Spark is set up here.
 
     Returns
     -------
@@ -53,7 +59,7 @@ def main() -> int:
     """
     print(f"beringia {__version__}", flush=True)
     advice = []
-    for finding in findings():
+    for finding in findings() if cluster is None else itertools.chain(findings(), _cluster(cluster)):
         print(f"  {finding.name:<14} {finding.value}", flush=True)
         if finding.advice is not None:
             advice.append(f"{finding.name}: {finding.advice}")
@@ -69,13 +75,20 @@ def findings() -> Iterator[Finding]:
     yield Finding("Python", f"{platform.python_version()}, {sys.executable}")
     yield _library("NumPy", "numpy", "pip install numpy")
     yield _library("pyarrow", "pyarrow", "pip install 'beringia[local]': beringia.numpy_map needs it")
-    spark = _library("Spark", "pyspark")
-    yield spark
+    has_spark = False
+    for finding in _spark():
+        has_spark = finding.name != "Spark"  # there is more to say of it
+        yield finding
     yield _library("Hail", "hail")
-    yield _java(needed=spark.value != "not installed")
+    yield _java(needed=has_spark)
+    yield from machine()
+    yield _self_test()
+
+
+def machine() -> Iterator[Finding]:
+    """Look at what this machine lends to this process."""
     yield Finding("cores", str(_cores()))
     yield from _memory()
-    yield _self_test()
 
 
 def _library(name: str, package: str, advice: str | None = None) -> Finding:
@@ -85,10 +98,64 @@ def _library(name: str, package: str, advice: str | None = None) -> Finding:
         return Finding(name, "not installed", advice)
 
 
+def _spark() -> Iterator[Finding]:
+    """Look at the Spark that a session here would be of, and at the jar for it."""
+    try:
+        import pyspark
+        from pyspark.sql.utils import is_remote
+    except ImportError:
+        yield Finding("Spark", "not installed")
+        return
+    from beringia.errors import ConfigError
+    from beringia.spark import lines
+
+    spark = lines.installed()
+    other = "" if spark.version == pyspark.__version__ else f" of SPARK_HOME; PySpark is {pyspark.__version__}"
+    yield Finding("Spark", f"{str(spark).removeprefix('Spark ')}{other}")
+    yield Finding("sessions", "Spark Connect" if is_remote() else "classic")
+    try:
+        yield Finding("jar", lines.jar(spark).name)
+    except ConfigError as error:
+        yield Finding("jar", f"none: {error}", "install a Spark that there is a jar for")
+
+
+def _cluster(master: str) -> Iterator[Finding]:
+    """Look at each executor of a cluster."""
+    try:
+        from pyspark.sql import SparkSession
+
+        import beringia.spark
+        from beringia.spark import executors
+
+        builder = SparkSession.builder.appName("beringia doctor")
+        if master:
+            builder = builder.master(master)
+        spark = builder.config(map=beringia.spark.conf()).getOrCreate()
+    except Exception as error:
+        yield Finding("cluster", f"no session: {_first_line(error)}", "what the error says")
+        return
+    try:
+        yield Finding("cluster", f"{spark.sparkContext.master}, Spark {spark.version}")
+        found, there = executors.seen(spark)
+        for executor in found:
+            advice = None if executor.version == __version__ else f"install beringia {__version__} there, as here"
+            yield Finding("executor", f"{executor.host}, process {executor.pid}: {executor.sees}", advice)
+        if len(found) < there:
+            yield Finding("executors", f"{len(found)} of {there} ran a task: the others were busy")
+    except Exception as error:
+        yield Finding("executors", f"no function runs there: {_first_line(error)}", "what the error says")
+    finally:
+        spark.stop()
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 def _java(needed: bool) -> Finding:
     home = os.environ.get("JAVA_HOME")
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    advice = "install a JDK 17, or set JAVA_HOME to one: Spark needs it" if needed else None
+    advice = "install a JDK 17 or 21, or set JAVA_HOME to one: Spark needs it" if needed else None
     if program is None:
         return Finding("Java", "not found: JAVA_HOME is not set, and no java is on PATH", advice)
     try:

@@ -56,7 +56,7 @@ class BeringiaError(Exception):
 
 
 class GroupError(BeringiaError):
-    """One group failed: here because the function raised."""
+    """One group failed: here because the function raised, or because an argument has text that is not UTF-8."""
 
     code = 1
 

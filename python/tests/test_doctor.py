@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import beringia
+from beringia.spark import lines as spark_lines
 
 
 def run(*arguments, env=None, limit=""):
@@ -34,16 +35,30 @@ def test_it_shows_the_surroundings_and_tests_them(java):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = {line[2:16].strip(): line[17:] for line in done.stdout.splitlines() if line.startswith("  ")}
-    libraries = ["Python", "NumPy", "pyarrow", "Spark", "Hail", "Java"]
+    libraries = ["Python", "NumPy", "pyarrow", "Spark", "sessions", "jar", "Hail", "Java"]
     assert list(lines) == [*libraries, "cores", "backend", "/dev/shm", "memory limit", "open files", "self-test"]
     assert lines["Python"] == f"{sys.version.split()[0]}, {sys.executable}"
     assert (lines["NumPy"], lines["pyarrow"]) == (np.__version__, pa.__version__)
     assert lines["Java"] == f'openjdk version "17.0.1", {java}/bin/java (JAVA_HOME)'
+    spark = spark_lines.installed()
+    assert lines["Spark"] == f"{spark.version} with Scala {spark.scala}"
+    assert lines["jar"] == spark_lines.jar(spark).name
+    assert lines["sessions"] == "classic"
     assert lines["backend"] == "memfd"
     assert lines["self-test"].startswith("1000 groups in ")
     assert done.stdout.splitlines()[0] == f"beringia {beringia.__version__}"
     assert done.stdout.splitlines()[-1] == "All is well."
     assert "\x1b" not in done.stdout
+
+
+def test_a_spark_that_there_is_no_jar_for_is_named(java, tmp_path):
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "jars" / "spark-core_2.12-3.4.4.jar").touch()
+    done = run("doctor", env={**os.environ, "JAVA_HOME": str(java), "SPARK_HOME": str(tmp_path)})
+    assert done.returncode == 1
+    assert "  Spark          3.4.4 with Scala 2.12 of SPARK_HOME; PySpark is " in done.stdout
+    assert "and this is Spark 3.4.4 with Scala 2.12" in done.stdout
+    assert "To do: jar: " in done.stdout
 
 
 def test_without_java_it_says_what_to_do(tmp_path):
@@ -52,7 +67,9 @@ def test_without_java_it_says_what_to_do(tmp_path):
     done = run("doctor", env={**env, "PATH": str(tmp_path)})
     assert done.returncode == 1
     assert "no java is on PATH" in done.stdout
-    assert done.stdout.splitlines()[-1] == "To do: Java: install a JDK 17, or set JAVA_HOME to one: Spark needs it"
+    assert (
+        done.stdout.splitlines()[-1] == "To do: Java: install a JDK 17 or 21, or set JAVA_HOME to one: Spark needs it"
+    )
 
 
 def test_a_self_test_that_fails_says_why(java, tmp_path):

@@ -13,10 +13,11 @@ from types import CodeType
 
 import cloudpickle
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from beringia import _function, _shared
-from beringia.errors import ArgumentError
+from beringia import _function, _shared, numpy_map
+from beringia.errors import ArgumentError, GroupError
 
 
 def test_a_closure_travels_by_content():
@@ -176,6 +177,23 @@ def test_what_belongs_to_a_driver_is_refused_by_name(kind, thing, words):
             _function.dump(function)
     with pytest.raises(ArgumentError, match=rf"refers to {kind}, which stays"):
         _function.dump(lambda x: direct(x))
+
+
+def test_what_a_function_imports_itself_is_refused_by_name_when_it_runs():
+    def opens(x):
+        from pyspark import SparkFiles
+
+        return SparkFiles.get("table.csv")
+
+    def asserts(x):
+        assert x.size > 9, "too few"
+
+    for function, words in (
+        (opens, r"raised AssertionError \(SparkFiles: a worker finds no files by it: .*pass its content in consts"),
+        (asserts, r"raised AssertionError: too few\n"),
+    ):
+        with pytest.raises(GroupError, match=words):
+            numpy_map(function, {"x": np.zeros(1)}, pa.schema({"y": pa.string()}))
 
 
 def test_classes_and_values_of_engines_travel():

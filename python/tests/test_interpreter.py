@@ -60,5 +60,5 @@ def test_another_python_does_not_get_this_ones_packages(monkeypatch):
     assert interpreter.paths(Session("local[2]"), "/opt/python") == ["/mine"]
 
 
-def test_on_a_cluster_what_addpyfile_brought():
-    assert interpreter.paths(Session("yarn", includes=["a.zip"]), sys.executable) == [".", "a.zip"]
+def test_on_a_cluster_what_addpyfile_brought_the_newest_first():
+    assert interpreter.paths(Session("yarn", includes=["a.zip", "b.zip"]), sys.executable) == ["b.zip", "a.zip", "."]

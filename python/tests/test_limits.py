@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +41,27 @@ def keep(x):
 def test_views_that_are_kept_for_ever_stay_valid(pool):
     for _ in range(3):
         assert map_groups(keep, pool) == [True] * GROUPS
+
+
+@pytest.mark.parametrize("backend", ["memfd", "posix"])
+@pytest.mark.parametrize("writable", [False, True])
+def test_views_on_tiny_batches_hold_little_more_than_these(backend, writable):
+    def keep_and_count(x):
+        KEPT.append(x)
+        shared = Path("/proc/self/maps").read_text().count("beringia")
+        intact = all(view[0] == i and view.sum() == 100 * i for i, view in enumerate(KEPT))
+        return intact, len(os.listdir("/proc/self/fd")), shared  # noqa: PTH208 (names, not paths)
+
+    groups = 400
+    data = {"g": np.repeat(np.arange(groups), 100), "x": np.repeat(np.arange(groups, dtype="f8"), 100)}
+    returns = pa.schema([("intact", pa.bool_()), ("descriptors", pa.int64()), ("shared", pa.int64())])
+    # A page for each of the three buffers.
+    with Pool(workers=1, worker_retained_bytes="5m", segment_backend=backend) as pool:
+        table = numpy_map(keep_and_count, data, returns, by="g", batch_bytes=1, pool=pool, writable=writable)
+    assert table.column("intact").to_pylist() == [True] * groups
+    for name in ("descriptors", "shared"):
+        seen = table.column(name).to_pylist()
+        assert max(seen) <= seen[0] + 8, name
 
 
 def test_views_kept_beyond_the_limit_are_an_error_that_says_what_to_do():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import numbers
 import sys
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -86,3 +88,26 @@ def test_a_function_keeps_its_bytes_while_its_modules_stay(place):
     assert _function.dump(edited_e.f) == first
     edit(place / "edited_e.py", "def f(x):\n    return 'a new one'\n", edited_e)
     assert _function.dump(edited_e.f) != first
+
+
+def archive(path, **modules):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in modules.items():
+            file.writestr(f"{name}.py", text)
+    return str(path)
+
+
+def test_a_module_is_found_where_the_path_of_the_job_has_it_first(place, pool, monkeypatch):
+    def imports(x):
+        import edited_f
+        import edited_g
+
+        return edited_f.f() + edited_g.f()
+
+    says_so = "def f():\n    return '{} '\n".format
+    old = archive(place / "old.zip", edited_f=says_so("old"), edited_g=says_so("only"), numbers=says_so("shadow"))
+    monkeypatch.syspath_prepend(old)
+    assert says(imports, pool) == "old only "
+    monkeypatch.syspath_prepend(archive(place / "new.zip", edited_f=says_so("new")))
+    assert says(imports, pool) == "new only "
+    assert says(lambda x: __import__("numbers").__file__, pool) == numbers.__file__

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pyspark
 import pytest
 
+import beringia
 from beringia.errors import ConfigError
-from beringia.spark import setup
+from beringia.spark import lines, setup
 
 
 @pytest.fixture
 def jar(monkeypatch, tmp_path):
     """A jar where the package's would be, and no trace of Spark in the environment."""
     path = tmp_path / "beringia-spark.jar"
-    monkeypatch.setattr(setup, "jar_path", lambda: path)
+    monkeypatch.setattr(setup, "jar_path", lambda machine: path)
     monkeypatch.setattr(setup.jvm, "running", lambda: None)
     for name in ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON"):
         monkeypatch.delenv(name, raising=False)
@@ -58,7 +63,57 @@ def test_ours_comes_behind_what_spark_would_find_by_itself(jar, monkeypatch, tmp
     assert settings["spark.plugins"] == f"com.example.Two,{setup.PLUGIN}"
 
 
-def test_a_package_without_its_jar_says_how_to_build_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(setup.beringia, "__file__", str(tmp_path / "__init__.py"))
+def test_a_package_without_its_jars_says_how_to_build_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(lines.beringia, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(ConfigError, match="make build"):
         setup.jar_path()
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def matrix():
+    """What ``gradle/versions.gradle`` says: line, Scala, versions of Spark."""
+    text = (ROOT / "gradle" / "versions.gradle").read_text(encoding="utf-8")
+    rows = re.findall(r"^    '([\d.]+)' *: \[scala: '([\d.]+)',.* spark: \[(.*?)\]", text, re.MULTILINE)
+    assert len(rows) > 1
+    return [(line, scala.rpartition(".")[0], re.findall(r"[\d.]+", sparks)) for line, scala, sparks in rows]
+
+
+@pytest.mark.parametrize(("line", "scala", "spark"), [(*row[:2], spark) for row in matrix() for spark in row[2]])
+def test_each_spark_that_is_built_for_has_its_jar(line, scala, spark):
+    name = f"beringia-spark-{line}_{scala}-{beringia.__version__}.jar"
+    assert lines.jar(lines.Spark(spark, scala)).name == name
+    assert lines.jar(lines.Spark(spark + ".1-vendor", None)).name == name
+
+
+def test_the_environments_have_the_newest_of_each_line():
+    files = [ROOT / f"requirements-{name}.txt" for name in ("dev", "dev-3.10", "spark-4")]
+    pins = {re.search(r"^pyspark==(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)[1] for file in files}
+    assert pins == {sparks[-1] for _, _, sparks in matrix()}
+
+
+@pytest.mark.parametrize(
+    ("spark", "scala"), [("3.4.4", "2.12"), ("3.5.9", "2.13"), ("4.4.0", "2.13"), ("5.0.0", "3.3")]
+)
+def test_another_spark_is_refused_by_name(spark, scala):
+    known = " and ".join(
+        f"Spark {', '.join(version.rpartition('.')[0] for version in sparks)} (Scala {scala})"
+        for _, scala, sparks in matrix()
+    )
+    with pytest.raises(ConfigError) as caught:
+        lines.jar(lines.Spark(spark, scala))
+    assert str(caught.value) == (
+        f"Beringia {beringia.__version__} is for {known}, and this is Spark {spark} with Scala {scala}"
+    )
+
+
+def test_the_spark_that_would_run_is_that_of_spark_home(monkeypatch, tmp_path):
+    monkeypatch.delenv("SPARK_HOME", raising=False)
+    assert lines.installed().version == pyspark.__version__
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "jars" / "spark-core_2.12-3.4.4.jar").touch()
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    assert lines.installed() == lines.Spark("3.4.4", "2.12")
+    with pytest.raises(ConfigError, match=r"this is Spark 3\.4\.4 with Scala 2\.12"):
+        setup.conf()

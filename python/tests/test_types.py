@@ -10,8 +10,8 @@ import type_table
 from type_table import DOCS, Type, first, page, seen
 
 import beringia
+from beringia._arrow import plain
 from beringia.errors import GroupError, ResultError
-from beringia.local.arrow import plain
 
 TYPES = [pytest.param(row, id=row.arrow) for row in type_table.rows()]
 KEYS = [pytest.param(row, id=row.arrow) for row in type_table.rows() if row.key]

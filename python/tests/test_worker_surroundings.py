@@ -42,10 +42,23 @@ def test_numerical_libraries_use_the_threads_of_the_task(pool):
         "VECLIB_MAXIMUM_THREADS",
         "NUMEXPR_NUM_THREADS",
         "NUMBA_NUM_THREADS",
+        "OMP_THREAD_LIMIT",
+        "LOKY_MAX_CPU_COUNT",
+        "POLARS_MAX_THREADS",
+        "RAYON_NUM_THREADS",
     ]
     given = [name for name in names if name in os.environ]
     found = one(lambda x: [os.environ.get(name, "") for name in names], pool, pa.list_(pa.string()))
     assert dict(zip(names, found, strict=True)) == {name: os.environ[name] if name in given else "1" for name in names}
+
+
+def test_who_counts_cores_by_joblib_counts_those_of_the_task(pool):
+    def cores(x):
+        import joblib
+
+        return joblib.cpu_count()
+
+    assert one(cores, pool, pa.int64()) == int(os.environ.get("LOKY_MAX_CPU_COUNT", "1"))
 
 
 def own_descriptors():

@@ -35,6 +35,10 @@ come as objects that are arrays. The vectors and matrices of Spark ML, and Hail'
 structs, tuples and ndarrays, are made of the types here (see [Spark](spark.md#vectors-and-matrices-of-spark-ml),
 [Hail](hail.md#what-a-function-sees)). Maps, unions and intervals of months are refused.
 
+Text that is not UTF-8, as Spark's `cast(x'ff' as string)` and readers without checks make it, goes through as it came
+in keys and kept columns. A group that would show it to its function fails with a `GroupError` that names the argument,
+its bytes and the group (`on_error` as always); cast to binary, a function gets the bytes. Hail's text is always UTF-8.
+
 | pyarrow | Spark | Hail | format | argument | key | in a message |
 |---|---|---|---|---|---|---|
 """

@@ -94,8 +94,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "worker.retainedBytes",
         kind: "bytes",
         default: "1g",
-        doc: "Arguments that a function may keep views on after its call, in a global say. Their memory cannot be \
-              used again until the views are gone; past this size the call fails.",
+        doc: "Arguments that a function may keep views on after its call, in a global say. Each batch of them is \
+              copied once; past this size the call fails.",
     },
     Setting {
         name: "worker.startTimeout",

@@ -5,6 +5,8 @@ use arrow_array::{Array, ArrayRef, cast::AsArray, types};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
 
+use crate::text;
+
 /// The longest string shown of one key.
 const MAX_CHARS: usize = 200;
 
@@ -56,8 +58,9 @@ fn value(array: &ArrayRef, row: usize) -> String {
         DataType::Float64 => primitive!(types::Float64Type),
         DataType::Decimal128(..) => array.as_primitive::<types::Decimal128Type>().value_as_string(row),
         DataType::Decimal256(..) => array.as_primitive::<types::Decimal256Type>().value_as_string(row),
-        DataType::Utf8 => quote(array.as_string::<i32>().value(row)),
-        DataType::LargeUtf8 => quote(array.as_string::<i64>().value(row)),
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            quote(&String::from_utf8_lossy(text::bytes(array, row).unwrap_or_default()))
+        }
         DataType::Binary => quote(&String::from_utf8_lossy(array.as_binary::<i32>().value(row))),
         DataType::LargeBinary => quote(&String::from_utf8_lossy(array.as_binary::<i64>().value(row))),
         DataType::FixedSizeBinary(_) => {
@@ -81,6 +84,12 @@ fn value(array: &ArrayRef, row: usize) -> String {
             TimeUnit::Microsecond => span!(types::DurationMicrosecondType, 1_000),
             TimeUnit::Nanosecond => span!(types::DurationNanosecondType, 1),
         },
+        DataType::Struct(fields) => {
+            let columns = fields.iter().zip(array.as_struct().columns());
+            let parts: Vec<String> =
+                columns.map(|(field, column)| format!("{}: {}", field.name(), value(column, row))).collect();
+            format!("{{{}}}", parts.join(", "))
+        }
         other => format!("<{other}>"),
     }
 }
@@ -111,8 +120,9 @@ mod tests {
 
     use arrow_array::ffi::FFI_ArrowSchema;
     use arrow_array::types::ArrowPrimitiveType;
-    use arrow_array::{Date32Array, Float64Array, Int32Array, LargeStringArray};
+    use arrow_array::{Date32Array, Float64Array, Int32Array, LargeStringArray, StructArray};
     use arrow_buffer::Buffer;
+    use arrow_schema::Field;
     use serde_json::Value;
 
     use super::*;
@@ -139,9 +149,23 @@ mod tests {
         let keys: Vec<&Value> = table.iter().filter(|row| row["text"].is_string()).collect();
         assert!(keys.len() > 20, "the table has lost its keys");
         for key in keys {
-            let array = arrow_array::make_array(one(key["format"].as_str().unwrap(), &key["value"]));
-            assert_eq!(value(&array, 0), key["text"].as_str().unwrap(), "{key}");
+            let array = arrow_array::make_array(of(&table, key, &key["value"]));
+            assert_eq!(super::value(&array, 0), key["text"].as_str().unwrap(), "{key}");
         }
+    }
+
+    /// An array of one value of the type that a row of the table is.
+    fn of(table: &[Value], row: &Value, value: &Value) -> ArrayData {
+        if row["pyarrow"][0] != "struct" {
+            return one(row["format"].as_str().unwrap(), value);
+        }
+        let members = row["pyarrow"][1].as_object().unwrap().iter();
+        let columns = members.map(|(name, kind)| {
+            let member = table.iter().find(|row| row["pyarrow"] == *kind).unwrap();
+            let column = arrow_array::make_array(of(table, member, &value[name]));
+            (Arc::new(Field::new(name, column.data_type().clone(), true)), column)
+        });
+        StructArray::from(columns.collect::<Vec<_>>()).to_data()
     }
 
     /// An array of one value, by its type in Arrow's C interface. Dates, times and decimals are given as integers.

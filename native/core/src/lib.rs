@@ -23,6 +23,8 @@ pub mod runtime;
 #[allow(unsafe_code, reason = "the one place where memory is mapped and shared")]
 pub mod segment;
 pub mod spelling;
+#[allow(unsafe_code, reason = "arrays whose text is not checked")]
+pub mod text;
 pub mod trace;
 pub mod worker;
 

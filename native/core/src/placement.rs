@@ -171,7 +171,8 @@ pub fn bytes(descriptor: &ArrayDescriptor) -> u64 {
     places.values().sum()
 }
 
-fn references(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(&BufferRef)) {
+/// Every buffer that a descriptor names.
+pub fn references(descriptor: &ArrayDescriptor, visit: &mut impl FnMut(&BufferRef)) {
     let validity = descriptor.validity.iter().map(|(reference, _)| reference);
     descriptor.buffers.iter().chain(validity).for_each(&mut *visit);
     for child in &descriptor.children {

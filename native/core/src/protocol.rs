@@ -15,7 +15,7 @@ use crate::segment::{Announcement, BufferRef, SegmentId, SegmentToken};
 use crate::spelling::Spelling;
 
 /// Changes with every change to this file.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// An Arrow array whose buffers lie in segments. Its type travels with the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,8 +163,8 @@ pub enum FromWorker {
         segments: Announcement,
         /// The result's fields; with many rows a group, followed by an int32 column of the rows' groups.
         result: ArrayDescriptor,
-        /// Segments of the batch that someone still views: they must not be written to again.
-        retained: Vec<SegmentId>,
+        /// Segments of the batch that the worker has no mapping of any more: what is still viewed it keeps a copy of.
+        dropped: Vec<SegmentId>,
         /// What it took.
         stats: Box<BatchStats>,
     },
@@ -181,6 +181,6 @@ pub enum FromWorker {
         /// The Python traceback.
         traceback: Option<String>,
         /// As in `Done`.
-        retained: Vec<SegmentId>,
+        dropped: Vec<SegmentId>,
     },
 }

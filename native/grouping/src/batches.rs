@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, LargeListArray, RecordBatch, StructArray, UInt32Array};
+use arrow_array::{Array, LargeListArray, RecordBatch, StructArray, UInt32Array};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, Fields, SortOptions};
 use arrow_select::take::take;
+use beringia_core::segment::Lease;
 use beringia_core::{Error, ErrorCode, Result};
 
+use crate::gather::Room;
 use crate::groups::{Groups, group};
 
 /// What one call of the function gets.
@@ -66,7 +68,7 @@ impl Batches {
             .collect::<Result<Vec<_>>>()?;
         let rows = table.num_rows();
         let Groups { order, bounds } = match unit {
-            Unit::Group => group(&key_columns, &order_columns, rows)?,
+            Unit::Group => group(&key_columns, &order_columns, rows, workers)?,
             Unit::Row | Unit::Batch => Groups { order: None, bounds: (0..=rows).collect() },
         };
         let used = keys.iter().chain(columns).filter_map(|number| table.columns().get(*number));
@@ -108,19 +110,26 @@ impl Batches {
         DataType::Struct(Fields::from_iter(self.keys.iter().map(key).chain(self.columns.iter().map(column))))
     }
 
-    /// Batch number `batch` of [`Self::count`], a struct array with a row for each group.
+    /// Batch number `batch` of [`Self::count`], a struct array with a row for each group. Rows that have to be gathered
+    /// are, where values are of one width, in memory that `allocate` gives.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when Arrow refuses to gather the rows.
-    pub fn get(&self, batch: usize) -> Result<ArrayData> {
+    /// [`ErrorCode::Internal`] when Arrow refuses to gather the rows; those of `allocate`.
+    pub fn get(&self, batch: usize, allocate: impl FnOnce(usize) -> Result<Arc<Lease>>) -> Result<ArrayData> {
         let groups = self.cuts[batch].clone();
         let rows = self.row_range(batch);
         let failed = |error: arrow_schema::ArrowError| Error::new(ErrorCode::Internal, error.to_string());
-        let gather = |number: usize| -> Result<ArrayRef> {
+        let order = self.order.as_ref().map(|order| order.slice(rows.start, rows.len()));
+        let shown = self.columns.iter().map(|number| self.table.column(*number));
+        let mut room = match &order {
+            None => Room::default(),
+            Some(_) => Room::of(shown, rows.len(), allocate)?,
+        };
+        let mut gather = |number: usize| {
             let column = self.table.column(number);
-            match &self.order {
+            match &order {
                 None => Ok(column.slice(rows.start, rows.len())),
-                Some(order) => take(column, &order.slice(rows.start, rows.len()), None).map_err(failed),
+                Some(order) => room.gather(column, order),
             }
         };
         let mut children = Vec::with_capacity(self.keys.len() + self.columns.len());

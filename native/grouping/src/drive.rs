@@ -141,7 +141,7 @@ fn map_batches(running: &Running<'_>) -> Result<()> {
             if batch >= driven.batches.count() {
                 break;
             }
-            job.submit(&driven.batches.get(batch)?)?;
+            job.submit(&driven.batches.get(batch, |bytes| job.allocate(bytes))?)?;
             sent.push_back(batch);
         }
         if running.stop.load(Ordering::Relaxed) {

@@ -6,8 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod batches;
+mod column;
 mod drive;
+mod gather;
 mod groups;
+mod parallel;
+mod sort;
+mod spread;
+mod word;
 
 pub use batches::{Batches, Unit};
 pub use drive::{Driven, Running, drive};

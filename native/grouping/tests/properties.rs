@@ -6,10 +6,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type};
-use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, RecordBatch, StringArray, StructArray};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
+};
 use arrow_schema::SortOptions;
 use beringia_core::ErrorCode;
+use beringia_core::segment::{Backend, Cache};
 use beringia_grouping::{Batches, Groups, Unit, group};
 use proptest::prelude::*;
 
@@ -32,6 +35,9 @@ fn cell(column: &ArrayRef, row: usize) -> Cell {
     }
     if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
         return Cell::Number(numbers.value(row).into());
+    }
+    if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+        return Cell::Number(numbers.value(row));
     }
     match column.as_primitive_opt::<Float64Type>() {
         Some(floats) => total(floats.value(row)),
@@ -144,7 +150,7 @@ proptest! {
         let rows = columns.numbers.len();
         let keys = columns.named(&keys);
         let order_by = columns.ordered(&order_by);
-        let groups = group(&keys, &order_by, rows).unwrap();
+        let groups = group(&keys, &order_by, rows, 2).unwrap();
         prop_assert_eq!(grouped(&groups), reference(&keys, &order_by, rows));
     }
 
@@ -219,8 +225,9 @@ fn all(columns: &[ArrayRef], row: usize) -> Vec<Cell> {
 
 /// All batches; each is of their type and has rows.
 fn arrays(batches: &Batches) -> Vec<StructArray> {
+    let cache = Cache::new(Backend::Heap, 0);
     let array = |number| {
-        let data = batches.get(number).unwrap();
+        let data = batches.get(number, |bytes| cache.lease(bytes)).unwrap();
         assert_eq!(data.data_type(), &batches.data_type());
         assert!(batches.rows_of(number) > 0 && !data.is_empty());
         StructArray::from(data)
@@ -233,14 +240,14 @@ fn a_nan_is_the_same_key_as_any_other_and_zeros_of_both_signs_are_two() {
     let other_nan = f64::from_bits(f64::NAN.to_bits() | 1);
     let values = [Some(f64::NAN), Some(0.0), None, Some(other_nan), Some(-0.0), None];
     let keys: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
-    let groups = group(&[keys], &[], 6).unwrap();
+    let groups = group(&[keys], &[], 6, 2).unwrap();
     assert_eq!(grouped(&groups), [vec![2, 5], vec![4], vec![1], vec![0, 3]]);
 }
 
 #[test]
 fn rows_that_lie_in_their_groups_are_not_moved() {
     let keys: ArrayRef = Arc::new(Int32Array::from(vec![1, 1, 2, 5, 5]));
-    let groups = group(&[Arc::clone(&keys)], &[(keys, SortOptions::default())], 5).unwrap();
+    let groups = group(&[Arc::clone(&keys)], &[(keys, SortOptions::default())], 5, 2).unwrap();
     assert_eq!((groups.order, groups.bounds), (None, vec![0, 2, 3, 5]));
 }
 
@@ -265,4 +272,72 @@ fn a_column_that_is_not_there_is_named() {
     let table = RecordBatch::try_from_iter([("n", columns)]).unwrap();
     let error = Batches::new(table, &[3], &[0], Unit::Group, &[], 1, 1).err().unwrap();
     assert_eq!((error.code, error.summary.as_str()), (ErrorCode::Argument, "no column 3"));
+}
+
+/// Pseudo-random numbers, always the same.
+fn numbers(count: usize) -> impl Iterator<Item = u64> {
+    (0..count as u64).map(|number| {
+        let mixed = (number ^ 0x9e37).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20
+    })
+}
+
+fn texts(values: impl Iterator<Item = String>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn numbered(values: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(values.map(Some).collect::<Int64Array>())
+}
+
+/// Enough rows to be spread over parts, by each way to tell their keys apart.
+#[test]
+fn many_rows_are_grouped_as_a_plain_sort_does() {
+    const ROWS: usize = 70_000;
+    let of = |modulus: u64| numbers(ROWS).map(move |number| (number % modulus) as i64);
+    let alike =
+        |number: i64| format!("{}the same for more bytes than are looked at at once/{number}", number % 2);
+    let cases: Vec<(&str, Vec<ArrayRef>)> = vec![
+        ("few", vec![numbered(of(50))]),
+        ("few and far apart", vec![numbered(of(50).map(|number| number << 50))]),
+        ("dense", vec![numbered(of(15_000))]),
+        ("far apart", vec![numbered(of(15_000).map(|number| number.wrapping_mul(0x1234_5678_9abc)))]),
+        ("of all sizes", vec![numbered(of(15_000).map(|number| 1 << (number % 63) | number))]),
+        ("one has half of the rows", vec![numbered(of(9_000).map(|number| (number - 4_500).max(0)))]),
+        ("sorted", vec![numbered(0..ROWS as i64)]),
+        ("sorted but for the last", vec![numbered((0..ROWS as i64).map(|row| row % (ROWS as i64 - 1)))]),
+        ("one", vec![numbered(of(1))]),
+        ("short texts", vec![texts(of(15_000).map(|number| format!("patient {number}")))]),
+        ("texts of any length", vec![texts(of(300).map(|number| "\0".repeat(number as usize)))]),
+        ("long texts", vec![texts(of(15_000).map(alike))]),
+        (
+            "three",
+            vec![numbered(of(7)), texts(of(31).map(|number| format!("site {number}"))), numbered(of(13))],
+        ),
+        (
+            "long texts before others",
+            vec![texts(of(900).map(alike)), numbered(of(77).map(|number| number - 38)), numbered(of(6))],
+        ),
+        (
+            "more bits than a word has",
+            vec![
+                numbered(of(5).map(|n| n << 58)),
+                numbered(of(7).map(|n| n << 57)),
+                numbered(of(11).map(|n| n << 56)),
+            ],
+        ),
+    ];
+    for (name, keys) in cases {
+        let mut rows: Vec<usize> = (0..ROWS).collect();
+        let cells: Vec<Vec<Cell>> = rows.iter().map(|row| keys_of(&keys, *row)).collect();
+        rows.sort_by(|a, b| cells[*a].cmp(&cells[*b]));
+        let expected: Vec<Vec<usize>> =
+            rows.chunk_by(|a, b| cells[*a] == cells[*b]).map(<[usize]>::to_vec).collect();
+        assert!(grouped(&group(&keys, &[], ROWS, 2).unwrap()) == expected, "{name}");
+        // Within a group from the last row to the first.
+        let order = (numbered(0..ROWS as i64), SortOptions { descending: true, nulls_first: true });
+        let expected: Vec<Vec<usize>> =
+            expected.into_iter().map(|group| group.into_iter().rev().collect()).collect();
+        assert!(grouped(&group(&keys, &[order], ROWS, 3).unwrap()) == expected, "{name}, in an order");
+    }
 }

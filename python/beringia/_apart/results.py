@@ -6,7 +6,7 @@ import reprlib
 
 import numpy as np
 
-from beringia import _tagged
+from beringia import _array_likes, _tagged
 
 
 class MisfitError(ValueError):
@@ -98,6 +98,14 @@ def named(value, names):
     if fields is not None and all(name in fields for name in names):
         return [getattr(value, name) for name in names]
     return None
+
+
+def carried(value):
+    """Return the arrays of something array-like; anything else as it is."""
+    try:
+        return _array_likes.unless_plain(value)
+    except TypeError as error:
+        raise MisfitError(f"got {error}") from error
 
 
 def is_rows(value):

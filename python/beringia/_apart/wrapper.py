@@ -8,7 +8,7 @@ import numpy as np
 
 from beringia._apart.arguments import build, leaves_of
 from beringia._apart.globals import show
-from beringia._apart.results import MisfitError, encoded, is_rows, named
+from beringia._apart.results import MisfitError, carried, encoded, is_rows, named
 from beringia._shared import frozen, own
 
 
@@ -61,11 +61,12 @@ class Wrapper:
     def _taken_apart(self, result):
         if result is None:
             return None
+        result = carried(result)
         if not self.many:
             return self._row(result)
         if isinstance(result, list):
-            return [self._row(row) for row in result]
-        columns = self._columns(result)
+            return [self._row(carried(row)) for row in result]
+        columns = [carried(column) for column in self._columns(result)]
         lengths = {len(column) for column in columns if is_rows(column)}
         if len(lengths) > 1:
             shown = ", ".join(

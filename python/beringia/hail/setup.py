@@ -34,7 +34,7 @@ def conf(**settings: Any) -> dict[str, str]:
     jar = jar_path()
     machine = jvm.running()
     if machine is not None:
-        spark_setup.add_to_class_path(machine, spark_setup.jar_path())
+        spark_setup.add_to_class_path(machine, spark_setup.jar_path(machine))
         if not jvm.knows(machine.org.beringia.hail.HailFront):
             jvm.add_jar(machine, jar)
     given = spark_setup.conf(**settings)

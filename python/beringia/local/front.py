@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from beringia import _consts, _function, _options, _signature
+from beringia._arrow import plain
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia.errors import ArgumentError
 from beringia.local import arrow, logs
@@ -174,7 +175,7 @@ def numpy_map(
         + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
-    engine = pa.schema([field.with_type(arrow.plain(field.type)) for field in final])
+    engine = pa.schema([field.with_type(plain(field.type)) for field in final])
     engine_of = (pool if pool is not None else pools.default(workers)).native
     with bar(progress) as show:
         stream = engine_of.run(

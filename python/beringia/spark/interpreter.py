@@ -46,11 +46,11 @@ def paths(context: SparkContext, interpreter: str) -> list[str]:
     list of str
         In local mode the driver's ``sys.path``, made absolute; without what belongs to the driver's
         installation if the workers' interpreter is another one. On a cluster the names of the archives
-        given to ``addPyFile``, relative to Spark's directory of files on the executor, and ``"."`` for
-        the modules in that directory itself.
+        given to ``addPyFile``, relative to Spark's directory of files on the executor, the newest first as in
+        PySpark's own workers, and ``"."`` for the modules in that directory itself.
     """
     if not is_local(context):
-        return [".", *(context._python_includes or [])]
+        return [*reversed(context._python_includes or []), "."]
     entries = _function.search_path()
     if interpreter != sys.executable:
         own = {Path(sys.prefix), Path(sys.base_prefix)}

@@ -17,9 +17,8 @@ from typing import Any
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-import beringia
 from beringia.errors import ConfigError
-from beringia.spark import jvm
+from beringia.spark import jvm, lines
 
 PLUGIN = "org.beringia.spark.BeringiaPlugin"
 PREFIX = "spark.beringia."
@@ -50,14 +49,15 @@ def conf(**settings: Any) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If a session without the plugin is running (see :func:`attach`), or the package carries no jar.
+        If a session without the plugin is running (see :func:`attach`), or the package carries no jar for the Spark
+        that is installed or runs.
     """
     given: dict[str, Any] = {_full_name(name): _text(value) for name, value in settings.items()}
     machine = jvm.running()
     if SparkContext._active_spark_context is not None:
         _check_active(SparkContext._active_spark_context)
     found = _spark_defaults(machine)
-    jar = jar_path()
+    jar = jar_path(machine)
     if machine is not None:
         add_to_class_path(machine, jar)
     ours = {"spark.jars": str(jar), "spark.plugins": PLUGIN}
@@ -80,12 +80,13 @@ def attach(spark: SparkSession) -> SparkSession:
     Raises
     ------
     ConfigError
-        If the class loader of the driver cannot be extended: start the session with :func:`conf` then.
+        If the class loader of the driver cannot be extended: start the session with :func:`conf` then. Or if there
+        is no jar for this Spark.
     """
     context = spark.sparkContext
     if PLUGIN in _split(context.getConf().get("spark.plugins", "")):
         return spark
-    jar = jar_path()
+    jar = jar_path(spark._jvm)
     add_to_class_path(spark._jvm, jar)
     attacher = spark._jvm.org.beringia.spark.Attach  # type: ignore[union-attr]
     if not attacher.isAttached(spark._jsparkSession):
@@ -113,19 +114,15 @@ def front(spark: SparkSession) -> Any:
     return found
 
 
-def jar_path() -> Path:
-    """Return the path of the plugin's jar for Spark 3.5, which the package carries.
+def jar_path(machine: Any = None) -> Path:
+    """Return the path of the plugin's jar for the Spark of a JVM, or else for the one that is installed.
 
     Raises
     ------
     ConfigError
-        If there is none, as in a source tree that was not built.
+        If the package has none.
     """
-    directory = Path(beringia.__file__).absolute().parent / "jars"
-    jars = sorted(directory.glob(f"beringia-spark-3.5_2.12-{beringia.__version__}.jar"))
-    if not jars:
-        raise ConfigError(f"no jar of Beringia in {directory}: in a source tree, `make build` puts it there")
-    return jars[0]
+    return lines.jar(lines.installed() if machine is None else lines.running(machine))
 
 
 def _check_active(context: SparkContext) -> None:
@@ -137,9 +134,18 @@ def _check_active(context: SparkContext) -> None:
 
 
 def add_to_class_path(machine: Any, jar: Path) -> None:
-    """Make a JVM that runs know the plugin."""
-    if not jvm.knows(machine.org.beringia.spark.PythonFront):
+    """Make a JVM that runs know the plugin.
+
+    Raises
+    ------
+    ConfigError
+        If it takes no jar, or has one of Beringia that is for another Spark.
+    """
+    line = machine.org.beringia.spark.SparkLine
+    if not jvm.knows(line):
         jvm.add_jar(machine, jar)
+    elif obstacle := line.obstacle():
+        raise ConfigError(obstacle)
 
 
 def _spark_defaults(machine: Any) -> dict[str, str]:

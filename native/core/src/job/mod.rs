@@ -238,8 +238,7 @@ impl Job {
         };
         match reply {
             None => Ok(None),
-            Some(Reply::Failed { error, group, retained }) => {
-                retire(batch, &retained);
+            Some(Reply::Failed { error, group }) => {
                 let error = match group {
                     Some(group) => {
                         error.with_group(assemble::describe_group(&self.definition.shape, batch, group))
@@ -250,8 +249,7 @@ impl Job {
                 state.running.pop_front();
                 Err(error)
             }
-            Some(Reply::Done { result, loans, retained, stats: of_worker }) => {
-                retire(batch, &retained);
+            Some(Reply::Done { result, loans, stats: of_worker }) => {
                 let find = |id: SegmentId| {
                     loans
                         .get(&id)
@@ -353,12 +351,10 @@ impl Job {
         let deadline = Instant::now() + self.runtime.config().cancel_grace;
         // Replies come in order, so with the last one all are in; dropping them returns their segments.
         worker.cancel(*last);
-        for (ticket, batch) in &state.running {
+        for (ticket, _) in &state.running {
             let remaining = deadline.saturating_duration_since(Instant::now());
             match worker.reply(*ticket, remaining) {
-                Ok(Some(Reply::Done { retained, .. } | Reply::Failed { retained, .. })) => {
-                    retire(batch, &retained)
-                }
+                Ok(Some(_)) => {}
                 Ok(None) => {
                     tracing::info!(
                         worker = worker.describe(),
@@ -388,12 +384,6 @@ impl State {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
-    }
-}
-
-fn retire(batch: &Batch, retained: &[SegmentId]) {
-    for lease in batch.leases.iter().filter(|lease| retained.contains(&lease.segment().id())) {
-        lease.retire();
     }
 }
 

@@ -185,11 +185,13 @@ fn a_dead_worker_is_an_error_that_names_the_last_group_and_words() {
 }
 
 #[test]
-fn a_worker_that_still_views_a_batch_retires_its_segments() {
-    let job = job_of(Backend::Memfd, RowCount::One, |array| Act::Keep(result(sums(&array))));
-    submit(&job, &[("a", &[1.0])]);
-    drop(next(&job).unwrap());
-    assert_eq!(job.runtime.cache().idle_bytes(), 0);
+fn segments_that_the_worker_dropped_are_announced_anew() {
+    let job = job_of(Backend::Memfd, RowCount::One, |array| Act::Drop(result(sums(&array))));
+    for _ in 0..3 {
+        submit(&job, &[("a", &[1.0])]);
+        drop(next(&job).unwrap());
+        assert!(job.runtime.cache().idle_bytes() > 0);
+    }
 }
 
 #[test]
@@ -251,7 +253,7 @@ fn messages_out_of_turn_are_protocol_errors() {
         code: ErrorCode::Internal,
         summary: String::new(),
         traceback: None,
-        retained: Vec::new(),
+        dropped: Vec::new(),
     };
     let hello = FromWorker::Hello { version: VERSION, python: "3.11.7".into(), libraries: String::new() };
     for message in [failed(0), failed(2), failed(u64::MAX), hello] {

@@ -1,4 +1,4 @@
-//! (segment, descriptor) → Arrow array, checked: counts, bounds, alignment, offsets, UTF-8.
+//! (segment, descriptor) → Arrow array, checked: counts, bounds, alignment, offsets; of a worker's, UTF-8.
 //!
 //! A worker can write to its segments at any time, also after they were checked. So of a worker's reply, everything
 //! that is checked is copied first, and the copy is checked and used: validity, offsets, indices, and text, for
@@ -16,9 +16,10 @@ use super::references;
 use crate::error::{Error, Result};
 use crate::protocol::ArrayDescriptor;
 use crate::segment::{BufferRef, Segment, SegmentId};
+use crate::text;
 
 /// Rebuilds the array that a descriptor of the parent, or our own, names. `segment` finds a segment by id, together
-/// with the owner that keeps it.
+/// with the owner that keeps it. Whether its text is UTF-8 is not looked at: see [`text`].
 ///
 /// # Errors
 /// [`crate::ErrorCode::Protocol`] when anything about it is wrong.
@@ -136,13 +137,13 @@ where
             .zip(&descriptor.children)
             .map(|(child_type, child)| self.array(child, child_type))
             .collect::<Result<Vec<_>>>()?;
-        Ok(ArrayData::builder(data_type.clone())
+        let array = ArrayData::builder(data_type.clone())
             .len(len)
             .offset(offset)
             .nulls(nulls)
             .buffers(buffers)
-            .child_data(children)
-            .build()?)
+            .child_data(children);
+        if self.private { Ok(array.build()?) } else { text::build(data_type, array) }
     }
 
     fn nulls(&self, reference: &BufferRef, bit: usize, len: usize) -> Result<NullBuffer> {

@@ -1,6 +1,5 @@
 //! A free list of segments, because the page faults of a fresh one cost several times the copy into it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -99,7 +98,7 @@ impl Cache {
                 self.create(len).inspect_err(|_| self.state().leased_bytes -= len)?
             }
         };
-        Ok(Arc::new(Lease { segment, home: Arc::downgrade(self), retired: AtomicBool::new(false) }))
+        Ok(Arc::new(Lease { segment, home: Arc::downgrade(self) }))
     }
 
     /// A new segment. Where memory is short, what lies idle makes room.
@@ -141,13 +140,11 @@ impl Cache {
         drop(freed);
     }
 
-    fn give_back(&self, segment: &Arc<Segment>, retired: bool) {
+    fn give_back(&self, segment: &Arc<Segment>) {
         let mut state = self.state();
         state.leased_bytes -= segment.len();
-        if !retired {
-            state.idle_bytes += segment.len();
-            state.idle.push(Arc::clone(segment));
-        }
+        state.idle_bytes += segment.len();
+        state.idle.push(Arc::clone(segment));
         let freed = state.shrink(self.idle_limit);
         drop(state);
         drop(freed);
@@ -164,18 +161,12 @@ fn size_class(len: usize) -> usize {
 pub struct Lease {
     segment: Arc<Segment>,
     home: Weak<Cache>,
-    retired: AtomicBool,
 }
 
 impl Lease {
     /// The segment.
     pub fn segment(&self) -> &Arc<Segment> {
         &self.segment
-    }
-
-    /// Never hand this segment out again: a peer still looks at its present content.
-    pub fn retire(&self) {
-        self.retired.store(true, Ordering::Relaxed);
     }
 }
 
@@ -188,7 +179,7 @@ impl AsRef<Segment> for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(home) = self.home.upgrade() {
-            home.give_back(&self.segment, *self.retired.get_mut());
+            home.give_back(&self.segment);
         }
     }
 }
@@ -205,17 +196,6 @@ mod tests {
         drop(first);
         let second = cache.lease(100_001).unwrap();
         assert_eq!((second.segment().id(), second.segment().address()), (id, address));
-    }
-
-    #[test]
-    fn a_retired_segment_is_not() {
-        let cache = Cache::new(Backend::Heap, 1 << 20);
-        let first = cache.lease(1).unwrap();
-        let id = first.segment().id();
-        first.retire();
-        drop(first);
-        assert_eq!(cache.idle_bytes(), 0);
-        assert_ne!(cache.lease(1).unwrap().segment().id(), id);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! One suite that every backend passes.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::*;
 
 fn attach(segment: &Segment, access: Access) -> Result<Segment> {
-    let descriptor = segment.descriptor().map(|d| d.try_clone_to_owned().unwrap());
-    Segment::attach(segment.id(), &segment.passing(), descriptor, segment.len(), access)
+    Segment::attach(segment.id(), &segment.passing(), segment.descriptor(), segment.len(), access)
 }
 
 fn each(check: impl Fn(Backend)) {
@@ -59,6 +59,34 @@ fn a_private_copy_takes_writes_that_nobody_else_sees() {
 }
 
 #[test]
+fn what_a_peer_makes_its_own_stays_where_and_as_it_is() {
+    for backend in [Backend::Memfd, Backend::Posix] {
+        for access in [Access::ReadOnly, Access::CopyOnWrite] {
+            let segment = Segment::create(backend, 1 << 20, access).unwrap();
+            segment.write(100, b"kept").unwrap();
+            segment.write(500_000, b"kept too").unwrap();
+            let peer = Arc::new(attach(&segment, access).unwrap());
+            let buffer = peer.buffer(Arc::clone(&peer), 100, 4).unwrap();
+            let bytes = peer.own(&[500_000..500_008, 100..104, 100..104, 90..200, 7..7]).unwrap();
+            assert_eq!(bytes, 2 * rustix::param::page_size(), "{backend:?}");
+            segment.write(100, b"anew").unwrap();
+            drop(segment);
+            assert_eq!(buffer.as_slice(), b"kept", "{backend:?}");
+            assert_eq!(peer.read(500_000, 8).unwrap(), b"kept too", "{backend:?}");
+            assert_eq!(peer.write(100, b"x").is_ok(), access == Access::CopyOnWrite, "{backend:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_outside_a_segment_can_be_made_ones_own() {
+    let segment = Segment::create(Backend::Memfd, 4096, Access::ReadOnly).unwrap();
+    assert!(segment.own(&[0..1, 2..3]).is_err(), "the creator's");
+    let peer = attach(&segment, Access::ReadOnly).unwrap();
+    assert!(peer.own(&[0..1, 0..peer.len() + 1]).is_err());
+}
+
+#[test]
 fn both_sides_write_to_a_shared_segment() {
     each(|backend| {
         let segment = Segment::create(backend, 4096, Access::Shared).unwrap();
@@ -98,9 +126,9 @@ fn ranges_outside_are_refused() {
 fn a_peer_that_announces_too_much_is_refused() {
     each(|backend| {
         let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
-        let descriptor = segment.descriptor().map(|d| d.try_clone_to_owned().unwrap());
-        let error = Segment::attach(segment.id(), &segment.passing(), descriptor, 1 << 20, Access::ReadOnly)
-            .unwrap_err();
+        let (passing, descriptor) = (segment.passing(), segment.descriptor());
+        let error =
+            Segment::attach(segment.id(), &passing, descriptor, 1 << 20, Access::ReadOnly).unwrap_err();
         assert_eq!(error.code, ErrorCode::Protocol, "{backend:?}");
     });
 }
@@ -133,7 +161,7 @@ fn a_memfd_that_can_shrink_or_be_punched_is_refused() {
         let descriptor = memfd_create("forged", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
         ftruncate(&descriptor, 4096).unwrap();
         fcntl_add_seals(&descriptor, seals).unwrap();
-        let error = memfd::attach(descriptor, 4096, Access::ReadOnly).err().unwrap();
+        let error = memfd::attach(descriptor.as_fd(), 4096, Access::ReadOnly).err().unwrap();
         assert_eq!(error.code, ErrorCode::Protocol, "{seals:?}");
     }
 }
@@ -141,8 +169,8 @@ fn a_memfd_that_can_shrink_or_be_punched_is_refused() {
 #[test]
 fn what_is_no_memory_is_refused() {
     for path in ["/dev/null", "/dev/zero", "/proc/self/exe", "/proc/self"] {
-        let descriptor = std::fs::File::open(path).unwrap().into();
-        let error = memfd::attach(descriptor, 4096, Access::ReadOnly).err().unwrap();
+        let descriptor = std::fs::File::open(path).unwrap();
+        let error = memfd::attach(descriptor.as_fd(), 4096, Access::ReadOnly).err().unwrap();
         assert_eq!(error.code, ErrorCode::Protocol, "{path}");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,16 @@ impl SegmentToken {
         descriptors: &mut impl Iterator<Item = OwnedFd>,
         access: Access,
     ) -> Result<Arc<Segment>> {
-        let descriptor = if self.passing == Passing::Descriptor { descriptors.next() } else { None };
+        self.map(self.descriptor(descriptors).as_ref(), access)
+    }
+
+    fn descriptor(&self, descriptors: &mut impl Iterator<Item = OwnedFd>) -> Option<OwnedFd> {
+        if self.passing == Passing::Descriptor { descriptors.next() } else { None }
+    }
+
+    fn map(&self, descriptor: Option<&OwnedFd>, access: Access) -> Result<Arc<Segment>> {
         let len = usize::try_from(self.len).map_err(|_| Error::protocol("a segment larger than memory"))?;
+        let descriptor = descriptor.map(OwnedFd::as_fd);
         Ok(Arc::new(Segment::attach(self.id, &self.passing, descriptor, len, access)?))
     }
 }
@@ -87,7 +95,7 @@ impl Outgoing {
         (Announcement { attach, forget }, fresh)
     }
 
-    /// The peer has dropped this segment by itself.
+    /// The peer has no mapping of this segment any more.
     pub fn dropped_by_peer(&mut self, id: SegmentId) {
         self.known.remove(&id);
     }
@@ -96,9 +104,16 @@ impl Outgoing {
 /// More segments than any honest worker shows at once; each takes a descriptor.
 const MAX_ATTACHED: usize = 2048;
 
+struct Attached {
+    segment: Arc<Segment>,
+    token: SegmentToken,
+    /// For further mappings.
+    descriptor: Option<OwnedFd>,
+}
+
 /// The receiver's side: the peer's segments that are mapped here.
 pub struct Incoming {
-    attached: HashMap<SegmentId, Arc<Segment>>,
+    attached: HashMap<SegmentId, Attached>,
     backend: Backend,
     max_count: usize,
     max_bytes: usize,
@@ -118,7 +133,7 @@ impl Incoming {
 
     /// Bytes that are mapped.
     pub fn bytes(&self) -> usize {
-        self.attached.values().map(|segment| segment.len()).sum()
+        self.attached.values().map(|attached| attached.segment.len()).sum()
     }
 
     /// Follows an announcement.
@@ -154,9 +169,15 @@ impl Incoming {
                     ),
                 ));
             }
-            self.attached.insert(token.id, token.attach(descriptors, Access::ReadOnly)?);
+            let descriptor = token.descriptor(descriptors);
+            let segment = token.map(descriptor.as_ref(), Access::ReadOnly)?;
+            self.attached.insert(token.id, Attached { segment, token: token.clone(), descriptor });
         }
         Ok(())
+    }
+
+    fn named(&self, id: SegmentId) -> Result<&Attached> {
+        self.attached.get(&id).ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
     }
 
     /// The segment that a message names.
@@ -164,7 +185,16 @@ impl Incoming {
     /// # Errors
     /// [`crate::ErrorCode::Protocol`] when it was never announced.
     pub fn get(&self, id: SegmentId) -> Result<&Arc<Segment>> {
-        self.attached.get(&id).ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
+        Ok(&self.named(id)?.segment)
+    }
+
+    /// The same memory, mapped anew so that writes to it are private to the mapping.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; [`ErrorCode::Resource`] when it cannot be mapped.
+    pub fn private(&self, id: SegmentId) -> Result<Arc<Segment>> {
+        let Attached { token, descriptor, .. } = self.named(id)?;
+        token.map(descriptor.as_ref(), Access::CopyOnWrite)
     }
 
     /// Drops our mapping, or leaves it to those who still view it.

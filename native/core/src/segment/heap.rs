@@ -80,7 +80,7 @@ pub(super) fn attach(key: u64, len: usize, access: Access) -> Result<Box<dyn Mem
 }
 
 /// A private copy of a segment's memory.
-pub(super) fn copy_of(memory: &dyn Memory) -> Result<Box<dyn Memory>> {
+fn copy_of(memory: &dyn Memory) -> Result<Box<dyn Memory>> {
     let copy = allocate(memory.len())?;
     // SAFETY: both are alive and have the same size; the copy is fresh, so they do not overlap.
     unsafe {

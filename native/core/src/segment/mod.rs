@@ -16,12 +16,14 @@ mod cache;
 mod control;
 mod exchange;
 mod heap;
+mod mapping;
 mod memfd;
 mod names;
 mod posix;
 
 use std::fmt;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::panic::AssertUnwindSafe;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -93,6 +95,10 @@ pub trait Memory: Send + Sync {
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+    /// See [`Segment::own`]; only what a peer created can be made one's own.
+    fn own(&self, _parts: &[Range<usize>]) -> Result<usize> {
+        Err(Error::internal("memory that cannot be made this process's own"))
+    }
 }
 
 /// A kind of shared memory.
@@ -134,7 +140,7 @@ impl Backend {
     /// Maps memory that a peer created.
     fn attach(
         passing: &Passing,
-        descriptor: Option<OwnedFd>,
+        descriptor: Option<BorrowedFd<'_>>,
         len: usize,
         access: Access,
     ) -> Result<Box<dyn Memory>> {
@@ -172,7 +178,7 @@ impl Segment {
     pub fn attach(
         id: SegmentId,
         passing: &Passing,
-        descriptor: Option<OwnedFd>,
+        descriptor: Option<BorrowedFd<'_>>,
         len: usize,
         access: Access,
     ) -> Result<Segment> {
@@ -180,14 +186,13 @@ impl Segment {
         Ok(Segment { id, memory, writable: access != Access::ReadOnly })
     }
 
-    /// The same memory, mapped anew so that writes to it are private to the mapping.
+    /// Makes memory that a peer created this process's own, at the same addresses: what `parts` names keeps its content, the
+    /// rest reads as zeros and takes no memory. The peer may use its memory anew. Returns the bytes that this takes.
     ///
     /// # Errors
-    /// [`ErrorCode::Resource`] when it cannot be mapped.
-    pub fn private(&self) -> Result<Segment> {
-        let descriptor = self.descriptor().map(|descriptor| descriptor.try_clone_to_owned()).transpose();
-        let descriptor = descriptor.map_err(|error| Error::os("cannot duplicate a descriptor", error))?;
-        Segment::attach(self.id, &self.passing(), descriptor, self.len(), Access::CopyOnWrite)
+    /// [`ErrorCode::Resource`] when there is no memory for it.
+    pub fn own(&self, parts: &[Range<usize>]) -> Result<usize> {
+        self.memory.own(parts)
     }
 
     /// The id its creator gave it.

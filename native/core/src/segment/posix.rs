@@ -7,12 +7,13 @@ use std::ptr::NonNull;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{FallocateFlags, Mode, fallocate};
-use rustix::mm::{MprotectFlags, mprotect};
+use rustix::fs::{FallocateFlags, Mode, fallocate, fstat};
+use rustix::io::Errno;
 use rustix::shm;
 use shared_memory::{Shmem, ShmemConf};
 
-use super::{Access, Memory, Passing, heap, names};
+use super::mapping::{Attached, map};
+use super::{Access, Memory, Passing, names};
 use crate::error::{Error, ErrorCode, Result};
 
 struct Named {
@@ -64,26 +65,15 @@ pub(super) fn create(len: usize) -> Result<Box<dyn Memory>> {
 }
 
 pub(super) fn attach(name: &str, len: usize, access: Access) -> Result<Box<dyn Memory>> {
-    let shmem = ShmemConf::new()
-        .os_id(name)
-        .open()
-        .map_err(|error| Error::protocol(format!("cannot attach shared memory {name}: {error}")))?;
-    if shmem.len() < len {
+    let refused = |errno: Errno| Error::protocol(format!("cannot attach shared memory {name}: {errno}"));
+    let flags = if access == Access::Shared { shm::OFlags::RDWR } else { shm::OFlags::RDONLY };
+    let descriptor = shm::open(name, flags, Mode::empty()).map_err(refused)?;
+    let size = fstat(&descriptor).map_err(refused)?.st_size;
+    if u64::try_from(size).is_ok_and(|size| size < len as u64) {
         return Err(Error::protocol(format!(
-            "shared memory {name} has {} bytes where {len} were announced",
-            shmem.len()
+            "shared memory {name} has {size} bytes where {len} were announced"
         )));
     }
-    let mapping = named(shmem, len)?;
-    match access {
-        Access::Shared => Ok(Box::new(mapping)),
-        Access::ReadOnly => {
-            // SAFETY: the range is the fresh mapping's own, and nothing else refers to it yet.
-            unsafe { mprotect(mapping.address.as_ptr().cast(), mapping.shmem.len(), MprotectFlags::READ) }
-                .map_err(|errno| Error::os("cannot write-protect shared memory", errno))?;
-            Ok(Box::new(mapping))
-        }
-        // The crate maps shared only; a private copy serves as copy-on-write.
-        Access::CopyOnWrite => heap::copy_of(&mapping),
-    }
+    let mapping = map(&descriptor, len, access, false)?;
+    Ok(Box::new(Attached { mapping, passing: Passing::Name(name.to_owned()) }))
 }

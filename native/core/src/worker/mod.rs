@@ -332,29 +332,29 @@ impl Worker {
                 tracing::debug!(worker = self.describe(), python, libraries, "a worker is ready");
                 self.python.get_or_init(|| python);
             }
-            FromWorker::Done { ticket, segments, result, retained, stats } => {
-                self.settle(ticket, &retained)?;
+            FromWorker::Done { ticket, segments, result, dropped, stats } => {
+                self.settle(ticket, &dropped)?;
                 receiving.segments.follow(&segments, &mut descriptors)?;
                 self.result_bytes.store(receiving.segments.bytes(), Ordering::Relaxed);
                 let loans = reply::borrow(&result, &receiving.segments, self)?;
-                receiving.replies.insert(ticket, Reply::Done { result, loans, retained, stats });
+                receiving.replies.insert(ticket, Reply::Done { result, loans, stats });
             }
-            FromWorker::Failed { ticket, group, code, summary, traceback, retained } => {
-                self.settle(ticket, &retained)?;
+            FromWorker::Failed { ticket, group, code, summary, traceback, dropped } => {
+                self.settle(ticket, &dropped)?;
                 let error = Error { traceback, ..Error::new(code, summary) };
-                receiving.replies.insert(ticket, Reply::Failed { error, group, retained });
+                receiving.replies.insert(ticket, Reply::Failed { error, group });
             }
         }
         Ok(())
     }
 
-    /// Batch `ticket` is answered; the worker keeps `retained` by itself.
-    fn settle(&self, ticket: u64, retained: &[SegmentId]) -> Result<()> {
+    /// Batch `ticket` is answered; `dropped` would have to be announced anew.
+    fn settle(&self, ticket: u64, dropped: &[SegmentId]) -> Result<()> {
         let mut sending = self.sending();
         if sending.under_way.remove(&ticket).is_none() {
             return Err(Error::protocol(format!("a reply to batch {ticket}, which waits for none")));
         }
-        for id in retained {
+        for id in dropped {
             sending.segments.dropped_by_peer(*id);
         }
         Ok(())

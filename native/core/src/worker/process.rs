@@ -26,12 +26,13 @@ const CHANNEL_LOST: i32 = 87;
 pub struct Interpreter {
     /// The executable.
     pub program: String,
-    /// Threads that BLAS and OpenMP may use.
+    /// Threads that libraries may use.
     pub threads: usize,
 }
 
-/// What numerical libraries read the number of their threads from.
-const THREADS: [&str; 7] = [
+/// What libraries read the number of their threads from. Where a wrapper asks OpenMP for every core by itself, or joblib
+/// for how many there are, the limits of these hold: the kernel may still run the worker on any core.
+const THREADS: [&str; 11] = [
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -39,6 +40,10 @@ const THREADS: [&str; 7] = [
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
+    "OMP_THREAD_LIMIT",
+    "LOKY_MAX_CPU_COUNT",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
 ];
 
 /// Starts a worker process.

@@ -63,8 +63,6 @@ pub enum Reply {
         result: ArrayDescriptor,
         /// The segments that the result names.
         loans: HashMap<SegmentId, Arc<Loan>>,
-        /// Segments of the batch that the worker still views.
-        retained: Vec<SegmentId>,
         /// What it took.
         stats: Box<BatchStats>,
     },
@@ -74,7 +72,5 @@ pub enum Reply {
         error: Error,
         /// The row of the group at fault.
         group: Option<u64>,
-        /// As above.
-        retained: Vec<SegmentId>,
     },
 }

@@ -26,8 +26,8 @@ pub(crate) const LIMITS: Limits = Limits {
 pub(crate) enum Act {
     /// Sends this struct back.
     Reply(ArrayData),
-    /// Sends this struct back and says that it still views the batch.
-    Keep(ArrayData),
+    /// Sends this struct back and says that it has no mapping of the batch any more.
+    Drop(ArrayData),
     /// Says that this group failed.
     Fail(u64, ErrorCode, &'static str),
     /// Ends without a word, in this group.
@@ -119,7 +119,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                 let find = |id| incoming.get(id).cloned();
                 let array = placement::resolve(&batch, input.as_ref().unwrap(), &find).unwrap();
                 let act = act(array);
-                let mut done = |array: ArrayData, retained, forge: Box<dyn FnOnce(&mut _) + Send>| {
+                let mut done = |array: ArrayData, dropped, forge: Box<dyn FnOnce(&mut _) + Send>| {
                     let mut arena = Arena::new(Arc::clone(&cache), 0);
                     let (mut result, copied) = placement::place(&array, &[], &mut arena).unwrap();
                     forge(&mut result);
@@ -127,13 +127,16 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     let (segments, fresh) = outgoing.announce(leases.iter().map(|lease| lease.segment()));
                     let fds: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
                     let stats = Box::new(BatchStats { copied, ..BatchStats::default() });
-                    let done = FromWorker::Done { ticket, segments, result, retained, stats };
+                    let done = FromWorker::Done { ticket, segments, result, dropped, stats };
                     channel.send(&done, &fds).unwrap();
                     lent.extend(leases);
                 };
                 match act {
                     Act::Reply(array) => done(array, Vec::new(), Box::new(|_| ())),
-                    Act::Keep(array) => done(array, names, Box::new(|_| ())),
+                    Act::Drop(array) => {
+                        names.iter().for_each(|id| incoming.remove(*id));
+                        done(array, names, Box::new(|_| ()));
+                    }
                     Act::Forge(forge, array) => done(array, Vec::new(), forge),
                     Act::Say(message) => channel.send(&message, &[]).unwrap(),
                     Act::Die(group) => {
@@ -147,7 +150,7 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                             code,
                             summary: summary.to_owned(),
                             traceback: None,
-                            retained: Vec::new(),
+                            dropped: Vec::new(),
                         };
                         channel.send(&failed, &[]).unwrap();
                     }

@@ -53,7 +53,7 @@ pub fn honest(seed: &[u8]) -> Vec<u8> {
             code: ErrorCode::FunctionRaised,
             summary: "'f' raised ValueError: no".to_owned(),
             traceback: Some("Traceback".to_owned()),
-            retained: vec![SegmentId(number())],
+            dropped: vec![SegmentId(number())],
         },
         _ => FromWorker::Done {
             ticket: number(),
@@ -66,7 +66,7 @@ pub fn honest(seed: &[u8]) -> Vec<u8> {
                 forget: vec![SegmentId(number())],
             },
             result: ArrayDescriptor { len: 4, children: vec![child.clone(), child], ..Default::default() },
-            retained: Vec::new(),
+            dropped: Vec::new(),
             stats: Box::default(),
         },
     };

@@ -6,21 +6,11 @@ use pyo3::types::PyBytes;
 
 use crate::failure::{Failure, Result};
 
-/// Loads the function of `program`; modules are found on its paths too.
+/// Loads the function of `program`; modules are found on its paths first.
 pub fn load<'py>(py: Python<'py>, program: &Program) -> Result<Bound<'py, PyAny>> {
-    extend_path(py, &program.paths)?;
+    py.import("beringia._modules")?.call_method1("search", (&program.paths,))?;
     let payload = PyBytes::new(py, &program.payload);
     let load = py.import("beringia._function")?.getattr("load")?;
     load.call1((&program.function, payload))
         .map_err(|error| Failure::raised(py, &format!("'{}' could not be loaded:", program.name), &error))
-}
-
-fn extend_path(py: Python<'_>, paths: &[String]) -> PyResult<()> {
-    let known = py.import("sys")?.getattr("path")?;
-    for path in paths {
-        if !known.contains(path)? {
-            known.call_method1("append", (path,))?;
-        }
-    }
-    Ok(())
 }

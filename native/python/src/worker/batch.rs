@@ -35,16 +35,15 @@ impl Server {
         forks::end_if_forked(py);
         flush(py);
         scope::leave();
-        // Ours is the last reference, unless the function or its result keep a view: then nobody may write to these
-        // segments any more. They stay mapped for as long as the view lives.
-        let kept = memory.iter().filter(|held| Arc::strong_count(held) > 1);
-        let (retained, kept): (Vec<_>, Vec<_>) = kept.map(|held| (held.id(), Arc::downgrade(held))).unzip();
-        drop(memory);
-        for id in &retained {
-            self.incoming.remove(*id);
+        // Ours is the last reference, unless the function or its result keep a view: that gets a copy, in its place.
+        let mut dropped = Vec::new();
+        for held in memory.into_iter().filter(|held| Arc::strong_count(held) > 1) {
+            self.incoming.remove(held.id());
+            self.retained.keep(&held, &run.batch)?;
+            dropped.push(held.id());
         }
-        if !kept.is_empty()
-            && let Err(failure) = self.retained.add(py, kept)
+        if !dropped.is_empty()
+            && let Err(failure) = self.retained.check(py)
         {
             outcome = outcome.and(Err((None, failure)));
         }
@@ -58,12 +57,12 @@ impl Server {
                 }
                 stats.started = started;
                 stats.worker_nanos = nanos() - started;
-                let done = FromWorker::Done { ticket, segments, result, retained, stats: Box::new(stats) };
+                let done = FromWorker::Done { ticket, segments, result, dropped, stats: Box::new(stats) };
                 self.channel.send(&done, &descriptors)
             }
             Err((group, failure)) => {
                 let Failure { code, summary, traceback } = failure.cut();
-                let failed = FromWorker::Failed { ticket, group, code, summary, traceback, retained };
+                let failed = FromWorker::Failed { ticket, group, code, summary, traceback, dropped };
                 self.channel.send(&failed, &[])
             }
         }
@@ -80,10 +79,9 @@ impl Server {
         let mapping =
             self.registered.get(&run.definition).map(|registered| registered.definition.shape.mapping);
         let hold = |id: SegmentId| {
-            let segment = self.incoming.get(id)?;
             Ok(Held::new(match mapping {
-                Some(Mapping::Private) => Arc::new(segment.private()?),
-                _ => Arc::clone(segment),
+                Some(Mapping::Private) => self.incoming.private(id)?,
+                _ => Arc::clone(self.incoming.get(id)?),
             }))
         };
         ids.into_iter().map(hold).collect()

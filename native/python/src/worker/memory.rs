@@ -5,13 +5,14 @@
 
 use std::sync::{Arc, Weak};
 
-use beringia_core::ErrorCode;
+use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Segment, SegmentId};
+use beringia_core::{ErrorCode, placement};
 use pyo3::prelude::*;
 
 use crate::failure::{Failure, Result};
 
-/// A segment that something looks at.
+/// A segment that something may look at.
 pub struct Held {
     segment: Arc<Segment>,
 }
@@ -32,10 +33,11 @@ impl AsRef<Segment> for Held {
     }
 }
 
-/// Memory that functions still look at after their calls: it cannot be used again, so it is bounded.
+/// Memory that functions still look at after their calls: copies, which are bounded.
 pub struct Retained {
     limit: usize,
-    memory: Vec<Weak<Held>>,
+    /// With what each takes.
+    memory: Vec<(Weak<Held>, usize)>,
 }
 
 impl Retained {
@@ -44,13 +46,26 @@ impl Retained {
     }
 
     fn bytes(&mut self) -> usize {
-        self.memory.retain(|held| held.strong_count() > 0);
-        self.memory.iter().filter_map(Weak::upgrade).map(|held| held.segment.len()).sum()
+        self.memory.retain(|(held, _)| held.strong_count() > 0);
+        self.memory.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Counts `memory`, which something was found to look at.
-    pub fn add(&mut self, py: Python<'_>, memory: Vec<Weak<Held>>) -> Result<()> {
-        self.memory.extend(memory);
+    /// Keeps what `batch` shows of `held`, which something was found to look at: it is copied, so that the parent may use
+    /// the segment again.
+    pub fn keep(&mut self, held: &Arc<Held>, batch: &ArrayDescriptor) -> beringia_core::Result<()> {
+        let mut parts = Vec::new();
+        placement::references(batch, &mut |reference| {
+            if reference.segment == held.id() {
+                parts.push(reference.offset as usize..(reference.offset + reference.len) as usize);
+            }
+        });
+        let bytes = held.segment.own(&parts)?;
+        self.memory.push((Arc::downgrade(held), bytes));
+        Ok(())
+    }
+
+    /// Whether there is more than may be.
+    pub fn check(&mut self, py: Python<'_>) -> Result<()> {
         if self.bytes() <= self.limit {
             return Ok(());
         }
@@ -63,7 +78,7 @@ impl Retained {
         Err(Failure::new(
             ErrorCode::Resource,
             format!(
-                "the function keeps views on arguments of earlier calls, and with them {bytes} bytes of shared memory, \
+                "the function keeps views on arguments of earlier calls, and with them {bytes} bytes of their batches, \
                  more than the {} of {}. Let it keep copies (x.copy()), or raise the setting",
                 self.limit,
                 beringia_core::spelling::spell("worker.retainedBytes")

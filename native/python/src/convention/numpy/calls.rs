@@ -6,6 +6,7 @@ use arrow_schema::DataType;
 use beringia_core::ErrorCode;
 use beringia_core::definition::{Definition, Mapping};
 use beringia_core::segment::Arena;
+use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
 
 use super::argument::{Elements, Showing, elements, type_name};
@@ -86,6 +87,15 @@ fn column<'py>(
     Ok((showing, Source::Column(elements(batch.py, field, data, argument.udt)?)))
 }
 
+/// What to use in place of an engine's class that asserts that it is on a driver.
+fn engine_hint(py: Python<'_>, error: &PyErr) -> Option<String> {
+    if !error.is_instance_of::<PyAssertionError>(py) {
+        return None;
+    }
+    let hint = py.import("beringia._engine_objects").and_then(|module| module.getattr("hint"));
+    hint.and_then(|hint| hint.call1((error.traceback(py),))?.extract()).ok().flatten()
+}
+
 fn showing<'py>(
     batch: &Batch<'_, 'py>,
     options: &Options,
@@ -136,6 +146,9 @@ impl<'py> Calls<'py> for NumpyCalls<'_, 'py> {
             failure
                 .summary
                 .push_str(" (arguments are read-only views: pass writable=True to write to copies of them)");
+        }
+        if let Some(hint) = engine_hint(self.py, error) {
+            failure.summary.push_str(&format!(" ({hint})"));
         }
         failure
     }

@@ -25,6 +25,9 @@ use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 use numpy::PyUntypedArrayMethods;
 
+/// The most of a value that messages show.
+const MAX_BYTES_SHOWN: usize = 50;
+
 /// How a column is shown.
 pub struct Showing<'py> {
     /// What views are based on.
@@ -55,7 +58,7 @@ impl<'py> Showing<'py> {
     }
 
     fn missing_value(&self) -> Failure {
-        let Showing { name, type_name, cast, .. } = self;
+        let Showing { name, cast, .. } = self;
         let advice = if self.missing == Some(Missing::Error) {
             "missing='error' refuses missing values".to_owned()
         } else {
@@ -64,11 +67,31 @@ impl<'py> Showing<'py> {
                  missing='mask' for masked arrays, or fill or drop the missing values first"
             )
         };
-        let of_type = if type_name.is_empty() { String::new() } else { format!(" ({type_name})") };
         Failure::new(
             ErrorCode::MissingValue,
-            format!("argument '{name}'{of_type} has a missing value; {advice}"),
+            format!("argument '{name}'{} has a missing value; {advice}", self.of_type()),
         )
+    }
+
+    fn not_text(&self, bytes: &[u8]) -> Failure {
+        let shown = bytes.get(..MAX_BYTES_SHOWN).map_or_else(
+            || format!("b'{}'", bytes.escape_ascii()),
+            |start| format!("b'{}…' ({} bytes)", start.escape_ascii(), bytes.len()),
+        );
+        Failure::new(
+            ErrorCode::FunctionRaised,
+            format!(
+                "argument '{}'{} has text that is not UTF-8: {shown}. Cast the column to binary to get bytes, or mend it \
+                 first",
+                self.name,
+                self.of_type(),
+            ),
+        )
+    }
+
+    /// The type, as messages put it behind the name of an argument.
+    fn of_type(&self) -> String {
+        if self.type_name.is_empty() { String::new() } else { format!(" ({})", self.type_name) }
     }
 
     /// A fresh array of `shape`, written by `fill`. It is read-only where views are: a function must not work until a

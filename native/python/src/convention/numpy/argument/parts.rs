@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
+use beringia_core::text;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -51,13 +52,12 @@ struct Column {
 
 fn columns(field: &Field, data: &ArrayData) -> Result<Vec<Column>> {
     let array = arrow_array::make_array(data.clone());
-    let failed = |error: arrow_schema::ArrowError| beringia_core::Error::from(error);
     let Some(lists) = array.as_list_opt::<i64>() else {
         let structs = array.as_struct();
         let parts = structs.fields().iter().zip(structs.columns()).map(|(part, column)| {
             // Where the whole is missing, so are its parts.
             let nulls = NullBuffer::union(structs.nulls(), column.nulls());
-            let data = column.to_data().into_builder().nulls(nulls).build().map_err(failed)?;
+            let data = text::build(part.data_type(), column.to_data().into_builder().nulls(nulls))?;
             Ok(Column { name: part.name().clone(), field: part.as_ref().clone(), data })
         });
         return parts.collect();
@@ -74,7 +74,7 @@ fn columns(field: &Field, data: &ArrayData) -> Result<Vec<Column>> {
             .add_buffer(lists.offsets().inner().inner().clone())
             .add_child_data(part.data)
             .build()
-            .map_err(failed)?;
+            .map_err(beringia_core::Error::from)?;
         Ok(Column { name: part.name, field: field.clone().with_data_type(data_type), data })
     });
     parts.collect()

@@ -7,6 +7,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::Field;
+use beringia_core::text;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -25,8 +26,7 @@ pub(super) fn struct_of(py: Python<'_>, data: &ArrayData) -> Result<Box<dyn Elem
     let field = |(field, column): (&Arc<Field>, &ArrayRef)| {
         // Where the struct is missing, so are its fields.
         let nulls = NullBuffer::union(array.nulls(), column.nulls());
-        let column = column.to_data().into_builder().nulls(nulls).build();
-        let column = column.map_err(beringia_core::Error::from)?;
+        let column = text::build(field.data_type(), column.to_data().into_builder().nulls(nulls))?;
         Ok((PyString::intern(py, field.name()).unbind(), elements(py, field, &column, None)?))
     };
     let fields = array.fields().iter().zip(array.columns()).map(field).collect::<Result<_>>()?;

@@ -5,7 +5,7 @@ use arrow_array::{Array, ArrayRef, types};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
-use beringia_core::ErrorCode;
+use beringia_core::{ErrorCode, text};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -312,8 +312,8 @@ struct Objects {
 }
 
 impl Objects {
-    fn value<'py>(&self, py: Python<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
-        let array = &self.array;
+    fn value<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
+        let (py, array) = (showing.py(), &self.array);
         if let Some(decimal) = &self.decimal {
             let text = match array.data_type() {
                 DataType::Decimal256(..) => {
@@ -324,8 +324,10 @@ impl Objects {
             return Ok(decimal.bind(py).call1((text,))?);
         }
         Ok(match array.data_type() {
-            DataType::LargeUtf8 => PyString::new(py, array.as_string::<i64>().value(index)).into_any(),
-            DataType::Utf8 => PyString::new(py, array.as_string::<i32>().value(index)).into_any(),
+            DataType::LargeUtf8 | DataType::Utf8 => {
+                let bytes = text::bytes(array, index).unwrap_or_default();
+                PyString::from_bytes(py, bytes).map_err(|_| showing.not_text(bytes))?.into_any()
+            }
             DataType::LargeBinary => PyBytes::new(py, array.as_binary::<i64>().value(index)).into_any(),
             _ => PyBytes::new(py, array.as_binary::<i32>().value(index)).into_any(),
         })
@@ -334,10 +336,10 @@ impl Objects {
 
 impl Elements for Objects {
     fn item<'py>(&self, showing: &Showing<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
-        if self.array.is_null(index) { missing_object(showing) } else { self.value(showing.py(), index) }
+        if self.array.is_null(index) { missing_object(showing) } else { self.value(showing, index) }
     }
 
     fn range<'py>(&self, showing: &Showing<'py>, start: usize, end: usize) -> Result<Bound<'py, PyAny>> {
-        object_array(showing, self.array.nulls(), (start, end), |index| self.value(showing.py(), index))
+        object_array(showing, self.array.nulls(), (start, end), |index| self.value(showing, index))
     }
 }

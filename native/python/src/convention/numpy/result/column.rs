@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
+use super::array_likes::{arrays_of, carried, is_array_like, is_na};
 use crate::convention::numpy::array::as_array;
 use crate::failure::Failure;
 
@@ -148,11 +149,31 @@ pub fn is_refusal(py: Python<'_>, error: &PyErr) -> bool {
         || error.is_instance_of::<PyOverflowError>(py)
 }
 
-/// Appends a value, or a missing one where the value stands for that.
+/// Appends a value, or a missing one where the value stands for that. What is refused and array-like is taken as the arrays
+/// that it carries.
 pub fn append_or_null(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
     if value.is_none() || is_masked(value)? {
         return column.append_null(arena);
     }
+    let before = column.len();
+    match append(column, arena, value) {
+        Err(Misfit::Got(_)) if is_array_like(value)? => {
+            column.truncate(before)?;
+            match append_or_null(column, arena, &arrays_of(value)?) {
+                Err(Misfit::Got(got)) => Err(Misfit::Got(carried(&got, value))),
+                fit => fit,
+            }
+        }
+        Err(Misfit::Got(_)) if is_na(value)? => {
+            column.truncate(before)?;
+            column.append_null(arena)
+        }
+        fit => fit,
+    }
+}
+
+#[inline]
+fn append(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, PyAny>) -> Fit {
     match as_array(value) {
         // A 0-d array is its item.
         Some(array) if array.ndim() == 0 => {

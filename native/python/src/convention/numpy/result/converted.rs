@@ -46,7 +46,7 @@ impl Converted {
         rows: usize,
     ) -> PyResult<Self> {
         let convert = partial(py, "time", (unit, zoned))?;
-        let convert_all = partial(py, "times", (format!("M8[{unit}]"), width))?;
+        let convert_all = partial(py, "times", (format!("M8[{unit}]"), width, zoned))?;
         Converted::new(arena, width, rows, convert, Some(convert_all))
     }
 

@@ -137,6 +137,11 @@ impl Form {
         Ok(self.names.iter().all(|name| known.iter().any(|known| name.bind(py) == known.as_str())))
     }
 
+    /// The names of all fields.
+    pub fn names(&self) -> &[Py<PyString>] {
+        &self.names
+    }
+
     /// The name of a field.
     pub fn name(&self, py: Python<'_>, field: usize) -> String {
         self.names[field].bind(py).to_string()

@@ -3,6 +3,7 @@
 //! [`rows`] takes a return value apart into fields, a [`column`] writes the values of one field. What does not fit the
 //! declared type is refused with what was expected and what came; nothing is rounded, cut or guessed.
 
+mod array_likes;
 mod bulk;
 mod column;
 mod converted;

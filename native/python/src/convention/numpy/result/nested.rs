@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
+use super::array_likes::is_array_like;
 use super::column::{Column, Fit, Misfit, Validity, append_or_null, descriptor, got};
 use super::form::Form;
 use crate::convention::numpy::array::as_array;
@@ -103,7 +104,10 @@ impl Column for Tensors {
         match &self.shape {
             None => append_items(self.child.as_mut(), arena, value)?,
             Some(shape) => {
-                let array = py.import("numpy")?.call_method1("asarray", (value,))?;
+                if is_array_like(value)? {
+                    return Err(got(value));
+                }
+                let array = py.import("numpy")?.call_method1("asanyarray", (value,))?;
                 if array.getattr(intern!(py, "shape"))?.extract::<Vec<usize>>()? != *shape {
                     return Err(got(value));
                 }

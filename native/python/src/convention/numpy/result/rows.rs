@@ -10,7 +10,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::column::{Column, Misfit, append_or_null, show};
+use super::array_likes::{arrays_of, carried, is_array_like, row_of};
+use super::column::{Column, Misfit, append_or_null, got};
 use super::factory::column;
 use super::form::Form;
 use super::vectors::Vectors;
@@ -130,8 +131,13 @@ impl Rows {
 
     /// Exactly one row.
     fn append_row(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
-        let width = self.columns.len();
         self.len += 1;
+        self.row(value)
+    }
+
+    /// One value of each field.
+    fn row(&mut self, value: &Bound<'_, PyAny>) -> Result<()> {
+        let width = self.columns.len();
         if value.is_none() {
             return (0..width).try_for_each(|field| self.null(value.py(), field));
         }
@@ -144,6 +150,10 @@ impl Rows {
             if let Some(fields) = self.form.spread(&item)? {
                 return fields.iter().enumerate().try_for_each(|(field, value)| self.field(field, value));
             }
+        }
+        if is_array_like(value)? {
+            let row = row_of(value, self.form.names()).map_err(|misfit| self.wrong_rows(misfit))?;
+            return self.row(&row).map_err(|failure| of_carrier(failure, value));
         }
         if width == 1 {
             return self.field(0, value);
@@ -187,11 +197,23 @@ impl Rows {
         if let Ok(list) = value.cast::<PyList>() {
             return list.iter().try_for_each(|row| self.append_row(&row));
         }
+        if is_array_like(value)? {
+            let rows = arrays_of(value).map_err(|misfit| self.wrong_rows(misfit))?;
+            return self.append_rows(&rows).map_err(|failure| of_carrier(failure, value));
+        }
         Err(self.wrong_form(value))
     }
 
     /// As many rows as the arrays among `fields` have; what is no array is repeated.
     fn columnwise(&mut self, fields: &[Bound<'_, PyAny>]) -> Result<()> {
+        for (place, value) in fields.iter().enumerate() {
+            if is_array_like(value)? {
+                let arrays = arrays_of(value).map_err(|misfit| self.misfit(value.py(), place, misfit))?;
+                let mut fields = fields.to_vec();
+                fields[place] = arrays;
+                return self.columnwise(&fields);
+            }
+        }
         let mut rows: Option<(usize, usize)> = None;
         for (field, value) in fields.iter().enumerate() {
             let Some(len) = rows_of(value)? else { continue };
@@ -253,8 +275,17 @@ impl Rows {
     }
 
     fn wrong_form(&self, value: &Bound<'_, PyAny>) -> Failure {
+        self.wrong_rows(got(value))
+    }
+
+    fn wrong_rows(&self, misfit: Misfit) -> Failure {
         let rows = if self.groups.is_some() { "rows of " } else { "" };
-        Failure::mismatch(format!("expected {rows}{}, got {}", self.form.expected(), show(value)))
+        match misfit {
+            Misfit::Other(failure) => failure,
+            Misfit::Got(got) => {
+                Failure::mismatch(format!("expected {rows}{}, got {got}", self.form.expected()))
+            }
+        }
     }
 
     fn misfit(&self, py: Python<'_>, field: usize, misfit: Misfit) -> Failure {
@@ -286,6 +317,11 @@ impl Rows {
 
 fn internal(what: &str) -> Failure {
     Failure::new(ErrorCode::Internal, what)
+}
+
+/// The failure of arrays that `value` carried.
+fn of_carrier(failure: Failure, value: &Bound<'_, PyAny>) -> Failure {
+    Failure { summary: carried(&failure.summary, value), ..failure }
 }
 
 /// The length of an array or list; `None` for a scalar.

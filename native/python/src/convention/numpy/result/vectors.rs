@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt};
 
+use super::array_likes::is_array_like;
 use super::column::{Column, Fit, Validity, descriptor, got};
 use super::factory::column;
 use crate::convention::numpy::array::as_array;
@@ -73,7 +74,7 @@ impl Vectors {
         let is_scalar = value.is_instance_of::<PyFloat>()
             || value.is_instance_of::<PyInt>()
             || value.is_instance_of::<PyBool>();
-        if is_scalar || masked.extract::<bool>()? {
+        if is_scalar || masked.extract::<bool>()? || is_array_like(value)? {
             return Err(got(value));
         }
         let array = numpy.call_method1(intern!(py, "asarray"), (value,)).map_err(|_| got(value))?;

@@ -2,11 +2,13 @@
 package org.beringia.hail
 
 import is.hail.types.physical.{PCanonicalArray, PCanonicalBaseStruct, PCanonicalNDArray, PInt64}
+import org.apache.spark.unsafe.Platform
 import org.beringia.hail.grouping.{ByteSource, NDArrayLayout}
 import org.beringia.executor.memory.{Arena, SharedBuffer}
 
 final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends ValueWriter(arena) {
   private[this] val fields = struct.types.map(ValueWriter.of(_, arena)).toArray
+  private[this] val layouts = fields.indices.map(new FieldLayout(struct, _)).toArray
 
   override def buffers: Seq[SharedBuffer] = Nil
 
@@ -20,7 +22,7 @@ final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends Val
   override protected def appendValue(address: Long): Unit = {
     var i = 0
     while (i < fields.length) {
-      if (struct.isFieldDefined(address, i)) fields(i).append(struct.loadField(address, i))
+      if (layouts(i).isDefined(address)) fields(i).append(layouts(i).load(address))
       else fields(i).appendMissing()
       i += 1
     }
@@ -32,8 +34,28 @@ final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends Val
 
   override def reserve(n: Long): Unit = fields.foreach(_.reserve(n))
 
-  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit =
-    appendEach(array, offset, n)
+  override protected def appendElements(array: PCanonicalArray, base: AnyRef, offset: Long, n: Int): Unit = {
+    var i = 0
+    while (i < fields.length) {
+      fields(i).appendField(layouts(i), array, offset, n)
+      i += 1
+    }
+  }
+}
+
+/** Where a field lies in a struct. Hail's own layout boxes its numbers, which costs more than the copy of a value. */
+final class FieldLayout(struct: PCanonicalBaseStruct, field: Int) {
+  private[this] val of = struct.types(field)
+  private[this] val bit = if (struct.fieldRequired(field)) -1 else struct.missingIdx(field)
+
+  /** In bytes from the start of the struct. */
+  val offset: Long = struct.byteOffsets(field)
+
+  def isDefined(address: Long): Boolean =
+    bit < 0 || (Platform.getByte(null, address + (bit >> 3)) & 1 << (bit & 7)) == 0
+
+  /** The address of the value, wherever the struct keeps it. */
+  def load(address: Long): Long = of.unstagedLoadFromNested(address + offset)
 }
 
 /** The shape, and the elements, the last axis' one behind the other. */

@@ -64,6 +64,17 @@ abstract class ValueWriter(arena: Arena) {
     }
   }
 
+  /** Appends that field of all `n` structs in the array at `address`; it is missing where the struct is. */
+  def appendField(field: FieldLayout, structs: PCanonicalArray, address: Long, n: Int): Unit = {
+    var i = 0
+    while (i < n) {
+      val struct = structs.elementOffset(address, n, i)
+      if (structs.isElementDefined(address, i) && field.isDefined(struct)) append(field.load(struct))
+      else appendMissing()
+      i += 1
+    }
+  }
+
   /** Where its values are, after the validity. */
   def buffers: Seq[SharedBuffer]
 
@@ -146,6 +157,30 @@ final class FixedWriter(arena: Arena, width: Int) extends PlainWriter(arena) {
   override protected def copy(base: AnyRef, offset: Long, n: Long): Unit = {
     val bytes = n * width
     Platform.copyMemory(base, offset, null, values.advance(bytes), bytes)
+  }
+
+  // Entries of a matrix come this way, millions of them: no call for a value, and presence by runs.
+  override def appendField(field: FieldLayout, structs: PCanonicalArray, address: Long, n: Int): Unit = {
+    var to = values.advance(n.toLong * width)
+    var struct = structs.firstElementOffset(address, n)
+    var present = 0
+    var i = 0
+    while (i < n) {
+      val isThere = structs.isElementDefined(address, i) && field.isDefined(struct)
+      if (isThere) present += 1
+      else {
+        presence.appendPresent(present.toLong)
+        presence.appendMissing()
+        present = 0
+      }
+      val from = struct + field.offset
+      if (width == 4) Platform.putInt(null, to, if (isThere) Platform.getInt(null, from) else 0)
+      else Platform.putLong(null, to, if (isThere) Platform.getLong(null, from) else 0)
+      to += width
+      struct = structs.nextElementAddress(struct)
+      i += 1
+    }
+    presence.appendPresent(present.toLong)
   }
 }
 

@@ -17,7 +17,7 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
   private[this] val outputTypes = task.outputTypes
 
   private[this] var ready: JobResult = _ // the result that next() hands out
-  private[this] var given: JobResult = _ // the one handed out last: its batch may still be read
+  private[this] var last: JobResult = _ // the one handed out last: its batch may still be read
 
   override def hasNext: Boolean = pipeline.inside {
     if (ready == null) ready = pipeline.advance()
@@ -26,10 +26,10 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
 
   override def next(): ColumnarBatch = pipeline.inside {
     if (!hasNext) throw new NoSuchElementException("no batch is left")
-    if (given != null) pipeline.release(given)
-    given = ready
+    if (last != null) pipeline.release(last)
+    last = ready
     ready = null
-    batch(given.array)
+    batch(last.array)
   }
 
   /** Ends the job, whatever its state, once nobody is inside. */

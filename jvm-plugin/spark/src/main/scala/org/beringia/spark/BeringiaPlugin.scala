@@ -11,7 +11,10 @@ import org.apache.spark.api.plugin.{DriverPlugin, ExecutorPlugin, PluginContext,
 import org.beringia.executor.{ExecutorMetrics, ExecutorRuntime, Settings}
 
 final class BeringiaPlugin extends SparkPlugin {
-  override def driverPlugin(): DriverPlugin = new BeringiaDriverPlugin
+  override def driverPlugin(): DriverPlugin = {
+    SparkLine.require() // before a class is loaded that another Scala lacks something of
+    new BeringiaDriverPlugin
+  }
   override def executorPlugin(): ExecutorPlugin = new BeringiaExecutorPlugin
 }
 

@@ -98,7 +98,7 @@ private final class PackedArray(val name: String, array: Any) {
 
   def write(to: ByteBuffer): Unit = write(array, to.order(ByteOrder.LITTLE_ENDIAN))
 
-  private def write(part: Any, to: ByteBuffer): Unit = part match {
+  private def write(part: Any, to: ByteBuffer): Unit = (part: @unchecked) match {
     case nested: Array[AnyRef] => nested.foreach(write(_, to))
     case values: Array[Boolean] => values.foreach(value => to.put(if (value) 1: Byte else 0: Byte))
     case values: Array[Byte] => to.put(values): Unit

@@ -7,8 +7,7 @@ import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAttribute}
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Generate, LogicalPlan, Project}
-import org.apache.spark.sql.catalyst.util.toPrettySQL
+import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Expand, Filter, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.{ArgumentColumn, JobSpec, NumpyFunction}
@@ -42,7 +41,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
   import NumpyMapBuilder._
 
   private val session: SparkSession = data.sparkSession
-  private val same = session.sessionState.conf.resolver
+  private val same = SparkInternals.resolver(session)
   private val returns =
     if (JobSpec.reportsErrors(call.spec)) call.returns.add(ErrorField, StringType) else call.returns
 
@@ -50,7 +49,8 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     NumpyMapStrategy.require(session)
     requireSense()
     val keyExpressions = grouping.map(named)
-    val keyNames = project(keyExpressions).projectList.map(_.name)
+    val grouped = project(keyExpressions)
+    val keyNames = grouped.projectList.map(_.name)
 
     val keyOfArgument = call.args.map(keyNamed(_, keyNames))
     val otherArguments = call.args.zip(keyOfArgument).collect { case (arg, None) =>
@@ -66,6 +66,11 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val all = project(
       keyExpressions ++ otherArguments ++ keepExpressions ++ orders.map(order => named(order.child))
     )
+    if (timeWindows(all) > timeWindows(grouped)) {
+      throw refusal(
+        "a time window leaves out rows, or repeats them: group by it, or add it to the DataFrame before numpy_map"
+      )
+    }
     val (keyColumns, rest) = all.projectList.splitAt(keyExpressions.length)
     val (argumentColumns, others) = rest.splitAt(otherArguments.length)
     val (keptColumns, orderColumns) = others.splitAt(keepExpressions.length)
@@ -83,9 +88,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val arguments = (passed.filterNot(isAmong(keys)) ++ kept).foldLeft(Seq.empty[Attribute]) {
       (distinct, argument) => if (isAmong(distinct)(argument)) distinct else distinct :+ argument
     }
-    val sortOrders = orders.zip(orderColumns).map { case (order, column) =>
-      SortOrder(inputs.attribute(column), order.direction, order.nullOrdering, Nil)
-    }
+    val sorted = orderColumns.map(inputs.attribute)
 
     keys.zip(keyNames).foreach { case (key, name) => ArrowTypes.requireKey(name, key.dataType) }
     passed.filterNot(isAmong(keys)).foreach(a => ArrowTypes.requireArgument(a.name, a.dataType))
@@ -101,14 +104,22 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     }
     val vectors = returns.indices.filter(i => ArrowTypes.udt(returns(i).dataType).isDefined)
     val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))
+    val input = Project(inputs.expressions, all.child)
+    val rows =
+      if (per == Per.Group && GatheredGroups.areNeeded(keys, input)) {
+        GatheredGroups.of(keys, arguments ++ sorted, input)
+      } else GroupedRows(input)
+    val sortOrders = orders.zip(sorted).map { case (order, column) =>
+      SortOrder(rows(column), order.direction, order.nullOrdering, Nil)
+    }
     val fields = kept.zip(keptColumns).map { case (column, named) =>
-      AttributeReference(named.name, column.dataType, column.nullable)()
+      AttributeReference(named.name, column.dataType, column.nullable, rows.metadata(named))()
     } ++ returns.map { field =>
       AttributeReference(field.name, SparkInternals.nullable(field.dataType), nullable = true)()
     }
     val node = NumpyMap(
       keys,
-      arguments,
+      arguments.map(rows(_)),
       sortOrders,
       fields,
       new NumpyFunction(
@@ -118,7 +129,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
       ),
       per,
       call.batchBytes,
-      Project(inputs.expressions, all.child)
+      rows.plan
     )
     val output = node.output.zip(outputNames).map { case (column, name) => Alias(column, name)() }
     SparkInternals.frame(session, Project(output, node))
@@ -209,7 +220,7 @@ object NumpyMapBuilder {
         .getOrElse {
           val added = column match {
             // A name of its own: the user may pass one alias of rand() twice, and wants two.
-            case Alias(child, name) => Alias(child, name)()
+            case alias @ Alias(child, name) => Alias(child, name)(explicitMetadata = Some(alias.metadata))
             case attribute => attribute
           }
           columns :+= added
@@ -227,13 +238,17 @@ object NumpyMapBuilder {
   private def named(expression: Expression): NamedExpression = expression match {
     case _: Star => throw refusal("numpy_map takes columns one by one, not '*'")
     case named: NamedExpression => named
-    case other => Alias(other, toPrettySQL(other))()
+    case other => Alias(other, SparkInternals.columnName(other))()
   }
 
   private def isAmong(attributes: Seq[Attribute])(attribute: Attribute): Boolean =
     attributes.exists(_.exprId == attribute.exprId)
 
   private def generators(plan: LogicalPlan): Int = plan.collect { case generate: Generate => generate }.length
+
+  /** Of a time window Spark makes these: rows without a time go, those of several windows come several times. */
+  private def timeWindows(plan: LogicalPlan): Int =
+    plan.collect { case node @ (_: Filter | _: Expand) => node }.length
 
   private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 }

@@ -3,6 +3,7 @@
 package org.beringia.spark
 
 import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical._
@@ -33,7 +34,7 @@ final case class NumpyMapExec(
   override def requiredChildDistribution: Seq[Distribution] =
     if (per != Per.Group) UnspecifiedDistribution :: Nil
     else if (keys.isEmpty) AllTuples :: Nil
-    else ClusteredDistribution(keys) :: Nil
+    else SparkInternals.clustered(keys) :: Nil
 
   override def requiredChildOrdering: Seq[Seq[SortOrder]] = (keyOrder ++ orderBy) :: Nil
 

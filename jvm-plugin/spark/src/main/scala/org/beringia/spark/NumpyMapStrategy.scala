@@ -1,13 +1,13 @@
 // Plans the logical node, and is the mark by which a session shows that it knows Beringia.
 package org.beringia.spark
 
-import org.apache.spark.sql.{SparkSession, Strategy}
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 import org.beringia.{BeringiaException, ErrorCode}
 
-object NumpyMapStrategy extends Strategy {
+object NumpyMapStrategy extends SparkStrategy {
 
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
     case NumpyMap(keys, arguments, orderBy, fields, function, per, batchBytes, child) =>

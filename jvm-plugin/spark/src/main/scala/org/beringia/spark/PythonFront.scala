@@ -56,7 +56,7 @@ object PythonFront {
       many,
       Option(batchBytes).map(_.toLong)
     )
-    data match {
+    (data: @unchecked) match {
       case groups: RelationalGroupedDataset => MapFront.groups(groups, Option(per), call)
       case rows: DataFrame @unchecked => MapFront.rows(rows, Option(per), call)
     }

@@ -15,9 +15,9 @@ final class TypedGroups[K, V](groups: KeyValueGroupedDataset[K, V]) {
   import TypedGroups._
 
   private val keyEncoder = SparkInternals.keyEncoder(groups)
-  private val plan = groups.queryExecution.analyzed
+  private val plan = SparkInternals.query(groups).analyzed
 
-  val session: SparkSession = groups.queryExecution.sparkSession
+  val session: SparkSession = SparkInternals.query(groups).sparkSession
 
   /**
    * @param many whether the function gives any number of `U`, and not just one

@@ -233,7 +233,8 @@ class EndToEndTest {
     assertEquals(37, metrics("numOutputRows").value)
     assertTrue(metrics("bytesIn").value >= 8000)
     // The rows once, the results once.
-    assertTrue(metrics.mapValues(_.value).toString, metrics("bytesCopied").value < 2 * 8000 + 4096)
+    val values = metrics.map { case (name, metric) => name -> metric.value }
+    assertTrue(values.toString, metrics("bytesCopied").value < 2 * 8000 + 4096)
     assertEquals(0, metrics("bytesMoved").value)
   }
 }

@@ -198,7 +198,7 @@ class NumpyMapPlanTest {
   @Test def whatCannotWorkIsRefusedAtOnce(): Unit = {
     def entries = data.withColumn("x", map_from_arrays(array("k"), array("x")))
     assertContains(refused(map(entries)), "'x'", "map<int,double>", "map_keys")
-    assertContains(refused(map(data.withColumn("k", struct("y")))), "'k'", "struct")
+    assertContains(refused(map(data.withColumn("k", struct(array("y"))))), "'k'", "struct<")
     assertContains(refused(map(data.withColumn("k", array("k")))), "'k'", "array<int>")
     assertContains(
       refused(Front.grouped(data.groupBy("k"), "m:f", Front.fields("d map<int,int>"), Seq("x" -> col("x")))),

@@ -4,7 +4,7 @@ package org.beringia.hail.grouping
 
 import is.hail.rvd.RVDContext
 import org.apache.spark.TaskContext
-import org.apache.spark.beringia.ExecutorInternals
+import org.apache.spark.beringia.RecordSorter
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.util.collection.unsafe.sort.{
   PrefixComparators,
@@ -57,7 +57,7 @@ final class SortedRecords(layout: RecordLayout, blocks: Iterator[Array[Byte]], c
     extends Records {
   import SortedRecords._
 
-  private[this] val sorter = ExecutorInternals.sorter(
+  private[this] val sorter = RecordSorter(
     context,
     BySortKey,
     PrefixComparators.BINARY,

@@ -95,15 +95,15 @@ object ArrowTypes {
     def unapply(udt: UserDefinedType[_]): Option[DataType] = Some(udt.sqlType)
   }
 
-  /** Refuses a grouping column that has no scalar form. */
-  def requireKey(name: String, dataType: DataType): Unit = dataType match {
-    case _: ArrayType | _: StructType | _: UserDefinedType[_] =>
-      throw refusal(s"grouping column '$name' has type ${typeName(dataType)}: $keyHint")
-    case _ => if (layout(dataType).isEmpty) {
-        throw refusal(
-          s"grouping column '$name' has type ${typeName(dataType)}: $keyHint${castHint(dataType)}"
-        )
-      }
+  /** Refuses a grouping column that is neither a scalar nor a struct of scalars. */
+  def requireKey(name: String, dataType: DataType): Unit = if (!isKey(dataType)) {
+    throw refusal(s"grouping column '$name' has type ${typeName(dataType)}: $keyHint${castHint(dataType)}")
+  }
+
+  private def isKey(dataType: DataType): Boolean = dataType match {
+    case _: ArrayType | _: UserDefinedType[_] => false
+    case StructType(fields) => fields.nonEmpty && fields.forall(field => isKey(field.dataType))
+    case scalar => layout(scalar).isDefined
   }
 
   /** Refuses an argument that has no NumPy form. */
@@ -141,7 +141,7 @@ object ArrowTypes {
   private val scalars =
     "boolean, tinyint, smallint, int, bigint, float, double, decimal, date, timestamp, timestamp_ntz, " +
       "interval day to second, string, binary"
-  private val keyHint = s"numpy_map takes $scalars here"
+  private val keyHint = s"numpy_map takes $scalars, and structs of these here"
   private val valueHint = s"numpy_map takes $scalars, and arrays and structs of these"
 
   private def castHint(dataType: DataType): String = dataType match {

@@ -50,7 +50,7 @@ object ResultVector {
   def of(dataType: DataType, array: Long, outer: Long = 0): ResultVector = {
     val offset = outer + ArrowArrayStruct.offset(array)
     if (ArrowArrayStruct.dictionary(array) != 0) {
-      new DictionaryVector(dataType, array, offset)
+      new DictionaryVector(dataType, of(dataType, ArrowArrayStruct.dictionary(array)), array, offset)
     } else {
       ArrowTypes.layout(dataType) match {
         case Some(Layout.Bits) => new BitVector(array, offset)
@@ -169,11 +169,17 @@ final class StructVector(dataType: DataType, fields: StructType, array: Long, of
   override def getChild(ordinal: Int): ColumnVector = children(ordinal)
 }
 
-/** Any column that came as 32-bit indices into a dictionary of its values. */
-final class DictionaryVector(dataType: DataType, array: Long, offset: Long)
+/** Any column that came as 32-bit indices into a dictionary, which is `values`. */
+final class DictionaryVector(dataType: DataType, values: ColumnVector, array: Long, offset: Long)
     extends ResultVector(dataType, array, offset) {
   private[this] val indices = ArrowArrayStruct.buffer(array, 1) + 4 * offset
-  private[this] val values = ResultVector.of(dataType, ArrowArrayStruct.dictionary(array))
+  // The fields of structs, by the same indices.
+  private[this] lazy val children = dataType match {
+    case StructType(fields) => fields.zipWithIndex.map { case (field, i) =>
+        new DictionaryVector(field.dataType, values.getChild(i), array, offset)
+      }
+    case _ => Array.empty[DictionaryVector]
+  }
 
   private def index(row: Int): Int = Platform.getInt(null, indices + 4L * row)
 
@@ -196,4 +202,5 @@ final class DictionaryVector(dataType: DataType, array: Long, offset: Long)
   override def getUTF8String(row: Int): UTF8String =
     if (isNullAt(row)) null else values.getUTF8String(index(row))
   override def getBinary(row: Int): Array[Byte] = if (isNullAt(row)) null else values.getBinary(index(row))
+  override def getChild(ordinal: Int): ColumnVector = children(ordinal)
 }

@@ -1,0 +1,62 @@
+// The part of SparkInternals that is written for each line of Spark: here for 4, whose public classes have two
+// implementations. The tasks are for `classic`, the one with plans.
+package org.apache.spark.sql.beringia
+
+import org.apache.spark.sql._
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.physical.ClusteredDistribution
+import org.apache.spark.sql.classic.ClassicConversions._
+import org.apache.spark.sql.execution.{QueryExecution, SparkStrategy}
+import org.apache.spark.sql.internal.SessionState
+
+private[beringia] trait LineInternals {
+
+  /** Analyses a plan into a DataFrame. */
+  def frame(session: SparkSession, plan: LogicalPlan): DataFrame = classic.Dataset.ofRows(session, plan)
+
+  def plan(data: DataFrame): LogicalPlan = castToImpl(data).logicalPlan
+
+  def query(data: DataFrame): QueryExecution = castToImpl(data).queryExecution
+
+  def query(grouped: KeyValueGroupedDataset[_, _]): QueryExecution =
+    grouped.asInstanceOf[classic.KeyValueGroupedDataset[_, _]].queryExecution
+
+  def expression(column: Column): Expression = classic.ColumnConversions.expression(column)
+
+  /** The name that Spark gives the column of an expression. */
+  def columnName(expression: Expression): String = prettySql(expression).asInstanceOf[String]
+
+  def data(grouped: RelationalGroupedDataset): DataFrame = castToImpl(grouped).df
+
+  def groupingExpressions(grouped: RelationalGroupedDataset): Seq[Expression] =
+    castToImpl(grouped).groupingExprs
+
+  protected def GroupByType: AnyRef = classic.RelationalGroupedDataset.GroupByType
+
+  /** What a typed group calls the encoder of its keys. */
+  protected val KeyEncoder = "kEncoder"
+
+  /** Rows with equal keys in one partition. */
+  def clustered(keys: Seq[Expression]): ClusteredDistribution =
+    clusteredDistribution(keys).asInstanceOf[ClusteredDistribution]
+
+  /** Has the session plan by a strategy of ours too. */
+  def addStrategy(session: SparkSession, strategy: SparkStrategy): Unit =
+    session.experimental.extraStrategies = session.experimental.extraStrategies :+ strategy
+
+  protected def state(session: SparkSession): SessionState = castToImpl(session).sessionState
+
+  // Both have one parameter more in a later 4, and are called by what they have.
+  private lazy val clusteredDistribution = new Defaults(ClusteredDistribution, "apply")
+  private lazy val prettySql = new Defaults(catalyst.util.`package`, "toPrettySQL")
+}
+
+/** A method with default arguments, of which all but the first parameter take theirs, however many there are. */
+private final class Defaults(owner: AnyRef, name: String) {
+  private[this] val method = owner.getClass.getMethods.filter(_.getName == name).maxBy(_.getParameterCount)
+  private[this] val rest =
+    (2 to method.getParameterCount).map(i => owner.getClass.getMethod(s"$name$$default$$$i"))
+
+  def apply(first: AnyRef): AnyRef = method.invoke(owner, first +: rest.map(_.invoke(owner)): _*)
+}
