@@ -46,8 +46,8 @@ class Input:
 
     @property
     def axes(self) -> set[str]:
-        """The axes that the expression is indexed by. What is random, or a scan, is another value in each row."""
-        return set(self.expression._indices.axes) or ({"row"} if _differs_by_row(self.expression) else set())
+        """The axes that the expression is indexed by."""
+        return axes_of(self.expression)
 
     @property
     def is_global(self) -> bool:
@@ -91,6 +91,11 @@ def _has_arrays(dtype: HailType) -> bool:
     if isinstance(dtype, (hl.tarray, hl.tset, hl.tdict, hl.tndarray)):
         return True
     return any(map(_has_arrays, types.parts(dtype)))
+
+
+def axes_of(expression: Any) -> set[str]:
+    """Return the axes that an expression is indexed by. What is random, or a scan, is another value in each row."""
+    return set(expression._indices.axes) or ({"row"} if _differs_by_row(expression) else set())
 
 
 def _differs_by_row(expression: Any) -> bool:

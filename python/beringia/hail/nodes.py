@@ -1,4 +1,4 @@
-"""Beringia's node in Hail's IR: a table that the JVM makes of another table, wrapped for Python."""
+"""Beringia's nodes in Hail's IR: tables that the JVM makes, wrapped for Python."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from beringia.spark import setup as spark_setup
 from hail import ir
 
 
-class NumpyMap(ir.JavaTable):
-    """A function over the groups of a table's rows. It can number its rows, for randomness further on.
+class Node(ir.JavaTable):
+    """A table of the JVM's. It can number its rows, for randomness further on.
 
-    It keeps the IR that it was made of: what that refers to must live as long as this.
+    It keeps what it was made of: that must live as long as this.
     """
 
-    def __init__(self, answer: str, origin: Any, again: Callable[[str], NumpyMap]):
+    def __init__(self, answer: str, origin: Any, again: Callable[[str], Node]):
         number, _, table_type = answer.partition(" ")
         super().__init__(hl.ttable._from_json(orjson.loads(table_type)), int(number))
         self._origin = origin
@@ -32,6 +32,13 @@ class NumpyMap(ir.JavaTable):
         # At the interpreter's exit, Hail may be gone before its tables are, and this module too.
         if sys is not None and not sys.is_finalizing():
             super().__del__()
+
+    def _handle_randomness(self, uid_field_name: str | None) -> Node:
+        return self if uid_field_name is None else self._again(uid_field_name)
+
+
+class NumpyMap(Node):
+    """A function over the groups of a table's rows."""
 
     @classmethod
     def of(
@@ -54,5 +61,19 @@ class NumpyMap(ir.JavaTable):
 
         return make(None)
 
-    def _handle_randomness(self, uid_field_name: str | None) -> NumpyMap:
-        return self if uid_field_name is None else self._again(uid_field_name)
+
+class Import(Node):
+    """Rows that are in a file."""
+
+    @classmethod
+    def of(cls, front: Any, file: Any, plan: Mapping[str, Any]) -> Import:
+        """Make the node by the JVM's `front`, of a plan (see ``ImportPlan.scala``); `file` must be there meanwhile."""
+        backend = hl.current_backend()
+        child = hl.utils.range_table(1, 1).key_by().select()
+        rendered = backend._render_ir(child._tir)
+
+        def make(row_number: str | None) -> Import:
+            answer = front.importTable(backend._jbackend, rendered, json.dumps({**plan, "rowNumber": row_number}))
+            return cls(answer, (file, child), make)
+
+        return make(None)

@@ -6,11 +6,17 @@ import java.lang.reflect.{InvocationTargetException, Method}
 
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
-import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
+import is.hail.expr.ir.functions.TableToTableFunction
+import is.hail.expr.ir.{BaseIR, IRParser, Interpret, TableIR, TableToTableApply}
+import org.beringia.hail.exchange.{ImportPlan, TableExport, TableImport}
 import org.beringia.hail.grouping.{KeyCodec, KeysAlone}
+import org.beringia.hail.spark.SparkRows
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.FunctionBytes
+import org.apache.spark.sql.DataFrame
 import org.json4s.jackson.JsonMethods
+
+import scala.collection.JavaConverters._
 
 object HailFront {
 
@@ -28,11 +34,44 @@ object HailFront {
     inContext(driver) { ctx =>
       val rows = IRParser.parse_table_ir(ctx, child)
       val keys = parsed.keysAlone.flatMap(ir => KeysAlone.of(ctx, IRParser.parse_table_ir(ctx, ir), rows))
-      val node: TableIR = TableToTableApply(rows, new NumpyMapFunction(parsed, function.bytes, keys))
-      val id = addJavaIR(driver, ctx, node)
-      s"$id ${JsonMethods.compact(node.typ.toJSON)}"
+      node(driver, ctx, rows, new NumpyMapFunction(parsed, function.bytes, keys))
     }
   }
+
+  /**
+   * The rows of a table, to be brought to the driver's Python. What comes before them, such as a shuffle, runs now.
+   *
+   * @param child IR of the table
+   */
+  def exportTable(driver: Py4JQueryDriver, child: String): TableExport =
+    inContext(driver)(ctx => new TableExport(Interpret(IRParser.parse_table_ir(ctx, child), ctx).rvd))
+
+  /**
+   * A table of rows that Python has written to a file.
+   *
+   * @param child IR of any table: a node needs one, and its rows are not read
+   * @param plan JSON (see [[ImportPlan]])
+   * @return as [[numpyMap]]
+   */
+  def importTable(driver: Py4JQueryDriver, child: String, plan: String): String = inContext(driver) { ctx =>
+    node(driver, ctx, IRParser.parse_table_ir(ctx, child), new TableImport(ImportPlan.parse(plan)))
+  }
+
+  /**
+   * The rows of a table as a DataFrame.
+   *
+   * @param child IR of the table, whose types Spark has
+   */
+  def toSpark(driver: Py4JQueryDriver, child: String): DataFrame =
+    inContext(driver)(ctx => SparkRows.frame(Interpret(IRParser.parse_table_ir(ctx, child), ctx)))
+
+  /**
+   * A table of the rows of a DataFrame.
+   *
+   * @return as [[numpyMap]]
+   */
+  def fromSpark(driver: Py4JQueryDriver, frame: DataFrame, key: java.util.List[String]): String =
+    inContext(driver)(ctx => cached(driver, ctx, SparkRows.table(ctx, frame, key.asScala.toIndexedSeq)))
 
   /** Whether rows can be brought together, and ordered, by values of this type; else that is left to Hail. */
   def canGroupBy(keyType: String): Boolean = KeyCodec.isKnown(IRParser.parseType(keyType))
@@ -72,6 +111,17 @@ object HailFront {
       case result => result.asInstanceOf[T]
     }
   }
+
+  private def node(
+      driver: Py4JQueryDriver,
+      ctx: ExecuteContext,
+      child: TableIR,
+      function: TableToTableFunction
+  ): String =
+    cached(driver, ctx, TableToTableApply(child, function))
+
+  private def cached(driver: Py4JQueryDriver, ctx: ExecuteContext, made: TableIR): String =
+    s"${addJavaIR(driver, ctx, made)} ${JsonMethods.compact(made.typ.toJSON)}"
 
   private def addJavaIR(driver: Py4JQueryDriver, ctx: ExecuteContext, ir: BaseIR): Int =
     invoke(adder(driver), driver, ctx, ir).asInstanceOf[Int]

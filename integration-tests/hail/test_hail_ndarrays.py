@@ -1,0 +1,242 @@
+"""Expressions of Hail to ndarrays, and ndarrays to matrix tables."""
+
+import gc
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from beringia.errors import ArgumentError, MissingValueError, ResourceError
+
+
+@pytest.fixture(scope="module")
+def bh(hl):
+    import beringia.hail
+
+    return beringia.hail
+
+
+def entries_of(mt, name):
+    """What Hail says they are, by rows."""
+    rows = mt.localize_entries("e", "c").key_by().select("e").collect()
+    return [[None if entry is None else entry[name] for entry in row.e] for row in rows]
+
+
+def test_each_index_has_its_axes(bh, hl, cohort):
+    mt = cohort.annotate_entries(dosage=hl.float64(cohort.GT.n_alt_alleles()))
+    found = bh.to_numpy(
+        {
+            "dosage": mt.dosage,
+            "weight": mt.weight,
+            "pheno": mt.pheno,
+            "shrinkage": mt.shrinkage,
+            "gene": mt.gene,
+            "names": mt.names,
+        }
+    )
+    expected = np.array([[np.nan if x is None else x for x in row] for row in entries_of(mt, "dosage")], float)
+    assert found["dosage"].dtype == np.float64
+    np.testing.assert_array_equal(found["dosage"], expected)
+    np.testing.assert_array_equal(found["weight"], mt.weight.collect())
+    np.testing.assert_array_equal(found["pheno"], mt.key_cols_by().cols().pheno.collect())
+    assert found["shrinkage"] == 2.5
+    assert found["gene"].dtype == object
+    assert list(found["gene"]) == mt.gene.collect()
+    assert list(found["names"]) == ["a", "b"]
+
+
+def test_calls_are_alleles_and_missing_ones_an_error_or_a_mask(bh, hl, cohort):
+    with pytest.raises(MissingValueError, match=r"call has no NaN.*n_alt_alleles"):
+        bh.to_numpy(cohort.GT)
+    found = bh.to_numpy(cohort.GT, missing="mask")
+    assert found.shape == (300, 120, 2)
+    assert found.dtype == np.int8
+    for row, alleles in zip(entries_of(cohort, "GT"), found, strict=True):
+        for call, pair in zip(row, alleles, strict=True):
+            assert pair.mask.all() if call is None else list(pair) == list(call.alleles)
+    phased = hl.utils.range_table(3).annotate(c=hl.call(2, 1, phased=True), h=hl.call(3), n=hl.call())
+    assert bh.to_numpy([phased.c, phased.h, phased.n])[0].tolist() == [[2, 1]] * 3
+    assert bh.to_numpy(phased.h).tolist() == [[3, -1]] * 3
+    assert bh.to_numpy(phased.n).tolist() == [[-1, -1]] * 3
+
+
+def test_missing_values_by_policy(bh, hl):
+    ht = hl.utils.range_table(4, 2)
+    ht = ht.annotate(
+        i=hl.or_missing(ht.idx != 1, ht.idx), x=hl.or_missing(ht.idx != 2, ht.idx / 2), s=hl.or_missing(ht.idx > 0, "a")
+    )
+    with pytest.raises(MissingValueError, match=r"a value is missing, and int32 has no NaN: pass hl.float64"):
+        bh.to_numpy(ht.i)
+    np.testing.assert_array_equal(bh.to_numpy(ht.x), [0, 0.5, np.nan, 1.5])
+    np.testing.assert_array_equal(bh.to_numpy(hl.float64(ht.i)), [0, np.nan, 2, 3])
+    assert bh.to_numpy(ht.s).tolist() == [None, "a", "a", "a"]
+    masked = bh.to_numpy(ht.i, missing="mask")
+    assert masked.mask.tolist() == [False, True, False, False]
+    assert bh.to_numpy(ht.idx, missing="mask").mask.tolist() == [False] * 4
+    for expression in (ht.x, ht.s, ht.i):
+        with pytest.raises(MissingValueError, match=r"missing='error'"):
+            bh.to_numpy(expression, missing="error")
+
+
+def test_arrays_have_axes_where_all_have_one_length(bh, hl):
+    ht = hl.utils.range_table(6, 3)
+    ht = ht.annotate(
+        even=[hl.float64(ht.idx), 1.0],
+        uneven=hl.range(ht.idx),
+        by_partition=hl.range(ht.idx // 2),
+        gone=hl.or_missing(ht.idx != 3, [1.0, 2.0]),
+        deep=[[ht.idx, 1], [2, 3]],
+        nd=hl.nd.array([[ht.idx, 1], [2, 3]]),
+    )
+    assert bh.to_numpy(ht.even).tolist() == [[i, 1] for i in range(6)]
+    assert [x.tolist() for x in bh.to_numpy(ht.uneven)] == [list(range(i)) for i in range(6)]
+    assert [x.tolist() for x in bh.to_numpy(ht.by_partition)] == [[], [], [0], [0], [0, 1], [0, 1]]
+    gone = bh.to_numpy(ht.gone)
+    assert gone.shape == (6, 2)
+    assert np.isnan(gone).sum() == 2
+    assert bh.to_numpy(ht.deep).tolist() == [[[i, 1], [2, 3]] for i in range(6)]
+    assert bh.to_numpy(ht.nd).tolist() == [[[i, 1], [2, 3]] for i in range(6)]
+
+
+def test_structs_are_dicts_of_arrays(bh, hl):
+    ht = hl.utils.range_table(3, 2)
+    ht = ht.annotate(
+        s=hl.struct(a=ht.idx, b=hl.tuple(["x", 1.5])),
+        locus=hl.locus("1", ht.idx + 1),
+        interval=hl.interval(ht.idx, ht.idx + 1),
+        d=hl.dict({"k": ht.idx}),
+        structs=[hl.struct(u=ht.idx)],
+    )
+    s = bh.to_numpy(ht.s)
+    assert s["a"].tolist() == [0, 1, 2]
+    assert [part.tolist() for part in s["b"]] == [["x"] * 3, [1.5] * 3]
+    assert bh.to_numpy(ht.locus)["position"].tolist() == [1, 2, 3]
+    assert bh.to_numpy(ht.interval)["includes_start"].tolist() == [True] * 3
+    assert bh.to_numpy(ht.d)["value"].tolist() == [[0], [1], [2]]
+    assert bh.to_numpy(ht.structs)["u"].tolist() == [[0], [1], [2]]
+    mt = hl.utils.range_matrix_table(2, 3)
+    mt = mt.annotate_entries(e=hl.struct(p=mt.row_idx, q=mt.col_idx))
+    assert bh.to_numpy(mt.e)["q"].tolist() == [[0, 1, 2]] * 2
+
+
+def test_into_arrays_that_are_given(bh, hl, tmp_path):
+    mt = hl.utils.range_matrix_table(50, 7, n_partitions=5)
+    x = hl.float64(mt.row_idx * 10 + mt.col_idx)
+    expected = bh.to_numpy(x)
+    out = np.memmap(tmp_path / "x.bin", np.float64, "w+", shape=(50, 7))
+    assert bh.to_numpy(x, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    turned = np.empty((7, 50)).T
+    rows = np.empty(50, np.int64)
+    bh.to_numpy([x, mt.row_idx], out=[turned, rows])
+    np.testing.assert_array_equal(turned, expected)
+    np.testing.assert_array_equal(rows, np.arange(50))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        ((49, 7), float, "at least .* and out has the shape"),
+        ((51, 7), float, "has 50 rows, and out has 51"),
+        ((50, 6), float, r"has rows of shape \(7,\).*out has the shape \(50, 6\)"),
+        ((50, 7), np.float32, "values of float64, which float32 of out cannot have"),
+    ],
+)
+def test_arrays_that_do_not_fit(bh, hl, shape, dtype, message):
+    mt = hl.utils.range_matrix_table(50, 7, n_partitions=5)
+    with pytest.raises(ArgumentError, match=message):
+        bh.to_numpy(hl.float64(mt.row_idx), out=np.empty(50, bool)) if len(shape) == 0 else bh.to_numpy(
+            hl.float64(mt.row_idx + mt.col_idx), out=np.empty(shape, dtype)
+        )
+
+
+def test_what_is_refused(bh, hl, monkeypatch):
+    ht = hl.utils.range_table(4)
+    with pytest.raises(ArgumentError, match=r"takes expressions of Hail; expr is a int"):
+        bh.to_numpy(1)
+    with pytest.raises(ArgumentError, match=r"missing is 'nan', 'mask' or 'error'; got 'zero'"):
+        bh.to_numpy(ht.idx, missing="zero")
+    with pytest.raises(ArgumentError, match=r"a list or dict of them for a list or dict"):
+        bh.to_numpy([ht.idx], out=np.empty(4))
+    with pytest.raises(ArgumentError, match=r"goes into no array"):
+        bh.to_numpy(hl.str(ht.idx), out=np.empty(4))
+    from beringia.hail import tables
+
+    monkeypatch.setattr(tables, "available_bytes", lambda: 1)
+    with pytest.raises(ResourceError, match=r"out=, such as a numpy.memmap"):
+        bh.to_numpy(ht.idx)
+
+
+def test_nothing_of_no_rows(bh, hl):
+    assert bh.to_numpy(hl.utils.range_table(4).filter(False).idx).shape == (0,)
+    assert bh.to_numpy(hl.literal([1.0, 2.0])).tolist() == [1, 2]
+
+
+# Ndarrays as matrix tables.
+
+
+def test_arrays_are_entries_as_hails_own_way_gives_them(bh, hl):
+    array = np.random.default_rng(1).normal(size=(30, 20))
+    ours = bh.from_numpy(array)
+    hails = hl.linalg.BlockMatrix.from_numpy(array).to_matrix_table_row_major()
+    assert ours.row.dtype == hails.row.dtype
+    assert ours.col.dtype == hails.col.dtype
+    assert ours.entry.dtype == hails.entry.dtype
+    assert list(ours.row_key) == list(hails.row_key)
+    assert list(ours.col_key) == list(hails.col_key)
+    assert ours.count() == (30, 20)
+    np.testing.assert_array_equal(bh.to_numpy(ours.element), array)
+    assert ours.entries().collect() == hails.entries().collect()
+    assert ours.filter_rows(ours.row_idx == 7).count_rows() == 1
+
+
+def test_several_arrays_with_rows_and_columns(bh, hl):
+    rng = np.random.default_rng(2)
+    dosage = np.ma.masked_array(rng.integers(0, 3, (5, 3), np.int8), rng.random((5, 3)) < 0.3)
+    probability = np.asfortranarray(rng.random((5, 3), np.float32))
+    ht = hl.utils.range_table(5)
+    rows = ht.annotate(locus=hl.locus("1", ht.idx + 1), alleles=["A", "T"]).key_by("locus", "alleles").select("idx")
+    cols = pd.DataFrame({"sample": list("abc"), "age": [30.5, 40, 50]})
+    mt = bh.from_numpy({"dosage": dosage, "probability": probability}, rows=rows, cols=cols)
+    assert str(mt.entry.dtype) == "struct{dosage: int32, probability: float32}"
+    assert list(mt.row_key) == ["locus", "alleles"]
+    assert list(mt.col_key) == ["col_idx"]
+    assert mt.sample.collect() == list("abc")
+    assert mt.idx.collect() == list(range(5))
+    found = bh.to_numpy(mt.dosage, missing="mask")
+    np.testing.assert_array_equal(found.mask, dosage.mask)
+    np.testing.assert_array_equal(found[~found.mask], dosage[~dosage.mask])
+    np.testing.assert_array_equal(bh.to_numpy(mt.probability), probability)
+
+
+def test_columns_of_a_table_keep_its_key(bh, hl):
+    cols = bh.from_pandas(pd.DataFrame({"s": ["a", "b"], "case": [True, False]}), key="s")
+    mt = bh.from_numpy(np.eye(2), rows=pa.table({"w": [1.5, 2.5]}), cols=cols)
+    assert list(mt.col_key) == ["s"]
+    assert list(mt.row_key) == ["row_idx"]
+    assert mt.cols().collect() == cols.collect()
+    assert mt.w.collect() == [1.5, 2.5]
+    assert mt.aggregate_entries(hl.agg.sum(mt.element)) == 2
+
+
+@pytest.mark.parametrize(
+    ("entries", "options", "message"),
+    [
+        (np.zeros(3), {}, r"element is to be an ndarray of two axes.*shape \(3,\)"),
+        ([[1.0]], {}, "got a list"),
+        (np.array([["a"]]), {}, "has dtype <U1, and entries are integers, floats or booleans"),
+        (np.zeros((2, 2), np.uint64), {}, "cast it to int64"),
+        ({}, {}, "entries is empty"),
+        ({"a": np.zeros((2, 2)), "b": np.zeros((2, 3))}, {}, r"a has the shape \(2, 2\), and b \(2, 3\)"),
+        (np.zeros((2, 3)), {"rows": pd.DataFrame({"x": [1]})}, r"2 rows \(axis 0\), and rows has 1"),
+        (np.zeros((2, 3)), {"cols": pa.table({"x": [1]})}, r"3 cols \(axis 1\), and cols has 1"),
+        ({"x": np.zeros((1, 1))}, {"rows": pd.DataFrame({"x": [1]})}, "entries and another axis have a field 'x'"),
+        (np.zeros((1, 1)), {"rows": pd.DataFrame({"row_idx": [1]})}, "has a field 'row_idx'"),
+        (np.zeros((1, 1)), {"rows": 5}, "rows is a frame or a Table of Hail; got int"),
+    ],
+)
+def test_arrays_that_are_no_matrix(bh, entries, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        bh.from_numpy(entries, **options)
+    gc.collect()

@@ -1,0 +1,123 @@
+// Values of Spark's rows, in whatever form they come, written to regions in Hail's layout.
+package org.beringia.hail.spark
+
+import is.hail.annotations.Region
+import is.hail.types.physical._
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
+import org.apache.spark.unsafe.Platform
+import org.beringia.hail.ArrowForms
+
+/** Writes a value of a row or array, which is there, to a field of a struct or an element of an array. */
+sealed abstract class RegionValue {
+  def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit
+}
+
+object RegionValue {
+  def of(physical: PType): RegionValue = physical match {
+    case _: PBoolean => RegionBoolean
+    case _: PInt32 => RegionInt
+    case _: PInt64 => RegionLong
+    case _: PFloat32 => RegionFloat
+    case _: PFloat64 => RegionDouble
+    case string: PCanonicalString => new RegionText(string.binaryRepresentation)
+    case array: PCanonicalArray => new RegionArray(array)
+    case struct: PCanonicalBaseStruct => new RegionStruct(struct)
+    case _ => ArrowForms.unexpected(physical)
+  }
+}
+
+object RegionBoolean extends RegionValue {
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
+    Region.storeBoolean(to, from.getBoolean(ordinal))
+}
+
+object RegionInt extends RegionValue {
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
+    Platform.putInt(null, to, from.getInt(ordinal))
+}
+
+object RegionLong extends RegionValue {
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
+    Platform.putLong(null, to, from.getLong(ordinal))
+}
+
+object RegionFloat extends RegionValue {
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
+    Platform.putFloat(null, to, from.getFloat(ordinal))
+}
+
+object RegionDouble extends RegionValue {
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
+    Platform.putDouble(null, to, from.getDouble(ordinal))
+}
+
+final class RegionText(layout: PBinary) extends RegionValue {
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit = {
+    val text = from.getUTF8String(ordinal)
+    val address = layout.allocate(region, text.numBytes)
+    layout.storeLength(address, text.numBytes)
+    text.writeToMemory(null, layout.bytesAddress(address))
+    Region.storeAddress(to, address)
+  }
+}
+
+final class RegionArray(array: PCanonicalArray) extends RegionValue {
+  private[this] val element = RegionValue.of(array.elementType)
+
+  /** How many bytes an element takes, if it takes the same in Spark's own arrays. */
+  private[this] val width: Long = array.elementType match {
+    case _: PInt32 | _: PFloat32 => 4
+    case _: PInt64 | _: PFloat64 => 8
+    case _ => 0
+  }
+
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit = {
+    val values = from.getArray(ordinal)
+    val n = values.numElements
+    val address = array.allocate(region, n)
+    array.initialize(address, n)
+    values match {
+      case block: UnsafeArrayData if width > 0 =>
+        val elements = block.getBaseOffset + UnsafeArrayData.calculateHeaderPortionInBytes(n)
+        Platform.copyMemory(
+          block.getBaseObject,
+          elements,
+          null,
+          array.firstElementOffset(address, n),
+          n * width
+        )
+        var i = 0
+        while (i < n) {
+          if (values.isNullAt(i)) array.setElementMissing(address, i)
+          i += 1
+        }
+      case _ =>
+        var i = 0
+        while (i < n) {
+          if (values.isNullAt(i)) array.setElementMissing(address, i)
+          else element.store(values, i, region, array.elementOffset(address, n, i))
+          i += 1
+        }
+    }
+    Region.storeAddress(to, address)
+  }
+}
+
+final class RegionStruct(struct: PCanonicalBaseStruct) extends RegionValue {
+  private[this] val fields = struct.types.map(RegionValue.of).toArray
+
+  override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
+    store(from.getStruct(ordinal, fields.length), region, to)
+
+  /** Writes a whole row. */
+  def store(row: InternalRow, region: Region, to: Long): Unit = {
+    struct.initialize(to)
+    var i = 0
+    while (i < fields.length) {
+      if (row.isNullAt(i)) struct.setFieldMissing(to, i)
+      else fields(i).store(row, i, region, struct.fieldOffset(to, i))
+      i += 1
+    }
+  }
+}

@@ -1,0 +1,138 @@
+"""Columns of pandas frames as Arrow arrays and Hail types, by Hail's own rules where these lose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from hail.expr.expressions import ExpressionException, impute_type
+from hail.expr.types import HailType
+
+import hail as hl
+from beringia import _tagged
+from beringia.errors import ArgumentError
+from beringia.hail import arrow_types
+
+_TEXT = pa.large_string()
+
+
+def converted(column: pd.Series, wanted: HailType | None, name: str) -> tuple[pa.Array, HailType]:
+    """Return a column's values as an Arrow array, and the Hail type that they are to have.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such type, with what to cast it to; or if values are none of the type that is wanted.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if column.dtype == object:
+        return _objects(column.tolist(), wanted, name)
+    try:
+        # Without from_pandas: a NaN is a number here, and pandas' own missing values are missing either way.
+        made = pa.array(column.array if pd.api.types.is_extension_array_dtype(column.dtype) else column.to_numpy())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise ArgumentError(f"column {name!r} has dtype {column.dtype}, which has no form in Hail: {error}") from error
+    if isinstance(made, pa.ChunkedArray):
+        made = made.combine_chunks()
+    if wanted is None:
+        wanted = _unsigned(made, name) or arrow_types.hail_type(pa.field(name, made.type), f"column {name!r}")
+        if made.type == pa.float16():
+            wanted = hl.tfloat64
+    return made, wanted
+
+
+def _unsigned(made: pa.Array, name: str) -> HailType | None:
+    """Return the type of unsigned numbers: as Hail does, by how large they are."""
+    if made.type not in (pa.uint32(), pa.uint64()):
+        return None
+    largest = pa.compute.max(made).as_py() or 0
+    if largest >= 1 << 63:
+        raise ArgumentError(f"column {name!r} has {largest}, and integers of Hail have 64 bits with a sign: cast it")
+    return hl.tint64 if largest >= 1 << 31 else hl.tint32
+
+
+def _objects(values: list[Any], wanted: HailType | None, name: str) -> tuple[pa.Array, HailType]:
+    values = [None if value is pd.NA else value for value in values]
+    kinds = {type(value) for value in values if value is not None}
+    if str in kinds and float in kinds:  # as pandas keeps text with missing values
+        values = [None if isinstance(value, float) and np.isnan(value) else value for value in values]
+        kinds = {type(value) for value in values if value is not None}
+    if wanted is None:
+        wanted = hl.tstr if kinds == {str} else _imputed(values, name)
+    return of_values(values, wanted, name), wanted
+
+
+def _imputed(values: list[Any], name: str) -> HailType:
+    if all(value is None for value in values):
+        raise ArgumentError(f"column {name!r} has nothing but missing values: give types={{{name!r}: …}}")
+    try:
+        found: HailType = impute_type(values).element_type
+    except (ExpressionException, ValueError, TypeError) as error:
+        raise ArgumentError(f"column {name!r}: {error}. Cast its values, or give types=") from error
+    return found
+
+
+def of_values(values: list[Any], dtype: HailType, name: str) -> pa.Array:
+    """Return values of Hail in Python as an Arrow array that `stored.array` takes.
+
+    Raises
+    ------
+    ArgumentError
+        If one is no value of `dtype`.
+    """
+    convert = _converter(dtype)
+    try:
+        plain = values if convert is None else [None if value is None else convert(value) for value in values]
+        return pa.array(plain, _storage(dtype))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, AttributeError, KeyError) as error:
+        raise ArgumentError(f"column {name!r}: a value is no {dtype}: {error}") from error
+
+
+def _storage(dtype: HailType) -> pa.DataType:
+    """Return the Arrow type of what `_converter` makes."""
+    if dtype == hl.tcall:
+        return pa.int32()
+    if isinstance(dtype, (hl.tarray, hl.tset)):
+        return pa.large_list(pa.field("item", _storage(dtype.element_type)))
+    if isinstance(dtype, hl.tdict):
+        pair = [pa.field("key", _storage(dtype.key_type)), pa.field("value", _storage(dtype.value_type))]
+        return pa.large_list(pa.field("item", pa.struct(pair)))
+    parts = arrow_types.parts_of(dtype)
+    if parts is None:
+        return arrow_types.field("", dtype).type
+    return pa.struct([pa.field(part, _storage(of)) for part, of in parts.items()])
+
+
+def _converter(dtype: HailType) -> Callable[[Any], Any] | None:
+    """Return what makes plain Python of a value that is there; None where it is that already."""
+    if dtype == hl.tcall:
+        return _tagged.call
+    if isinstance(dtype, (hl.tarray, hl.tset)):
+        element = _converter(dtype.element_type)
+        return list if element is None else lambda found: [_converted(element, item) for item in found]
+    if isinstance(dtype, hl.tdict):
+        of_key, of_value = _converter(dtype.key_type), _converter(dtype.value_type)
+        return lambda found: [
+            {"key": _converted(of_key, key), "value": _converted(of_value, value)} for key, value in found.items()
+        ]
+    if isinstance(dtype, hl.tndarray):
+        return lambda found: dict(zip(("shape", "data"), _tagged.ndarray(found, dtype.ndim), strict=True))
+    parts = arrow_types.parts_of(dtype)
+    if parts is None:
+        return None
+    converters = {name: _converter(of) for name, of in parts.items()}
+    if isinstance(dtype, hl.ttuple):
+        return lambda found: {
+            name: _converted(convert, part) for (name, convert), part in zip(converters.items(), found, strict=True)
+        }
+    if isinstance(dtype, hl.tstruct):
+        return lambda found: {name: _converted(convert, found.get(name)) for name, convert in converters.items()}
+    return lambda found: {name: _converted(convert, getattr(found, name)) for name, convert in converters.items()}
+
+
+def _converted(convert: Callable[[Any], Any] | None, value: Any) -> Any:
+    return value if value is None or convert is None else convert(value)

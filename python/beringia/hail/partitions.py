@@ -1,0 +1,102 @@
+"""The rows of a table, brought here a partition at a time: while one is used, the next ones are computed."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+import hail as hl
+from beringia.errors import ArgumentError, ConfigError
+from beringia.hail import columns, setup, versions
+from beringia.hail.shared_file import SharedFile
+
+
+@dataclass
+class Partition:
+    """Rows that are here.
+
+    Attributes
+    ----------
+    batches : list of list of pa.Array
+        Batches of a few MiB, each with a column for every field of the rows.
+    lengths : list of int
+        How many rows each has.
+    nbytes : int
+        What all of them take.
+    """
+
+    batches: list[list[pa.Array]]
+    lengths: list[int]
+    nbytes: int
+
+
+def of(table: Any) -> Iterator[Partition]:
+    """Iterate over the partitions of a table, in their order. Leaving the iterator ends what is still computed.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no Table.
+    ConfigError
+        If this version of Hail is not known.
+    """
+    front = direct_front()
+    backend = hl.current_backend()
+    types = list(table.row.dtype.values())
+    export = front.exportTable(backend._jbackend, backend._render_ir(table._tir))
+    count = export.partitions()
+    ahead = export.parallelism() + 1
+    under_way: deque[tuple[Any, SharedFile]] = deque()
+    started = 0
+    try:
+        while started < count or under_way:
+            while started < count and len(under_way) < ahead:
+                file = SharedFile()
+                under_way.append((export.start(started, file.path), file))
+                started += 1
+            job, file = under_way[0]
+            places = json.loads(job.result())
+            under_way.popleft()
+            block = file.mapped()
+            file.close()
+            yield Partition(
+                [
+                    [columns.array(dtype, place, block) for dtype, place in zip(types, batch["columns"], strict=True)]
+                    for batch in places
+                ],
+                [batch["rows"] for batch in places],
+                block.size,
+            )
+    finally:
+        for job, file in under_way:
+            job.cancel()
+            file.close()
+
+
+def rows_of(table: Any, caller: str) -> hl.Table:
+    """Return the table; refuse anything else."""
+    if isinstance(table, hl.MatrixTable):
+        raise ArgumentError(
+            f"{caller} takes a Table, and got a MatrixTable: pass mt.rows(), mt.cols() or mt.entries(), or its "
+            "entries to to_numpy"
+        )
+    if not isinstance(table, hl.Table):
+        raise ArgumentError(f"{caller} takes a Table of Hail, and got {type(table).__name__}")
+    return table
+
+
+def direct_front() -> Any:
+    """Return the JVM's end, if it knows this version of Hail."""
+    front = setup.front()
+    obstacle = versions.obstacle(hl.version())
+    if obstacle is not None:
+        raise ConfigError(
+            f"Hail {hl.version()} is not known ({obstacle}): use Hail's own to_pandas, from_pandas, to_spark and "
+            "from_spark"
+        )
+    return front
