@@ -44,7 +44,7 @@ class ForgedReplyTest {
         true
       case Failure(e) =>
         val cause = Iterator.iterate[Throwable](e)(_.getCause).takeWhile(_ != null).collectFirst {
-          case e: BeringiaException => e
+          case ours: BeringiaException => ours
         }
         val code = cause.getOrElse(throw e).getErrorCode
         assertTrue(s"seed $seed: $e", code == ErrorCode.PROTOCOL || code == ErrorCode.WORKER_DIED)

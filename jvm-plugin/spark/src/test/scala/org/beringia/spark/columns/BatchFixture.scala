@@ -51,7 +51,7 @@ object BatchFixture {
 
   private def plain(dataType: DataType, vector: ResultVector, row: Int): Any =
     if (vector.isNullAt(row)) null
-    else dataType match {
+    else (dataType: @unchecked) match {
       case BooleanType => vector.getBoolean(row)
       case ByteType => vector.getByte(row)
       case ShortType => vector.getShort(row)
