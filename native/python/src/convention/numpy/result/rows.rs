@@ -108,7 +108,7 @@ impl Rows {
     fn assign(&mut self, group: usize, before: usize) -> Result<()> {
         let Some(groups) = &mut self.groups else { return Ok(()) };
         let group = i32::try_from(group).map_err(|_| internal("a batch of more than 2^31 groups"))?;
-        groups.repeat(&mut self.arena, group, self.len.saturating_sub(before))
+        Ok(groups.repeat(&mut self.arena, group, self.len.saturating_sub(before))?)
     }
 
     /// Takes back all rows past the first `len`, also those that were appended in part.
