@@ -53,6 +53,7 @@ KEYS = {
     "NaN and zeros": "array(double('nan'), -double('nan'), 0.0D, -0.0D, null, 1.0D)[i % 6]",
     "float zeros": "array(float('nan'), 0.0F, -0.0F, null)[i % 4]",
     "minus zeros alone": "-0.0D",
+    "zeros in a struct": "named_struct('a', array(-0.0D, 0.0D)[i % 2], 'b', 1)",
     "nulls alone": "cast(null as int)",
     "binary strings": "array('é', 'e\u0301', 'E', 'e', '', null)[i % 6]",
     "bytes": "array(x'00', x'', x'ff', null)[i % 4]",

@@ -45,6 +45,7 @@ _OTHERWISE = {
     "the reason of a misfit is in a column": _WORDS,
     "zero is one key, of float": _ZEROS,
     "zero is one key, of double": _ZEROS,
+    "zero is one key in structs too": _ZEROS,
     "a key of -0.0 is 0.0": _ZEROS,
 }
 

@@ -56,6 +56,7 @@ CASES = [
         [(float("nan"), 2), (1.0, 1)],
     ),
     *(Case(f"zero is one key, of {kind}", count, table(4, k=pa.array([-0.0, 0.0, 1.0, -0.0], kind)), NUMBER, [(0.0, 3), (1.0, 1)]) for kind in (pa.float32(), pa.float64(), pa.float16())),
+    Case("zero is one key in structs too", count, table(3, k=pa.array([{"a": -0.0}, {"a": 0.0}, None], pa.struct({"a": pa.float64()}))), NUMBER, [({"a": 0.0}, 2), (None, 1)]),
     Case("a key of -0.0 is 0.0", lambda k, x: str(k), table(1, k=pa.array([-0.0])), pa.schema({"seen": pa.string()}), [(0.0, "0.0")]),
     Case("strings are compared by their bytes", count, table(8, k=pa.array(STRINGS)), NUMBER, [("é", 2), ("e\u0301", 1), ("E", 1), ("", 1), (None, 1), ("e\0", 1), ("e", 1)]),
     Case("structs are keys, with nulls and NaN in them", count, PLACES, NUMBER, [(place(1, NAN, "p"), 2), (place(1, 2.0, None), 2), (None, 1), ({"n": None, "at": None}, 1)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 import beringia
-from beringia.spark import lines as spark_lines
+
+has_spark = importlib.util.find_spec("pyspark") is not None
 
 
 def run(*arguments, env=None, limit=""):
@@ -35,15 +37,11 @@ def test_it_shows_the_surroundings_and_tests_them(java):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = {line[2:16].strip(): line[17:] for line in done.stdout.splitlines() if line.startswith("  ")}
-    libraries = ["Python", "NumPy", "pyarrow", "Spark", "sessions", "jar", "Hail", "Java"]
+    libraries = ["Python", "NumPy", "pyarrow", "Spark", *(["sessions", "jar"] if has_spark else []), "Hail", "Java"]
     assert list(lines) == [*libraries, "cores", "backend", "/dev/shm", "memory limit", "open files", "self-test"]
     assert lines["Python"] == f"{sys.version.split()[0]}, {sys.executable}"
     assert (lines["NumPy"], lines["pyarrow"]) == (np.__version__, pa.__version__)
     assert lines["Java"] == f'openjdk version "17.0.1", {java}/bin/java (JAVA_HOME)'
-    spark = spark_lines.installed()
-    assert lines["Spark"] == f"{spark.version} with Scala {spark.scala}"
-    assert lines["jar"] == spark_lines.jar(spark).name
-    assert lines["sessions"] == "classic"
     assert lines["backend"] == "memfd"
     assert lines["self-test"].startswith("1000 groups in ")
     assert done.stdout.splitlines()[0] == f"beringia {beringia.__version__}"
@@ -51,6 +49,18 @@ def test_it_shows_the_surroundings_and_tests_them(java):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.skipif(not has_spark, reason="PySpark is not installed")
+def test_it_shows_which_spark_and_which_jar(java):
+    from beringia.spark import lines
+
+    spark = lines.installed()
+    shown = run("doctor", env={**os.environ, "JAVA_HOME": str(java)}).stdout
+    assert f"  Spark          {spark.version} with Scala {spark.scala}\n" in shown
+    assert f"  jar            {lines.jar(spark).name}\n" in shown
+    assert "  sessions       classic\n" in shown
+
+
+@pytest.mark.skipif(not has_spark, reason="PySpark is not installed")
 def test_a_spark_that_there_is_no_jar_for_is_named(java, tmp_path):
     (tmp_path / "jars").mkdir()
     (tmp_path / "jars" / "spark-core_2.12-3.4.4.jar").touch()

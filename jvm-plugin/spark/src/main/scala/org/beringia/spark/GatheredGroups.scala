@@ -49,7 +49,7 @@ object GatheredGroups {
       GroupedRows(Aggregate(keys, keys, input))
     } else {
       val row = CreateNamedStruct(others.flatMap(column => Seq(Literal(column.name), column)))
-      val rows = Alias(CollectList(row).toAggregateExpression(), "rows")()
+      val rows = Alias(new CollectList(row).toAggregateExpression(), "rows")()
       val lists = Aggregate(keys, keys :+ rows, input)
       val taken = others.map { column =>
         AttributeReference(column.name, column.dataType, column.nullable)()

@@ -224,7 +224,8 @@ object NumpyMapBuilder {
     /** A column of a key: equal floats are the same value, as in Spark's own groups. */
     def key(column: NamedExpression): Attribute = find(column, _ => true).getOrElse {
       val normalized = SparkInternals.normalizedFloats(value(column))
-      add(column, if (normalized eq value(column)) column else Alias(normalized, column.name)(explicitMetadata = Some(column.metadata)))
+      if (normalized eq value(column)) add(column, column)
+      else add(column, Alias(normalized, column.name)(explicitMetadata = Some(column.metadata)))
     }
 
     private def find(column: NamedExpression, fits: ((Expression, NamedExpression)) => Boolean) = {

@@ -50,7 +50,8 @@ object ResultVector {
   def of(dataType: DataType, array: Long, outer: Long = 0): ResultVector = {
     val offset = outer + ArrowArrayStruct.offset(array)
     if (ArrowArrayStruct.dictionary(array) != 0) {
-      new DictionaryVector(dataType, of(dataType, ArrowArrayStruct.dictionary(array), outer = 0), array, offset)
+      val values = of(dataType, ArrowArrayStruct.dictionary(array), outer = 0)
+      new DictionaryVector(dataType, values, array, offset)
     } else {
       ArrowTypes.layout(dataType) match {
         case Some(Layout.Bits) => new BitVector(array, offset)
