@@ -370,7 +370,7 @@ def test_a_table_that_came_in_is_a_table_like_others(bh, hl, tmp_path):
     assert joined.aggregate(hl.agg.all(joined.k == joined.y))
     assert ht.join(bh.from_arrow(pa.table({"k": [7]}), key="k")).x.collect() == [7.0]
     assert ht.checkpoint(str(tmp_path / "x.ht")).count() == 1000
-    del ht
+    del ht, random, joined
     gc.collect()
     assert not [name for name in descriptors() if "beringia-exchange" in name]
 
