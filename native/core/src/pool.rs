@@ -10,7 +10,7 @@ mod queue;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -117,6 +117,12 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A task that no engine has, for who needs a worker of its own.
+    pub fn own_task() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The last place in the queue for a worker.
     pub fn queue(self: &Arc<Self>, task: u64, interpreter: &Interpreter) -> Place {
         Place::new(Arc::clone(self), (task, interpreter.clone()))
@@ -151,6 +157,7 @@ impl Pool {
                     tasks: tasks + 1,
                     interpreter: task.1.clone(),
                     counted: AtomicBool::new(true),
+                    retired: AtomicBool::new(false),
                     pool: Arc::downgrade(self),
                 });
                 state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
@@ -291,7 +298,8 @@ impl Pool {
 
     fn give_back(&self, lease: &WorkerLease) {
         let alive = lease.worker.is_alive();
-        let worn = self.config.max_tasks.is_some_and(|max| lease.tasks >= max);
+        let worn = lease.retired.load(Ordering::Relaxed)
+            || self.config.max_tasks.is_some_and(|max| lease.tasks >= max);
         let mut state = self.state();
         if alive && !worn && !state.closed {
             let idle = Idle { worker: Arc::clone(&lease.worker), since: Instant::now(), tasks: lease.tasks };
@@ -399,6 +407,8 @@ pub struct WorkerLease {
     interpreter: Interpreter,
     /// Whether it is one of the pool's count of workers.
     counted: AtomicBool,
+    /// Whether nobody is to have it after this task.
+    retired: AtomicBool,
     pool: Weak<Pool>,
 }
 
@@ -406,6 +416,11 @@ impl WorkerLease {
     /// The worker.
     pub fn worker(&self) -> &Arc<Worker> {
         &self.worker
+    }
+
+    /// The worker ends when it is given back.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     fn count_out(&self, state: &mut State) {

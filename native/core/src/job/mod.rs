@@ -244,6 +244,7 @@ impl Job {
         };
         match reply {
             None => Ok(None),
+            Some(Reply::Returned { .. }) => Err(Error::protocol("a batch was answered as a call is")),
             Some(Reply::Failed { error, group }) => {
                 let error = match group {
                     Some(group) => {
@@ -395,7 +396,7 @@ impl State {
 }
 
 /// Equal definitions get equal ids, whoever makes them.
-fn content_id(definition: &Definition) -> Result<DefinitionId> {
+pub(crate) fn content_id(definition: &Definition) -> Result<DefinitionId> {
     // The metadata of fields has no order, but where they are hashed.
     let Definition {
         program,

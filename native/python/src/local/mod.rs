@@ -2,6 +2,8 @@
 
 mod arrow;
 mod block;
+mod calls;
+mod shared;
 mod watch;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use pyo3::types::PyDict;
 
 pub use arrow::Stream;
 pub use block::Constants;
+pub use calls::Calls;
 
 /// Workers of this process.
 #[pyclass(frozen, module = "beringia._native")]
