@@ -94,7 +94,7 @@ def test_one_vector_by_row(frame):
 
 
 def test_missing_vectors_by_policy(seen):
-    assert seen([DENSE[0], None], show) == "ndarray (2, 3) float64 [[1.0, 2.0, 3.0], [nan, nan, nan]]"
+    assert seen([DENSE[0], None], show) == "ndarray (2,) object [[1.0, 2.0, 3.0], None]"
     assert seen([DENSE[0], None, DenseVector([])], show) == "ndarray (3,) object [[1.0, 2.0, 3.0], None, []]"
     assert seen([None, SPARSE[0]], show) == ("csr_array (2, 4) float64 [[nan, nan, nan, nan], [0.0, 2.0, 0.0, 0.0]]")
     assert seen([None, None], show) == "ndarray (2,) object [None, None]"

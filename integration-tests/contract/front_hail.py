@@ -43,6 +43,7 @@ _OTHERWISE = {
     "in order: a name ascends, nulls first": _MISSING_LAST,
     "in order: descending, nulls first": _MISSING_LAST,
     "the reason of a misfit is in a column": _WORDS,
+    "does not fit: a part of structs too few": "the message lists the fields that are wanted",
     "zero is one key, of float": _ZEROS,
     "zero is one key, of double": _ZEROS,
     "zero is one key in structs too": _ZEROS,

@@ -112,7 +112,7 @@ def test_a_fault_is_named_and_leaves_nothing(front, fault, stage, stamp, fresh, 
     pid = int(stamp.read_text().split()[1])
     if expected is not None and fault.error is not GroupError:
         assert settled(lambda: not Path(f"/proc/{pid}").exists()), "the process that failed is still there"
-    assert front.zombies() == []
+    assert settled(lambda: front.zombies() == []), front.zombies()
     assert settled(lambda: front.held() <= front.most), "descriptors stay"
     assert settled(lambda: find_segments() <= named), "named segments stay"
     record(fault.name, stage, front.name, seconds)

@@ -370,7 +370,7 @@ def test_a_table_that_came_in_is_a_table_like_others(bh, hl, tmp_path):
     assert joined.aggregate(hl.agg.all(joined.k == joined.y))
     assert ht.join(bh.from_arrow(pa.table({"k": [7]}), key="k")).x.collect() == [7.0]
     assert ht.checkpoint(str(tmp_path / "x.ht")).count() == 1000
-    del ht
+    del ht, random, joined
     gc.collect()
     assert not [name for name in descriptors() if "beringia-exchange" in name]
 
@@ -446,7 +446,7 @@ def test_ten_times_the_heap_goes_out_at_flat_memory(tmp_path):
                 found += sum(int(x.split()[1]) for x in lines if x.startswith(("RssAnon", "RssShmem")))
             return found << 10
 
-        JVM = hl.spark_context()._jvm.java.lang.ProcessHandle.current().pid()
+        JVM = hl.spark_context()._gateway.proc.pid
         ht = hl.utils.range_table(80_000, 640)
         ht = ht.annotate(x=hl.range(8192).map(lambda i: hl.float64(ht.idx + i)))
         bh.to_arrow(ht.head(2000))
@@ -468,6 +468,29 @@ def test_ten_times_the_heap_goes_out_at_flat_memory(tmp_path):
     ran_well(script, tmp_path)
 
 
+@pytest.mark.slow
+def test_a_wide_frame_goes_in_and_out_under_a_small_heap(tmp_path):
+    script = textwrap.dedent(
+        """
+        import sys
+        import numpy as np, pandas as pd, hail as hl, beringia.hail as bh
+        conf = bh.conf(**{"spark.driver.memory": "1g"})
+        hl.init(spark_conf=conf, master="local[2]", quiet=True, tmp_dir=sys.argv[1])
+        rng = np.random.default_rng(1)
+        frame = pd.DataFrame({f"x{i}": rng.normal(size=35_000) for i in range(40)})
+        frame = frame.assign(**{f"s{i}": rng.integers(0, 1000, 35_000).astype(str) for i in range(27)})
+        ht = bh.from_pandas(frame)
+        assert ht.count() == 35_000
+        found = bh.to_pandas(ht)
+        assert found.shape == (35_000, 67)
+        pd.testing.assert_frame_equal(found.astype(frame.dtypes), frame)
+        hl.stop()
+        print("well")
+        """
+    )
+    ran_well(script, tmp_path)
+
+
 def ran_well(script, directory):
     done = subprocess.run(
         [sys.executable, "-c", script, str(directory)], capture_output=True, text=True, timeout=200, check=False
@@ -482,7 +505,8 @@ def test_on_a_cluster_data_go_through_spark_and_hails_folder(tmp_path):
         """
         import sys
         import numpy as np, pandas as pd, hail as hl, beringia.hail as bh
-        hl.init(spark_conf=bh.conf(), master="local-cluster[2,1,1024]", quiet=True, tmp_dir=sys.argv[1])
+        conf = bh.conf(**{"spark.driver.maxResultSize": "16m"})
+        hl.init(spark_conf=conf, master="local-cluster[2,1,1024]", quiet=True, tmp_dir=sys.argv[1])
         frame = pd.DataFrame({"k": np.arange(1000), "x": np.linspace(0, 1, 1000), "s": ["a", "b"] * 500})
         ht = bh.from_pandas(frame, key="k")
         assert ht.count() == 1000
@@ -490,7 +514,7 @@ def test_on_a_cluster_data_go_through_spark_and_hails_folder(tmp_path):
         assert found.x.tolist() == frame.x.tolist() and found.s.tolist() == frame.s.tolist()
         assert np.array_equal(bh.to_numpy(bh.from_numpy(np.eye(20)).element), np.eye(20))
         try:
-            bh.to_arrow(hl.utils.range_table(1).annotate(x=hl.range(200_000_000)))
+            bh.to_arrow(hl.utils.range_table(1).annotate(x=hl.range(8_000_000)))
         except bh.failures.errors.GroupTooLargeError as error:
             assert "use more partitions" in str(error)
         else:

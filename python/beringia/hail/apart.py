@@ -61,21 +61,14 @@ def _taken_array(expression: Any) -> tuple[list[Any], Together]:
         arrow_types.parts_of(element) is None and not isinstance(element, (hl.tset, hl.tdict))
     ):
         return [expression], lambda found: found[0]
-    # Taken apart within: each part of the elements is an array of its own.
-    holder: list[Together] = []
-    count = 0
+    # Taken apart within: each part of the elements becomes an array of its own.
+    builds: list[Together] = []
 
-    def look(item: Any) -> Any:
-        nonlocal count
-        leaves, build = taken(item)
-        holder[:] = [build]
-        count = len(leaves)
+    def parts(item: Any) -> Any:
+        leaves, together = taken(item)
+        builds.append(together)
         return hl.tuple(leaves)
 
-    expression.map(look)
-
-    def part(number: int) -> Any:
-        return expression.map(lambda item: taken(item)[0][number])
-
-    leaves = [part(number) for number in range(count)]
-    return leaves, lambda found: holder[0](found)
+    made = expression.map(parts)
+    leaves = [made.map(lambda of_item, i=i: of_item[i]) for i in range(len(made.dtype.element_type))]
+    return leaves, builds[0]

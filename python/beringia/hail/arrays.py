@@ -136,7 +136,7 @@ class _Passes:
         for partition in partitions.of(table):
             for arrays in partition.batches:
                 for place, made in zip(places, arrays, strict=True):
-                    self._targets[place].append(made)
+                    self._targets[place].append(made, partition.expected)
 
     def _rows(self, expressions: Mapping[str, Any]) -> Any:
         if not isinstance(self._source, hl.MatrixTable):
@@ -180,7 +180,8 @@ class Target:
         self.axes = axes
         self._name, self._dtype, self._missing, self._budget = name, dtype, missing, budget
         self._out = out
-        self._chunks: list[Array] = []
+        self._whole: Array | None = None
+        self._chunks: list[Array] = []  # instead, where values have no one form
         self._rows = 0
         if out is not None:
             self._check_out(out)
@@ -194,8 +195,8 @@ class Target:
         if self._missing == "mask" and not isinstance(out, np.ma.MaskedArray):
             raise ArgumentError(f"to_numpy: missing='mask' wants a masked array for out of {self._name}")
 
-    def append(self, made: pa.Array) -> None:
-        """Take the values of the next rows."""
+    def append(self, made: pa.Array, expected: int) -> None:
+        """Take the values of the next rows, of about so many in all."""
         if {"row", "column"} <= self.axes:
             entries = ndarrays.of_array(made.values, self._dtype, self._missing, self._name)
             found = entries.reshape(len(made), -1 if len(made) else 0, *entries.shape[1:])
@@ -205,8 +206,24 @@ class Target:
             self._write(self._out if self.axes else self._out[np.newaxis], found)
         else:
             self._budget.take(found.nbytes)
-            self._chunks.append(found)
+            self._keep(found, expected)
         self._rows += len(found)
+
+    def _keep(self, found: Array, expected: int) -> None:
+        if self._rows == 0 and self._missing != "mask" and found.dtype != object:
+            self._whole = np.empty((max(expected, len(found)), *found.shape[1:]), found.dtype)
+        if self._whole is None:
+            self._chunks.append(found)
+        elif found.shape[1:] != self._whole.shape[1:] or found.dtype != self._whole.dtype:
+            self._chunks = [self._whole[: self._rows], found]
+            self._whole = None
+        else:
+            end = self._rows + len(found)
+            if end > len(self._whole):
+                larger = np.empty((end + end // 2, *found.shape[1:]), found.dtype)
+                larger[: self._rows] = self._whole[: self._rows]
+                self._whole = larger
+            self._whole[self._rows : end] = found
 
     def _write(self, out: Array, found: Array) -> None:
         end = self._rows + len(found)
@@ -223,10 +240,11 @@ class Target:
             if self.axes and self._rows != len(self._out):
                 raise ArgumentError(f"to_numpy: {self._name} has {self._rows} rows, and out has {len(self._out)}")
             return self._out
+        if self._whole is not None:
+            return self._whole[: self._rows] if self.axes else self._whole[0]
         chunks = self._chunks
-        if (
-            len({(chunk.shape[1:], chunk.dtype) for chunk in chunks}) > 1
-        ):  # arrays that have one length in each batch only
+        forms = {(chunk.shape[1:], chunk.dtype) for chunk in chunks}
+        if len(forms) > 1:  # arrays that have one length in each batch, and another in the next
             chunks = [ndarrays.objects([row for chunk in chunks for row in chunk])]
         if not chunks:
             return np.empty((0, 0) if {"row", "column"} <= self.axes else 0, ndarrays.dtype_of(self._dtype))

@@ -6,6 +6,7 @@ The file is an Arrow stream; the JVM is told where in it the buffers of each col
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -77,18 +78,13 @@ def from_arrow(
         raise ArgumentError(f"from_arrow: two columns have the same name, of {', '.join(schema.names)}")
 
     def chunks() -> Iterator[list[pa.Array]]:
-        for batch in _chain(first, batches):
+        for batch in chain([first], batches):
             if batch.schema != schema:
                 raise ArgumentError(f"from_arrow: a batch has the schema\n{batch.schema}\nafter others with\n{schema}")
             batch.validate(full=True)
             yield batch.columns
 
     return table_of(fields, chunks(), key, "from_arrow")
-
-
-def _chain(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from others
 
 
 def _batches(data: Any) -> Iterator[pa.RecordBatch]:

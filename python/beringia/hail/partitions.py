@@ -28,11 +28,14 @@ class Partition:
         How many rows each has.
     nbytes : int
         What all of them take.
+    expected : int
+        How many rows the table has, if the partitions to come are like those so far.
     """
 
     batches: list[list[pa.Array]]
     lengths: list[int]
     nbytes: int
+    expected: int
 
 
 def of(table: Any) -> Iterator[Partition]:
@@ -52,7 +55,7 @@ def of(table: Any) -> Iterator[Partition]:
     count = export.partitions()
     ahead = export.parallelism() + 1
     under_way: deque[tuple[Any, SharedFile]] = deque()
-    started = 0
+    started = rows = 0
     try:
         while started < count or under_way:
             while started < count and len(under_way) < ahead:
@@ -64,13 +67,16 @@ def of(table: Any) -> Iterator[Partition]:
             under_way.popleft()
             block = file.mapped()
             file.close()
+            lengths = [batch["rows"] for batch in places]
+            rows += sum(lengths)
             yield Partition(
                 [
                     [columns.array(dtype, place, block) for dtype, place in zip(types, batch["columns"], strict=True)]
                     for batch in places
                 ],
-                [batch["rows"] for batch in places],
+                lengths,
                 block.size,
+                -(-rows * count // (started - len(under_way))),
             )
     finally:
         for job, file in under_way:

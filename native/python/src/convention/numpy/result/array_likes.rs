@@ -5,7 +5,9 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{
+    PyBytes, PyDate, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime, PyTuple, PyType,
+};
 
 use super::column::{Misfit, is_refusal};
 use crate::convention::numpy::array::as_array;
@@ -13,7 +15,9 @@ use crate::convention::numpy::array::as_array;
 /// Whether a value carries others by a protocol of Arrow's, `__array__` or `__dlpack__`.
 pub fn is_array_like(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     static GENERIC: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = value.py();
+    // To look for an attribute that is not there costs more than to take a small scalar.
     if as_array(value).is_some()
         || value.is_none()
         || value.is_instance_of::<PyFloat>()
@@ -25,6 +29,10 @@ pub fn is_array_like(value: &Bound<'_, PyAny>) -> PyResult<bool> {
         || value.is_instance_of::<PyDict>()
         || value.is_instance_of::<PyType>()
         || value.is_instance(GENERIC.import(py, "numpy", "generic")?)?
+        || value.is_instance_of::<PyDate>()
+        || value.is_instance_of::<PyDelta>()
+        || value.is_instance_of::<PyTime>()
+        || value.is_instance(DECIMAL.import(py, "decimal", "Decimal")?)?
     {
         return Ok(false);
     }

@@ -204,17 +204,21 @@ impl Rows {
 
     /// As many rows as the arrays among `fields` have; what is no array is repeated.
     fn columnwise(&mut self, fields: &[Bound<'_, PyAny>]) -> Result<()> {
+        // Once for each field: the way of plain arrays is a hot one.
+        let mut runs = Vec::with_capacity(fields.len());
         for (place, value) in fields.iter().enumerate() {
-            if is_array_like(value)? {
+            let run = self.run(place, value)?;
+            if run.is_none() && is_array_like(value)? {
                 let arrays = arrays_of(value).map_err(|misfit| self.misfit(value.py(), place, misfit))?;
                 let mut fields = fields.to_vec();
                 fields[place] = arrays;
                 return self.columnwise(&fields);
             }
+            runs.push(run);
         }
         let mut rows: Option<(usize, usize)> = None;
-        for (field, value) in fields.iter().enumerate() {
-            let Some(len) = self.run(field, value)? else { continue };
+        for ((field, value), run) in fields.iter().enumerate().zip(&runs) {
+            let Some(len) = *run else { continue };
             match rows {
                 None => rows = Some((field, len)),
                 Some((_, known)) if known == len => {}
@@ -232,8 +236,8 @@ impl Rows {
             return Ok(());
         }
         self.len += len;
-        for (field, value) in fields.iter().enumerate() {
-            let fit = match self.run(field, value)? {
+        for ((field, value), run) in fields.iter().enumerate().zip(runs) {
+            let fit = match run {
                 Some(_) => append_run(self.columns[field].as_mut(), &mut self.arena, value, len),
                 None => repeat(self.columns[field].as_mut(), &mut self.arena, value, len),
             };

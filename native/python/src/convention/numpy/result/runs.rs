@@ -63,8 +63,26 @@ pub fn append_run(column: &mut dyn Column, arena: &mut Arena, value: &Bound<'_, 
 
 /// The same, one by one: each of the structs is taken out of the parts.
 pub fn append_each(column: &mut dyn Column, arena: &mut Arena, parts: &Bound<'_, PyAny>, len: usize) -> Fit {
+    check_parts(parts, len)?;
     let row = parts.py().import("beringia._structs")?.getattr(intern!(parts.py(), "row"))?;
     (0..len).try_for_each(|index| append_or_null(column, arena, &row.call1((parts, index))?))
+}
+
+/// Refuses a part that has values for another number of structs.
+fn check_parts(parts: &Bound<'_, PyAny>, len: usize) -> Fit {
+    let values = match parts.cast::<PyDict>() {
+        Ok(dict) => dict.values().into_any(),
+        Err(_) => parts.clone(),
+    };
+    for part in values.try_iter()? {
+        let part = part?;
+        if are_parts(&part)? {
+            check_parts(&part, len)?;
+        } else if rows_of(&part)?.is_some_and(|known| known != len) {
+            return Err(got(&part));
+        }
+    }
+    Ok(())
 }
 
 /// Appends what a part has for each of `len` structs: several values, or one for all. Of an argument, arrays are several.

@@ -5,7 +5,7 @@ package org.beringia.spark
 import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
-import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAttribute}
+import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAlias, UnresolvedAttribute, UnresolvedFunction}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Expand, Filter, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.types.{StringType, StructType}
@@ -251,6 +251,8 @@ object NumpyMapBuilder {
   private def named(expression: Expression): NamedExpression = expression match {
     case _: Star => throw refusal("numpy_map takes columns one by one, not '*'")
     case named: NamedExpression => named
+    // Its name is what it resolves to: `window` of a time window.
+    case function: UnresolvedFunction => UnresolvedAlias(function)
     case other => Alias(other, SparkInternals.columnName(other))()
   }
 

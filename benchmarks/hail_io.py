@@ -1,0 +1,175 @@
+"""Measure how data of Hail come in and go out, against Hail's own ways.
+
+``python -m benchmarks.hail_io`` writes docs/benchmarks/hail_io.md. Both ways of a row run in one process; the fastest
+run counts, and a way that takes long runs once.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import apart
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "hail_io.md"
+RUNS = 5
+LONG = 20  # seconds after which a way is not run again
+TARGETS = {
+    "from_pandas": ("`from_pandas`, 10,000 by 67 mixed columns, built and counted", "`Table.from_pandas`", 100),
+    "to_pandas": ("`to_pandas` of it", "`Table.to_pandas`", 5),
+    "to_numpy": ("`to_numpy`, 20,000 by 1,000 entries", "`BlockMatrix.from_entry_expr`, `to_numpy`", 5),
+    "from_numpy": ("`from_numpy` of them, counted", "`BlockMatrix.from_numpy`, `to_matrix_table_row_major`", 10),
+    "to_spark": ("`to_spark`, 18·10⁶ doubles, counted", "`Table.to_spark`", 2),
+    "from_spark": ("`from_spark` of them, counted", "`Table.from_spark`", 2),
+}
+COPIED = 1.5  # times reading the entries and a copy of them
+
+
+def frame(rows: int) -> pd.DataFrame:
+    """Return 67 columns: of numbers, texts, and lists."""
+    rng = np.random.default_rng(1)
+    columns: dict[str, Any] = {f"x{i}": rng.normal(size=rows) for i in range(30)}
+    columns |= {f"n{i}": rng.integers(0, 1000, rows) for i in range(20)}
+    columns |= {f"s{i}": rng.integers(0, 1000, rows).astype(str).astype(object) for i in range(15)}
+    columns |= {"b": rng.random(rows) < 0.5, "l": [[1, 2, i] for i in range(rows)]}
+    return pd.DataFrame(columns)
+
+
+def ways(name: str, hl: Any, bh: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return our way and Hail's, each what is to be measured."""
+    if name in ("from_pandas", "to_pandas"):
+        data = frame(10_000)
+        if name == "from_pandas":
+            return lambda: bh.from_pandas(data).count(), lambda: hl.Table.from_pandas(data).count()
+        table = bh.from_pandas(data).checkpoint("/tmp/beringia-bench-frame.ht", overwrite=True)
+        return lambda: bh.to_pandas(table), table.to_pandas
+    if name in ("to_numpy", "from_numpy"):
+        array = np.random.default_rng(1).normal(size=(20_000, 1_000))
+        if name == "from_numpy":
+            matrix = hl.linalg.BlockMatrix
+            return (
+                lambda: bh.from_numpy(array)._force_count_rows(),
+                lambda: matrix.from_numpy(array).to_matrix_table_row_major()._force_count_rows(),
+            )
+        mt = entries(hl, bh, array)
+        return lambda: bh.to_numpy(mt.element), lambda: hl.linalg.BlockMatrix.from_entry_expr(mt.element).to_numpy()
+    ht = hl.utils.range_table(18_000, 8)
+    ht = ht.annotate(x=hl.range(1_000).map(lambda i: hl.float64(ht.idx + i)))
+    ht = ht.checkpoint("/tmp/beringia-bench-doubles.ht", overwrite=True)
+    if name == "to_spark":
+        return lambda: counted(bh.to_spark(ht)), lambda: counted(ht.to_spark())
+    rows = ht.to_spark().localCheckpoint()
+    return lambda: bh.from_spark(rows)._force_count(), lambda: hl.Table.from_spark(rows)._force_count()
+
+
+def entries(hl: Any, bh: Any, array: np.ndarray[Any, Any]) -> Any:
+    """Return the array as a matrix table that is written."""
+    path = Path("/tmp/beringia-bench-entries.mt")
+    if not (path / "_SUCCESS").exists():
+        bh.from_numpy(array).repartition(8).write(str(path), overwrite=True)
+    return hl.read_matrix_table(str(path))
+
+
+def counted(frame: Any) -> Any:
+    """Compute every row of a DataFrame."""
+    return frame.write.format("noop").mode("overwrite").save()
+
+
+def fastest(run: Callable[[], Any]) -> float:
+    """Return the seconds of the fastest of some runs."""
+    best, spent = float("inf"), 0.0
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        run()
+        taken = time.perf_counter() - start
+        best, spent = min(best, taken), spent + taken
+        if spent > LONG:
+            break
+    return best
+
+
+def measure(name: str) -> dict[str, float]:
+    """Measure both ways; for entries, also reading and copying them."""
+    warnings.filterwarnings("ignore")
+    import beringia.hail as bh
+    import hail as hl
+
+    conf = bh.conf(**{"spark.driver.memory": "6g", "spark.ui.showConsoleProgress": "false"})
+    hl.init(spark_conf=conf, master="local[2]", quiet=True, log="/tmp/beringia-bench-hail.log")
+    ours, hails = ways(name, hl, bh)
+    found = {"ours": fastest(ours), "hails": fastest(hails)}
+    if name == "to_numpy":
+        mt = hl.read_matrix_table("/tmp/beringia-bench-entries.mt")
+        array = np.random.default_rng(1).normal(size=(20_000, 1_000))
+        found["read"] = fastest(mt._force_count_rows)
+        found["copy"] = fastest(array.copy)
+    hl.stop()
+    return found
+
+
+def page(found: dict[str, dict[str, float]]) -> str:
+    """Return the results as Markdown."""
+    import hail as hl
+
+    lines = [
+        "# Data in and out of Hail",
+        "",
+        "Written by `make bench`, on `local[2]`: each way five times, or until 20 seconds are over; the fastest run",
+        f"counts. Hail {hl.version().partition('-')[0]}, Python {platform.python_version()}, NumPy {np.__version__},",
+        f"pandas {pd.__version__}. Ratios travel between machines, seconds do not.",
+        "",
+        "| | seconds | Hail's way | seconds | times | target |",
+        "|---|--:|---|--:|--:|--:|",
+    ]
+    for name, (ours, hails, target) in TARGETS.items():
+        if name in found:
+            seconds = found[name]
+            ratio = seconds["hails"] / seconds["ours"]
+            lines.append(
+                f"| {ours} | {seconds['ours']:.2f} | {hails} | {seconds['hails']:.2f} | {ratio:.1f} | {target} |"
+            )
+    if "to_numpy" in found:
+        seconds = found["to_numpy"]
+        lines += [
+            "",
+            f"To read the entries takes {seconds['read']:.2f} s, and one copy of them {seconds['copy']:.2f} s: "
+            f"`to_numpy` takes **{copied(seconds):.2f}** times both (target ≤ {COPIED}).",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def copied(seconds: dict[str, float]) -> float:
+    """Return the time of `to_numpy` over that of reading and copying."""
+    return seconds["ours"] / (seconds["read"] + seconds["copy"])
+
+
+def main() -> None:
+    """Measure each in a process of its own, and write the page. Fails if a target is missed."""
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measure(sys.argv[2])))
+        return
+    measured = {name: apart.measured("benchmarks.hail_io", name) for name in sys.argv[1:] or TARGETS}
+    found = {name: seconds for name, seconds in measured.items() if seconds is not None}
+    text = page(found)
+    print(text)
+    if len(found) == len(TARGETS):
+        PAGE.write_text(text)
+    missed = [name for name in measured if name not in found]
+    missed += [name for name, s in found.items() if s["hails"] / s["ours"] < TARGETS[name][2]]
+    if "to_numpy" in found and copied(found["to_numpy"]) > COPIED:
+        missed.append("to_numpy beside reading and copying")
+    if missed:
+        sys.exit(f"missed: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
