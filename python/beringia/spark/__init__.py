@@ -6,6 +6,7 @@ raise a ``Py4JJavaError``. A client of Spark Connect alone has neither JVM nor p
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import pyspark
@@ -21,6 +22,11 @@ if hasattr(pyspark, "SparkContext"):
     from beringia.spark.setup import attach, conf
 
     failures.install()
+
+if find_spec("grpc") is not None and not pyspark.__version__.startswith("3."):
+    from beringia.spark.connect import failures as connect_failures
+
+    connect_failures.install()
 
 
 def __getattr__(name: str) -> Any:

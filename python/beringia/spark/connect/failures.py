@@ -8,19 +8,22 @@ classes of an exception and of its causes, and for those that Spark knows as its
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pyspark.sql.connect.client import core
+from pyspark.errors.exceptions import connect
 
 from beringia import errors
 
 EXCEPTION_CLASS = "org.beringia.spark.NumpyMapException"
 
+_CLIENT = "pyspark.sql.connect.client.core"  # takes the converter as it is imported, which may have been before
+
 
 def install() -> None:
     """Wrap the client's converter of errors. Doing it twice is doing it once."""
-    convert = core.convert_exception
+    convert = connect.convert_exception
     if getattr(convert, "__beringia__", False):
         return
 
@@ -29,7 +32,9 @@ def install() -> None:
         return typed(response) or convert(info, message, response, *others, **options)
 
     convert_exception.__beringia__ = True  # type: ignore[attr-defined]
-    core.convert_exception = convert_exception
+    for module in (connect, sys.modules.get(_CLIENT)):
+        if module is not None:
+            module.convert_exception = convert_exception  # type: ignore[attr-defined]
 
 
 def typed(response: Any) -> errors.BeringiaError | None:

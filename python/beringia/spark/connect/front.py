@@ -17,7 +17,6 @@ from pyspark.sql.connect.group import GroupedData
 import beringia
 from beringia._job import Job
 from beringia.errors import ArgumentError, BeringiaError, ConfigError
-from beringia.spark.connect import failures
 from beringia.spark.connect.relation import NumpyMap
 from beringia.spark.connect.server import START
 
@@ -34,7 +33,6 @@ class Connect:
     paths: list[str] | None = None
 
     def __init__(self, data: DataFrame | GroupedData) -> None:
-        failures.install()
         self.grouped = isinstance(data, GroupedData)
         self._groups: GroupedData = data if isinstance(data, GroupedData) else data.groupBy()
 
