@@ -23,7 +23,7 @@ _CLIENT = "pyspark.sql.connect.client.core"  # takes the converter as it is impo
 
 def install() -> None:
     """Wrap the client's converter of errors. Doing it twice is doing it once."""
-    convert = connect.convert_exception
+    convert: Any = connect.convert_exception
     if getattr(convert, "__beringia__", False):
         return
 
