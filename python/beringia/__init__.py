@@ -1,9 +1,8 @@
 """Any NumPy function on each group of a table, over shared memory.
 
 :func:`numpy_map` runs on this machine, :mod:`beringia.spark` on Spark, :mod:`beringia.hail` on Hail; :class:`Executor`
-calls single functions on this machine. All are loaded
-when first used: importing this package imports neither NumPy nor PySpark, as a worker process imports it before it
-checks its surroundings.
+calls single functions on this machine. All are loaded when first used: importing this package imports neither NumPy nor
+PySpark, as a worker process imports it before it checks its surroundings.
 """
 
 from __future__ import annotations
@@ -12,14 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Executor", "Pool", "__version__", "errors", "futures", "hail", "local", "numpy_map", "spark"]
+__all__ = ["Executor", "Pool", "__version__", "errors", "futures", "hail", "local", "numpy_map", "spark", "window"]
 
 if TYPE_CHECKING:
+    from beringia._window import window
     from beringia.futures import Executor
     from beringia.local import Pool, numpy_map
 
 _SUBMODULES = ("errors", "futures", "hail", "local", "spark")
-_FROM = {"Executor": "futures", "Pool": "local", "numpy_map": "local"}
+_FROM = {"Executor": "futures", "Pool": "local", "numpy_map": "local", "window": "_window"}
 
 
 def __getattr__(name: str) -> Any:

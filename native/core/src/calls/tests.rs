@@ -12,7 +12,7 @@ use crate::worker::thread as fake;
 use crate::worker::{Worker, thread::LIMITS};
 
 fn python() -> Interpreter {
-    Interpreter { program: "/nowhere".to_owned(), threads: 1 }
+    Interpreter { program: "/nowhere".to_owned(), threads: 1, environment: None }
 }
 
 fn calls(lanes: usize, workers: usize) -> Arc<Calls> {

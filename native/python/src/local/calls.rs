@@ -11,6 +11,7 @@ use beringia_core::{Error, ErrorCode};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
+use twox_hash::XxHash3_128;
 
 use super::shared::Shared;
 use super::{Pool, raise};
@@ -60,11 +61,13 @@ impl Calls {
         lanes: usize,
         calls_per_worker: Option<usize>,
     ) -> PyResult<Calls> {
+        // What an initializer leaves in a worker is for those alone who have the same.
+        let environment = (!payload.is_empty()).then(|| format!("{:x}", XxHash3_128::oneshot(&payload)));
         let (name, convention) = ("Executor".to_owned(), "futures".to_owned());
         let setting = Setting {
             program: Program { name, convention, function, payload, paths },
             python: Some(python_version),
-            interpreter: Interpreter { program: interpreter, threads },
+            interpreter: Interpreter { program: interpreter, threads, environment },
             calls_per_worker,
             lanes,
         };
