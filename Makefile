@@ -162,9 +162,10 @@ demo: $(STAMPS)/package $(STAMPS)/python-4 ## Two questions to 336,776 flights, 
 	$(call say,The demonstration: examples/flights.py)
 	@$(WITH_JAVA) && $(RUN_4) examples/flights.py
 
-demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block by block, and a Manhattan plot.
-	$(call say,The demonstration on Hail: examples/hail_blocks.py)
-	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) examples/hail_blocks.py
+demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and the other recipes on Hail, with their plots.
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && for script in examples/hail_*.py; do \
+	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
+	done
 
 bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
