@@ -73,26 +73,32 @@ test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
-	  --ignore=integration-tests/test_examples.py
+	  --ignore=integration-tests/connect --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
 	@$(WITH_JAVA) && scripts/test_pythons.sh $(PYTHON_BIN)/maturin
 
 # What a line of Spark can change: plans, types, sessions, streams, errors and ends. What it cannot (the local front,
-# workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The older 4 run the same
-# jar: whether all is there that it calls, and of the contract what meets most of Spark: types, keys and refusals.
-ON_4 := $(addprefix integration-tests/,contract test_docs.py test_examples.py test_executor_metrics.py test_keep.py \
-  test_linkage.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_streams.py \
+# workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The whole contract runs
+# through Connect, on the same server's side; by a classic session what meets most of Spark: types, keys and refusals.
+# The older 4 run the same jar: that, and whether all is there that it calls.
+ON_4 := $(addprefix integration-tests/,test_docs.py test_examples.py test_executor_metrics.py test_keep.py \
+  test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_streams.py \
   test_uncaught.py)
-ON_OLDER_4 := integration-tests/test_linkage.py integration-tests/contract/test_contract.py
+SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
+  -k "jar_calls or pyspark and (column_of or key or refused)"
+FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
+  -k "Spark and (killed or exits or loops or replaces) or not table and not local and not posix"
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not scala and not hail and not metrics.md and not configuration.md"
-	@$(PYTEST_4) integration-tests/faults -k "not local"
+	@$(PYTEST_4) $(SHORT)
+	@$(PYTEST_4) integration-tests/connect
+	@$(PYTEST_4) $(FAULTS_4)
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
-	  $(PYTEST_4) $(ON_OLDER_4) -k "jar_calls or pyspark and (column_of or key or refused)" || exit 1; \
+	  $(PYTEST_4) $(SHORT) || exit 1; \
 	done
 
 # A PySpark beside the packages of the newest's environment.
