@@ -52,7 +52,7 @@ WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-hail format
+  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-hail test-hail-next format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -109,6 +109,12 @@ build/spark-%/pyspark: | $(STAMPS)/python-4
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
+
+# A file, or what pip finds: HAIL_WHEEL="hail==0.2.138". PYTHON=python3.12 where the wheel wants a newer one.
+test-hail-next: $(STAMPS)/package ## The Hail front on another Hail, which you have as a wheel: HAIL_WHEEL=hail-….whl
+	$(call say,Jobs on the Hail of $(HAIL_WHEEL))
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && \
+	  scripts/test_hail_next.sh "$(HAIL_WHEEL)" "$(or $(PYTHON),$(RUN))" $(PYTHON_BIN)/maturin "$(GRADLE_PATH)"
 
 # rustup toolchain install nightly --component miri --component rust-src, once. The second run has memory written to
 # by a peer while it is viewed: Miri knows no other process, and would call that a breach of the borrowing rules.
@@ -168,9 +174,10 @@ demo: $(STAMPS)/package $(STAMPS)/python-4 ## Two questions to 336,776 flights, 
 	$(call say,The demonstration: examples/flights.py)
 	@$(WITH_JAVA) && $(RUN_4) examples/flights.py
 
-demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block by block, and a Manhattan plot.
-	$(call say,The demonstration on Hail: examples/hail_blocks.py)
-	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) examples/hail_blocks.py
+demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and the other recipes on Hail, with their plots.
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && for script in examples/hail_*.py; do \
+	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
+	done
 
 bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
@@ -246,11 +253,11 @@ $(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust $(if $(GLIBC),$(STAMPS)/release)
 # The Hail front is compiled against the Hail in .venv, in the run for its line of Spark.
 $(STAMPS)/jars: $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
 	$(call say,JVM plugin for Spark $(LINES))
-	@rm -rf jvm-plugin/hail/build/libs $(LINES:%=jvm-plugin/spark/build/spark-%/libs)
+	@rm -rf $(LINES:%=jvm-plugin/*/build/spark-%/libs)
 	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line pluginJar || exit 1; done
 	@rm -rf $(JARS)
 	@mkdir -p $(JARS)
-	cp jvm-plugin/hail/build/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
+	cp jvm-plugin/hail/build/spark-*/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
 	@touch $@
 
 $(STAMPS)/package: $(STAMPS)/python $(STAMPS)/jars $(EXTENSION_SOURCES) pyproject.toml

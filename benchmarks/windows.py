@@ -24,7 +24,7 @@ RUNS = 5
 TIMES = 2.0
 """How much faster windows are to be."""
 SIZE, STEP = 400, 100
-VARIANTS, SAMPLES = 40_000, 500
+VARIANTS, SAMPLES = 80_000, 500
 ROWS, COLUMNS = 4_000_000, 2
 FRONTS = {
     "hail": f"Hail, {VARIANTS:,} variants and {SAMPLES} samples, {SIZE} variants a window",
@@ -44,9 +44,9 @@ def on_hail() -> tuple[Callable[[], Any], Callable[[], Any]]:
 
     conf = bh.conf(**{"spark.driver.memory": "6g", "spark.ui.showConsoleProgress": "false"})
     hl.init(spark_conf=conf, master="local[2]", quiet=True, log="/tmp/beringia-bench-hail.log")
-    path = "/tmp/beringia-bench-windows.mt"
+    path = "/tmp/beringia-bench-window.mt"
     if not Path(path, "_SUCCESS").exists():
-        mt = hl.utils.range_matrix_table(VARIANTS, SAMPLES, n_partitions=16)
+        mt = hl.utils.range_matrix_table(VARIANTS, SAMPLES, n_partitions=8)
         mt = mt.key_rows_by(locus=hl.locus("1", mt.row_idx + 1, "GRCh37"))
         mt.select_entries(d=hl.float64((mt.row_idx * 7 + mt.col_idx * 13) % 3)).write(path, overwrite=True)
     mt = hl.read_matrix_table(path)

@@ -30,7 +30,10 @@ def test_there_are_blocks_to_run():
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and page not in ELSEWHERE])
 def test_the_blocks_of_a_page_run(run, page):
-    run("\n".join(blocks(page)))
+    program = "\n".join(blocks(page))
+    if "import zarr" in program:
+        pytest.importorskip("zarr", "3")  # which Python 3.10 has not
+    run(program)
 
 
 @pytest.mark.parametrize(

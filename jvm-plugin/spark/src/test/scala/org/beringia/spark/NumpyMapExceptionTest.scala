@@ -28,5 +28,8 @@ class NumpyMapExceptionTest {
   }
 
   @Test def whatIsNotOursStaysAsItIs(): Unit =
-    assertThrows(classOf[IllegalStateException], () => NumpyMapException.wrapping(throw new IllegalStateException)): Unit
+    assertThrows(
+      classOf[IllegalStateException],
+      () => NumpyMapException.wrapping(throw new IllegalStateException)
+    ): Unit
 }

@@ -1,8 +1,9 @@
 // The windows of one task as groups. A row is written to a batch once, and each of its windows says where its rows begin
 // there, and how many they are.
 //
-// A full batch takes no more windows; it ends with the last of those that it has. Rows that windows to come have too are
-// kept meanwhile, as bytes, and are the first of the next batch: what is held is the rows of open windows, no more.
+// A full batch, with several times the rows of its open windows, takes no more of them; it ends with the last that it has.
+// Rows that windows to come have too are kept meanwhile, as bytes, and are the first of the next batch: what is held is the
+// rows of open windows, no more.
 package org.beringia.hail.windows
 
 import is.hail.annotations.Region
@@ -103,7 +104,7 @@ final class WindowGroups(
   private def place(ordinal: Long, writer: GroupWriter): Boolean = {
     val from = math.max(extent.first(ordinal), unopened)
     val to = math.min(extent.last(ordinal), task.last)
-    isClosing ||= opened > 0 && writer.isFull
+    isClosing ||= opened > 0 && writer.isFull && writer.bytes >= Least * openBytes(writer)
     if (isClosing) from <= to
     else {
       val isFirst = open.isEmpty
@@ -118,6 +119,10 @@ final class WindowGroups(
       false
     }
   }
+
+  /** Bytes of the rows of open windows: with them another batch would begin. */
+  private def openBytes(writer: GroupWriter): Long =
+    if (open.isEmpty) 0 else writer.bytes - open.front.bytes
 
   /** The batch grows with the oldest window. */
   private def await(writer: GroupWriter): Unit = {
@@ -137,6 +142,7 @@ final class WindowGroups(
 }
 
 object WindowGroups {
+  private val Least = 4 // times the rows of open windows that a batch has, so that few are written twice
 
   /** @param row,bytes rows and bytes of the batch before its first row */
   final private case class Open(number: Long, row: Long, bytes: Long)
