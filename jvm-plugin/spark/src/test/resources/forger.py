@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 
-VERSION = 4
+VERSION = 5
 SHRINK, GROW, FUTURE_WRITE = 0x2, 0x4, 0x10
 SEGMENT = 1 << 16
 
