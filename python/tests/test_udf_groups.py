@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark import SparkFiles, cloudpickle
+from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark import __version__ as spark_version
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -58,6 +58,7 @@ def rows(draw):
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch):
     """This process is none after the test."""
+    monkeypatch.setattr(TaskContext, "_taskContext", None)
     monkeypatch.setattr(SparkFiles, "_root_directory", None)
     monkeypatch.setattr(SparkFiles, "_is_running_on_worker", False)
     monkeypatch.setattr(sys, "path", list(sys.path))

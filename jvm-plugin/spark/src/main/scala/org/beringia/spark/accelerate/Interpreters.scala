@@ -27,7 +27,8 @@ object Interpreters {
       val process = builder.start()
       val output = Source.fromInputStream(process.getInputStream, "UTF-8").getLines().toList
       if (!process.waitFor(Patience, TimeUnit.SECONDS)) Some(s"$interpreter does not end")
-      else if (process.exitValue() != 0) Some(s"$interpreter lacks a package: ${output.lastOption.getOrElse("")}")
+      else if (process.exitValue() != 0)
+        Some(s"$interpreter lacks a package: ${output.lastOption.getOrElse("")}")
       else if (!output.lastOption.contains(version)) {
         Some(s"$interpreter is Python ${output.mkString}, and the function was pickled by $version")
       } else None
