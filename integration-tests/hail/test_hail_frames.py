@@ -523,7 +523,6 @@ def ran_well(script, directory):
     assert done.stdout.strip().endswith("well"), done.stderr[-3000:]
 
 
-@pytest.mark.slow
 def test_on_a_cluster_data_go_through_spark_and_hails_folder(tmp_path):
     """Executors in other processes, which write no file of ours."""
     script = textwrap.dedent(

@@ -1,7 +1,8 @@
 //! The messages of both ends, and nothing else.
 //!
 //! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
-//! [`ArrayDescriptor`], and the data of a call by where they lie, beside what its convention has to say. Parent and worker are always built together; [`VERSION`] catches a mixed installation.
+//! [`ArrayDescriptor`], the data of a call by where they lie, beside what its convention has to say. Parent and worker are
+//! always built together; [`VERSION`] catches a mixed installation.
 
 use std::cell::Cell;
 

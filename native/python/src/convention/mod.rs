@@ -6,6 +6,7 @@
 //!
 //! [`futures`] is the one that maps no groups: it gets single calls, each with its own function.
 
+mod arrow;
 pub mod futures;
 pub mod numpy;
 mod program;
@@ -69,7 +70,7 @@ pub trait Calls<'py> {
     fn append_failed(&mut self, group: usize, why: &str) -> Result<()>;
 
     /// Ends the columns.
-    fn finish(self) -> Finished;
+    fn finish(self) -> Result<Finished>;
 }
 
 /// The columns of a batch's results.
@@ -107,6 +108,7 @@ pub enum Loaded {
 pub fn load(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) -> Result<Loaded> {
     match definition.program.convention.as_str() {
         "numpy" => Ok(Loaded::Groups(Box::new(numpy::Numpy::load(py, definition, block)?))),
+        "arrow" => Ok(Loaded::Groups(Box::new(arrow::Arrow::load(py, definition, block)?))),
         "futures" => Ok(Loaded::Calls(futures::Callee::load(py, definition)?)),
         other => Err(Failure::new(
             ErrorCode::Protocol,
