@@ -26,6 +26,7 @@ Buffers = list[NDArray[np.uint8]]
 _HEADER = struct.Struct("<IBB")  # bytes of the function, whether the arguments are the first buffer, what the call is
 _INLINE = 16 << 10  # a pickle or buffer below costs less where it is than in shared memory
 _ONE, _CHUNK = 0, 1
+_PLAIN = frozenset((bool, bytes, complex, float, int, str, type(None)))  # what cloudpickle adds nothing to
 _by_name: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
 
 
@@ -38,7 +39,8 @@ def dump_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
         Whatever pickling raises.
     """
     if isinstance(function, (FunctionType, BuiltinFunctionType)):
-        return _body(_function(function), (args, kwargs), _ONE)
+        plain = not kwargs and _PLAIN.issuperset(map(type, args))
+        return _body(_function(function), (args, kwargs), _ONE, plain)
     return _body(b"", (function, args, kwargs), _ONE)
 
 
@@ -75,9 +77,9 @@ def _each(function: Any, items: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [function(*item) for item in items]
 
 
-def dump(value: Any) -> tuple[bytes, Buffers]:
-    """Pickle what :func:`load` returns."""
-    pickled, buffers = _pickled(value)
+def dump(value: Any, plain: bool = False) -> tuple[bytes, Buffers]:
+    """Pickle what :func:`load` returns; `plain` is whether :mod:`pickle` alone can do it."""
+    pickled, buffers = _pickled(value, plain)
     if len(pickled) < _INLINE:
         return pickled, buffers
     return b"", [np.frombuffer(pickled, np.uint8), *buffers]
@@ -103,16 +105,23 @@ def dump_whole(value: Any) -> bytes:
         return file.getvalue()
 
 
-def _body(function: bytes, parts: tuple[Any, ...], kind: int) -> tuple[bytes, Buffers]:
-    pickled, buffers = _pickled(parts)
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is one that :mod:`pickle` alone pickles, and fast."""
+    return type(value) in _PLAIN
+
+
+def _body(function: bytes, parts: tuple[Any, ...], kind: int, plain: bool = False) -> tuple[bytes, Buffers]:
+    pickled, buffers = _pickled(parts, plain)
     apart = len(pickled) >= _INLINE
     if apart:
         pickled, buffers = b"", [np.frombuffer(pickled, np.uint8), *buffers]
     return b"".join((_HEADER.pack(len(function), apart, kind), function, pickled)), buffers
 
 
-def _pickled(value: Any) -> tuple[bytes, Buffers]:
+def _pickled(value: Any, plain: bool) -> tuple[bytes, Buffers]:
     buffers: Buffers = []
+    if plain:
+        return pickle.dumps(value, 5), buffers
 
     def beside(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()

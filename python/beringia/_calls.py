@@ -36,7 +36,8 @@ def make(body: bytes, buffers: _call_pickle.Buffers) -> tuple[bytes, _call_pickl
     """
     try:
         function, args, kwargs = _call_pickle.load_call(body, buffers, _load)
-        return _call_pickle.dump((True, function(*args, **kwargs)))
+        returned = function(*args, **kwargs)
+        return _call_pickle.dump((True, returned), _call_pickle.is_plain(returned))
     except BaseException as error:
         return _call_pickle.dump((False, *_told(error)))
 

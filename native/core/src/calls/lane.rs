@@ -36,8 +36,10 @@ pub(super) struct Lane {
     bytes: usize,
     /// How long calls took of late, in nanoseconds; none while the worker has not answered.
     pace: Option<u64>,
-    /// Calls that could not be sent.
-    pub failed: Vec<(u64, Outcome)>,
+    /// Whether its thread awaits an answer.
+    pub listening: bool,
+    /// What its thread has still to return: answers that who submits has found, calls that could not be sent.
+    pub ready: Vec<(u64, Outcome)>,
     /// Calls that the worker was given.
     served: usize,
     /// Whether its thread waits for work.
@@ -54,7 +56,8 @@ impl Default for Lane {
             under_way: VecDeque::new(),
             bytes: 0,
             pace: None,
-            failed: Vec::new(),
+            listening: false,
+            ready: Vec::new(),
             served: 0,
             idle: false,
         }
@@ -136,7 +139,7 @@ impl Calls {
                 Err(error) => {
                     // What the worker knows of our segments is not what it should be.
                     lease.worker().kill();
-                    lane.failed.push((number, Outcome::Failed(error)));
+                    lane.ready.push((number, Outcome::Failed(error)));
                     return;
                 }
             };
@@ -173,6 +176,19 @@ impl Calls {
         false
     }
 
+    /// Takes the answers of `lane` that are there, while its thread is busy with earlier ones: its worker would run out of
+    /// calls.
+    pub(super) fn glean(&self, state: &mut State, lane: usize) {
+        while let Lane { listening: false, lease: Some(lease), under_way, .. } = &state.lanes[lane]
+            && let Some(sent) = under_way.front()
+        {
+            // An error is the thread's, which gets it too.
+            let Ok(Some(reply)) = lease.worker().reply(sent.ticket, Duration::ZERO) else { break };
+            let outcome = answered(state, lane, reply);
+            state.lanes[lane].ready.extend(outcome);
+        }
+    }
+
     /// The answer to `ticket`, which is the next one of `lane`, and those after it that are there; none when it did not come
     /// soon.
     pub(super) fn collect(&self, lane: usize, lease: &Arc<WorkerLease>, ticket: u64) -> Vec<(u64, Outcome)> {
@@ -183,16 +199,7 @@ impl Calls {
                 Ok(None) => break,
                 Ok(Some(reply)) => {
                     let mut state = self.state();
-                    let mut outcome = settle(&mut state.lanes[lane], reply);
-                    // What a call raises is in its answer: this is the program, without which there is no call.
-                    if let Some((_, ended @ Outcome::Failed(_))) = &mut outcome
-                        && let Outcome::Failed(error) = ended
-                        && error.code == ErrorCode::FunctionRaised
-                    {
-                        state.broken.get_or_insert_with(|| error.clone());
-                        *ended = Outcome::Broken(error.clone());
-                    }
-                    outcomes.extend(outcome);
+                    outcomes.extend(answered(&mut state, lane, reply));
                     next = state.lanes[lane].front();
                 }
                 Err(error) => {
@@ -202,7 +209,9 @@ impl Calls {
             }
             patience = Duration::ZERO;
         }
-        self.fill(&mut self.state(), lane);
+        let mut state = self.state();
+        state.lanes[lane].listening = false;
+        self.fill(&mut state, lane);
         outcomes
     }
 
@@ -241,7 +250,8 @@ impl Calls {
 }
 
 /// The front call of `lane` is answered.
-fn settle(lane: &mut Lane, reply: Reply) -> Option<(u64, Outcome)> {
+fn answered(state: &mut State, lane: usize, reply: Reply) -> Option<(u64, Outcome)> {
+    let lane = &mut state.lanes[lane];
     let sent = lane.under_way.pop_front()?;
     // The answer to one that was taken back.
     let Waiting { call, .. } = sent.call?;
@@ -251,6 +261,11 @@ fn settle(lane: &mut Lane, reply: Reply) -> Option<(u64, Outcome)> {
             // A long one says at once that others are not to wait behind it, short ones after a while that they may.
             lane.pace = Some(lane.pace.map_or(nanos, |pace| nanos.max(pace - pace / 4)));
             Outcome::Returned { body, buffers }
+        }
+        // What a call raises is in its answer: this is the program, without which there is no call.
+        Reply::Failed { error, .. } if error.code == ErrorCode::FunctionRaised => {
+            state.broken.get_or_insert_with(|| error.clone());
+            Outcome::Broken(error)
         }
         Reply::Failed { error, .. } => Outcome::Failed(error),
         Reply::Done { .. } => Outcome::Failed(Error::protocol("a call was answered as a batch is")),

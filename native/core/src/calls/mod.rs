@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A *lane* is a thread of the binding and, while there is work, the worker that it leases: [`Calls::next`] hands that
-//! worker what waits and returns what came back. Who submits hands a call over by itself where a worker has room. Short
-//! calls wait at their worker, so that it need not wait for them; behind a long one they are taken back.
+//! worker what waits and returns what came back. Who submits hands a call over by itself where a worker has room, and makes
+//! room while the lane's thread is busy. Short calls wait at their worker, so that it need not wait for them; behind a long one they are taken back.
 //!
 //! What must hold: a call begins once. It is in `waiting` or with exactly one lane; it goes back to `waiting` only when
 //! its word in the control page says that it had not begun, or when it may be tried again.
@@ -169,6 +169,10 @@ impl Calls {
         let least = (0..state.lanes.len()).min_by_key(|lane| state.lanes[*lane].load());
         if let Some(lane) = least {
             self.fill(&mut state, lane);
+            if !state.waiting.is_empty() {
+                self.glean(&mut state, lane);
+                self.fill(&mut state, lane);
+            }
             state.lanes[lane].changed.notify_one();
         }
         Ok(!free && state.lanes.len() < self.setting.lanes)
@@ -202,15 +206,17 @@ impl Calls {
         loop {
             let mut state = self.state();
             if let Some(error) = state.broken.clone() {
-                let outcomes = self.give_up(&mut state, lane, &error);
+                let mut outcomes = std::mem::take(&mut state.lanes[lane].ready);
+                outcomes.extend(self.give_up(&mut state, lane, &error));
                 return Some(outcomes).filter(|outcomes| !outcomes.is_empty());
             }
             self.fill(&mut state, lane);
-            if !state.lanes[lane].failed.is_empty() {
-                return Some(std::mem::take(&mut state.lanes[lane].failed));
+            if !state.lanes[lane].ready.is_empty() {
+                return Some(std::mem::take(&mut state.lanes[lane].ready));
             }
             if let (Some(lease), Some(ticket)) = (&state.lanes[lane].lease, state.lanes[lane].front()) {
                 let lease = Arc::clone(lease);
+                state.lanes[lane].listening = true;
                 drop(state);
                 let outcomes = self.collect(lane, &lease, ticket);
                 if !outcomes.is_empty() {
