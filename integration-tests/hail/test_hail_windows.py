@@ -7,7 +7,12 @@ import pytest
 from test_hail_grouping import checked, newest_stage, shuffled
 
 ROWS = 900
-EXTENTS = [(100, 50), (100, 100), (70, 30), (30, 80), (5000, 1250), (1, 1)]
+# Size and step, and bytes of a batch: large batches, a window for each, and small ones.
+EXTENTS = [
+    *((100, 50, batch_bytes) for batch_bytes in (None, 1, 3000)),
+    *((5000, 1250, batch_bytes) for batch_bytes in (None, 1, 3000)),
+    (100, 100, 3000), (70, 30, 1), (70, 30, 3000), (30, 80, 1), (1, 1, 3000),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +68,7 @@ def windows(hl, ht, position, **options):
     )
 
 
-@pytest.mark.parametrize(("size", "step"), EXTENTS)
-@pytest.mark.parametrize("batch_bytes", [None, 1, 3000], ids=["large batches", "a window each", "small batches"])
+@pytest.mark.parametrize(("size", "step", "batch_bytes"), EXTENTS)
 def test_windows_of_loci(hl, loci, size, step, batch_bytes):
     ht, rows = loci
     before = newest_stage(hl)
@@ -84,8 +88,10 @@ def test_windows_of_a_number_do_not_cross_contigs(hl, loci, size, step):
     assert shuffled(hl, before) == 0
 
 
-@pytest.mark.parametrize(("size", "step"), [(10, 5), (7, 3), (3, 8), (1000, 1000), (200, 20)])
-@pytest.mark.parametrize("batch_bytes", [None, 1])
+@pytest.mark.parametrize(
+    ("size", "step", "batch_bytes"),
+    [(10, 5, None), (10, 5, 1), (7, 3, 1), (3, 8, None), (1000, 1000, None), (200, 20, None), (200, 20, 1)],
+)
 def test_windows_of_rows(hl, loci, size, step, batch_bytes):
     ht, rows = loci
     table = windows(hl, ht, ht.locus, size=size, step=step, unit="rows", batch_bytes=batch_bytes)
