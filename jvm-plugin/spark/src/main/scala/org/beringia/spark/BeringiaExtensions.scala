@@ -4,7 +4,7 @@ package org.beringia.spark
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToColumnarExec, SparkPlan}
-import org.beringia.spark.accelerate.{AcceleratedGroupsInPandasExec, Acceleration}
+import org.beringia.spark.accelerate.{AcceleratedGroupsExec, Acceleration}
 
 final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit = {
@@ -26,7 +26,7 @@ object RowInput extends ColumnarRule {
     override val ruleName = "org.beringia.spark.RowInput"
 
     override def apply(plan: SparkPlan): SparkPlan = plan.transformUp {
-      case node @ (_: NumpyMapExec | _: AcceleratedGroupsInPandasExec) =>
+      case node @ (_: NumpyMapExec | _: AcceleratedGroupsExec) =>
         node.withNewChildren(node.children.map(rows))
     }
   }
