@@ -35,6 +35,8 @@ final class EchoJob extends BatchJob {
     submitted += ArrowArrayStruct.length(array)
   }
 
+  override def hasRoom: Boolean = waiting.length < 2
+
   override def next(timeoutMillis: Long, result: JobResult): Boolean = {
     inside = true
     entered.countDown()
