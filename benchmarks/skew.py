@@ -1,7 +1,7 @@
 """Measure what is gained where Spark has fewer tasks than cores, by workers that would be idle.
 
-``python -m benchmarks.skew`` writes docs/benchmarks/skew.md. Each shape runs with ``worker.busy`` as it is and with 1, a
-worker for a task, in sessions of their own; the fastest run counts.
+``python -m benchmarks.skew`` writes docs/benchmarks/skew.md. Each shape runs with ``worker.busy`` as it is and with 1,
+one worker for a task, in sessions of their own; the fastest run counts.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def page(found: dict[str, dict[str, float]]) -> str:
     lines = [
         "# Fewer tasks than cores",
         "",
-        f"Written by `make bench`, on two cores: {ROWS:,} rows, a function that takes 1 µs a row. A task's batches go to",
-        "workers that would be idle, or with `worker.busy=1` to its own alone. Each way ran",
+        f"Written by `make bench`, on two cores: {ROWS:,} rows, a function that takes 1 µs a row. A task's batches go",
+        "to workers that would be idle, or with `worker.busy=1` to its own alone. Each way ran",
         f"{RUNS} times, the fastest run counts; Spark's scan, exchange and sort are in all of them. Python",
         f"{platform.python_version()}, NumPy {np.__version__}. Ratios travel between machines, seconds do not.",
         "",

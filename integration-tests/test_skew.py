@@ -72,9 +72,9 @@ import beringia.spark
 from pyspark.sql import SparkSession, functions as F
 settings = {"spark.ui.enabled": "false", "spark.task.cpus": "2", "batchBytes": "4k"}
 spark = SparkSession.builder.master("local[2]").config(map=beringia.spark.conf(**settings)).getOrCreate()
-df = spark.range(0, 6000, 1, 1).select((F.col("id") / 100).cast("int").alias("g"), F.col("id").cast("double").alias("x"))
+df = spark.range(0, 6000, 1, 1).select((F.col("id") / 100).cast("int").alias("g"), F.col("id").alias("x")).coalesce(1)
 where = lambda x: (time.sleep(0.01), os.getpid())[1]
-rows = beringia.spark.numpy_map(where, df.coalesce(1).groupBy("g"), "pid long").collect()
+rows = beringia.spark.numpy_map(where, df.groupBy("g"), "pid long").collect()
 print(len(rows), len({row.pid for row in rows}))
 spark.stop()
 """

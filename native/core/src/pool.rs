@@ -180,6 +180,12 @@ impl Pool {
         self.state().has_spare(interpreter, &self.config)
     }
 
+    /// Whether tasks wait for workers, or more are busy than `worker.busy`.
+    pub fn is_crowded(&self) -> bool {
+        let state = self.state();
+        state.queue.len() > 0 || state.count - state.idle() > self.config.busy
+    }
+
     /// One more worker for a task that has its own, where fewer are busy than `worker.busy` and nobody waits for one.
     /// Where there is none that is idle, one is started in the background.
     pub fn spare(self: &Arc<Self>, interpreter: &Interpreter) -> Option<Arc<WorkerLease>> {

@@ -41,14 +41,13 @@ impl Crew {
     /// Who takes the next batch, if anybody: the one who has least to do, by `load`, or a spare one.
     pub(super) fn next(
         &mut self,
-        pool: &Arc<Pool>,
-        interpreter: &Interpreter,
         load: impl Fn(&Arc<Worker>) -> usize,
+        spare: impl FnOnce() -> Option<Arc<WorkerLease>>,
     ) -> Option<Arc<Worker>> {
         let (least, worker) =
             self.all().map(|worker| (load(worker), worker)).min_by_key(|(load, _)| *load)?;
         if least > 0
-            && let Some(spare) = pool.spare(interpreter)
+            && let Some(spare) = spare()
         {
             let worker = Arc::clone(spare.worker());
             self.spares.push(spare);
@@ -78,9 +77,9 @@ impl Crew {
         self.spares.retain(|spare| !Arc::ptr_eq(spare.worker(), worker));
     }
 
-    /// Gives back the spare ones that are not busy, where somebody waits for a worker.
+    /// Gives back the spare ones that are not busy, where tasks want them.
     pub(super) fn yield_spares(&mut self, pool: &Pool, busy: impl Fn(&Arc<Worker>) -> bool) {
-        if self.has_spares() && pool.waiting() > 0 {
+        if self.has_spares() && pool.is_crowded() {
             self.spares.retain(|spare| busy(spare.worker()));
         }
     }

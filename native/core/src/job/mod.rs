@@ -80,6 +80,7 @@ pub struct Output {
 pub struct Job {
     runtime: Arc<Runtime>,
     task: Task,
+    spread: bool,
     interpreter: Interpreter,
     python: Option<String>,
     id: DefinitionId,
@@ -109,7 +110,7 @@ impl Job {
             offset: 0,
             len: block.len as u64,
         });
-        let (task, interpreter) = (spec.task.clone(), spec.interpreter());
+        let (task, spread, interpreter) = (spec.task.clone(), spec.spread, spec.interpreter());
         let python = spec.program.python_version.clone();
         let definition = spec.define(function.to_vec(), reference, input, output)?;
         let id = content_id(&definition)?;
@@ -118,6 +119,7 @@ impl Job {
         Ok(Job {
             runtime,
             task,
+            spread,
             interpreter,
             python,
             id,
@@ -192,7 +194,8 @@ impl Job {
         let state = self.state();
         state.check()?;
         let open = state.batches.iter().filter(|batch| batch.reply.is_none()).count();
-        let room = state.crew.depth() + usize::from(self.runtime.pool().has_spare(&self.interpreter));
+        let spare = self.spread && self.runtime.pool().has_spare(&self.interpreter);
+        let room = state.crew.depth() + usize::from(spare);
         let in_flight = state.batches.len();
         Ok(in_flight < DEPTH || (in_flight < AHEAD && open < room))
     }
@@ -206,7 +209,8 @@ impl Job {
                 return Ok(());
             }
             let load = |worker: &Arc<Worker>| batches.iter().filter(|batch| batch.is_open_at(worker)).count();
-            let Some(worker) = crew.next(pool, &self.interpreter, load) else { return Ok(()) };
+            let spare = || if self.spread { pool.spare(&self.interpreter) } else { None };
+            let Some(worker) = crew.next(load, spare) else { return Ok(()) };
             let batch = &mut batches[index];
             let ticket = worker.run(Assignment {
                 id: self.id,
