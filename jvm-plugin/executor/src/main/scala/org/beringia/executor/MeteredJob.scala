@@ -28,6 +28,9 @@ final class MeteredJob(job: BatchJob, memory: SharedMemory) extends BatchJob {
     filling = 0
   }
 
+  /** Two batches at most: what a third takes might be what a sort of this task needs. */
+  override def hasRoom: Boolean = submitted.length < Readable && job.hasRoom
+
   override def next(timeoutMillis: Long, result: JobResult): Boolean = {
     val came = job.next(timeoutMillis, result)
     if (came && submitted.nonEmpty) {

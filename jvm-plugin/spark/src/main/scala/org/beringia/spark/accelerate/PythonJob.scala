@@ -19,6 +19,7 @@ object PythonJob {
       .put("pythonVersion", command.version)
       .put("environment", environment(command))
     JobSpec.shape(spec, keys, many = !kind.aggregates)
+    spec.put("spread", false) // what a function keeps from one group to the next, PySpark's workers keep within a task
     Settings.groupTimeout(conf.getAllConfs).foreach(JobSpec.part(spec, "policy").put("timeout", _))
     val options = JobSpec.part(spec, "options")
     options
