@@ -52,7 +52,7 @@ WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-hail format
+  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-cluster test-hail format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -73,7 +73,7 @@ test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
-	  --ignore=integration-tests/test_examples.py
+	  --ignore=integration-tests/cluster --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
@@ -90,6 +90,7 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not scala and not hail and not metrics.md and not configuration.md"
 	@$(PYTEST_4) integration-tests/faults -k "not local"
+	@$(PYTEST_4) integration-tests/cluster -m "not slow"
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
 	  $(PYTEST_4) $(ON_OLDER_4) -k "jar_calls or pyspark and (column_of or key or refused)" || exit 1; \
@@ -99,6 +100,10 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 build/spark-%/pyspark: | $(STAMPS)/python-4
 	$(call say,Spark $*)
 	$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pyspark==$*
+
+test-cluster: $(STAMPS)/package $(STAMPS)/python-4 ## Jobs on clusters of two hosts: lost ones, allocations.
+	$(call say,Jobs on clusters: some minutes)
+	@$(PYTEST_4) integration-tests/cluster
 
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
