@@ -52,7 +52,8 @@ WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-cluster test-hail format
+  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-cluster test-hail \
+  test-hail-next format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -73,27 +74,34 @@ test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
-	  --ignore=integration-tests/cluster --ignore=integration-tests/test_examples.py
+	  --ignore=integration-tests/connect --ignore=integration-tests/cluster \
+	  --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
 	@$(WITH_JAVA) && scripts/test_pythons.sh $(PYTHON_BIN)/maturin
 
 # What a line of Spark can change: plans, types, sessions, streams, errors and ends. What it cannot (the local front,
-# workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The older 4 run the same
-# jar: whether all is there that it calls, and of the contract what meets most of Spark: types, keys and refusals.
-ON_4 := $(addprefix integration-tests/,contract test_docs.py test_examples.py test_executor_metrics.py test_keep.py \
-  test_linkage.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_streams.py \
+# workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The whole contract runs
+# through Connect, on the same server's side; by a classic session what meets most of Spark: types, keys and refusals.
+# The older 4 run the same jar: that, and whether all is there that it calls.
+ON_4 := $(addprefix integration-tests/,test_docs.py test_examples.py test_executor_metrics.py test_keep.py \
+  test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_streams.py \
   test_uncaught.py)
-ON_OLDER_4 := integration-tests/test_linkage.py integration-tests/contract/test_contract.py
+SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
+  -k "jar_calls or pyspark and (column_of or key or refused)"
+FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
+  -k "Spark and (killed or exits or loops or replaces) or not table and not local and not posix"
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not scala and not hail and not metrics.md and not configuration.md"
-	@$(PYTEST_4) integration-tests/faults -k "not local"
+	@$(PYTEST_4) $(SHORT)
+	@$(PYTEST_4) integration-tests/connect
 	@$(PYTEST_4) integration-tests/cluster -m "not slow"
+	@$(PYTEST_4) $(FAULTS_4)
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
-	  $(PYTEST_4) $(ON_OLDER_4) -k "jar_calls or pyspark and (column_of or key or refused)" || exit 1; \
+	  $(PYTEST_4) $(SHORT) || exit 1; \
 	done
 
 # A PySpark beside the packages of the newest's environment.
@@ -108,6 +116,12 @@ test-cluster: $(STAMPS)/package $(STAMPS)/python-4 ## Jobs on clusters of two ho
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
+
+# A file, or what pip finds: HAIL_WHEEL="hail==0.2.138". PYTHON=python3.12 where the wheel wants a newer one.
+test-hail-next: $(STAMPS)/package ## The Hail front on another Hail, which you have as a wheel: HAIL_WHEEL=hail-….whl
+	$(call say,Jobs on the Hail of $(HAIL_WHEEL))
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && \
+	  scripts/test_hail_next.sh "$(HAIL_WHEEL)" "$(or $(PYTHON),$(RUN))" $(PYTHON_BIN)/maturin "$(GRADLE_PATH)"
 
 # rustup toolchain install nightly --component miri --component rust-src, once. The second run has memory written to
 # by a peer while it is viewed: Miri knows no other process, and would call that a breach of the borrowing rules.
@@ -167,9 +181,10 @@ demo: $(STAMPS)/package $(STAMPS)/python-4 ## Two questions to 336,776 flights, 
 	$(call say,The demonstration: examples/flights.py)
 	@$(WITH_JAVA) && $(RUN_4) examples/flights.py
 
-demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, block by block, and a Manhattan plot.
-	$(call say,The demonstration on Hail: examples/hail_blocks.py)
-	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) examples/hail_blocks.py
+demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and the other recipes on Hail, with their plots.
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && for script in examples/hail_*.py; do \
+	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
+	done
 
 bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
@@ -245,11 +260,11 @@ $(LIBRARY): $(CORE_SOURCES) | $(STAMPS)/rust $(if $(GLIBC),$(STAMPS)/release)
 # The Hail front is compiled against the Hail in .venv, in the run for its line of Spark.
 $(STAMPS)/jars: $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
 	$(call say,JVM plugin for Spark $(LINES))
-	@rm -rf jvm-plugin/hail/build/libs $(LINES:%=jvm-plugin/spark/build/spark-%/libs)
+	@rm -rf $(LINES:%=jvm-plugin/*/build/spark-%/libs)
 	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line pluginJar || exit 1; done
 	@rm -rf $(JARS)
 	@mkdir -p $(JARS)
-	cp jvm-plugin/hail/build/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
+	cp jvm-plugin/hail/build/spark-*/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
 	@touch $@
 
 $(STAMPS)/package: $(STAMPS)/python $(STAMPS)/jars $(EXTENSION_SOURCES) pyproject.toml

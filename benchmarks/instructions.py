@@ -40,8 +40,8 @@ def _text(*_: Any) -> str:
     return "a text"
 
 
-def _rows(x: Any) -> dict[str, Any]:
-    return {"value": x}
+def _rows(*columns: Any) -> dict[str, Any]:
+    return {"value": columns[0]}
 
 
 CALLS: dict[str, tuple[Callable[..., Any], list[str], Any]] = {

@@ -87,8 +87,13 @@ def cohort() -> Any:
     mt = mt.annotate_entries(GT=hl.or_missing(hl.rand_bool(0.98), mt.GT))
     mt = mt.checkpoint(hl.utils.new_temp_file(extension="mt"))
     mt = mt.annotate_cols(trait=hl.agg.sum(mt.effect * mt.GT.n_alt_alleles()) + hl.rand_norm())
-    _, scores, _ = hl.hwe_normalized_pca(mt.GT, k=3)
-    mt = mt.annotate_cols(covariates=hl.array([1.0]).extend(scores[mt.col_key].scores))
+    G = beringia.hail.to_numpy(hl.float64(mt.GT.n_alt_alleles()))
+    Z = np.nan_to_num(
+        (G - np.nanmean(G, axis=1, keepdims=True)) / np.maximum(np.nanstd(G, axis=1, keepdims=True), 0.01)
+    )
+    components = np.linalg.eigh(Z.T @ Z)[1][:, -3:]
+    covariates = hl.literal(np.column_stack([np.ones(SAMPLES), components]).tolist())
+    mt = mt.annotate_cols(covariates=covariates[mt.sample_idx])
     return mt.checkpoint(hl.utils.new_temp_file(extension="mt"))
 
 
@@ -133,13 +138,15 @@ def draw(rows: list[Any], picture: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
+    plt.close(figure)
 
 
 def main() -> None:
     """Simulate, scan, compare, draw."""
     picture = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURE
     conf = beringia.hail.conf(**{"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"})
-    hl.init(spark_conf=conf, master="local[2]", quiet=True, log=hl.utils.timestamp_path("/tmp/hail_blocks", ".log"))
+    log = hl.utils.timestamp_path("/tmp/hail_blocks", ".log")
+    hl.init(spark_conf=conf, master="local[2]", quiet=True, log=log, idempotent=True)
     mt = cohort()
     blocks = mt.aggregate_rows(hl.len(hl.agg.collect_as_set(mt.block)))
     print(f"{VARIANTS:,} variants of {SAMPLES} samples in {blocks} blocks")

@@ -37,7 +37,7 @@ def workers() -> list[int]:
         try:
             if (
                 process.name.isdigit()
-                and b"beringia.worker" in (process / "cmdline").read_bytes()
+                and b"\0beringia.worker\0" in (process / "cmdline").read_bytes()  # no JVM with settings of that name
                 and RUN.encode() in (process / "environ").read_bytes()
             ):
                 found.append(int(process.name))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyspark
 import pytest
 from pyspark.sql import functions as F
 
-from beringia.errors import ArgumentError
+from beringia.errors import ArgumentError, ConfigError
 from beringia.spark import numpy_map
 
 
@@ -69,6 +70,13 @@ def test_an_aggregate_in_args(df):
 @pytest.mark.parametrize("data", [[1, 2], "df", None, np.arange(3)], ids=repr)
 def test_data_of_another_kind(spark, data):
     assert "df.groupBy(...) or a Spark DataFrame" in refused(mean, data, "y double")
+
+
+def test_spark_connect_of_spark_3_5(monkeypatch):
+    monkeypatch.setattr(pyspark, "__version__", "3.5.9")
+    data = type("DataFrame", (), {"__module__": "pyspark.sql.connect.dataframe"})()
+    with pytest.raises(ConfigError, match="use a classic session"):
+        numpy_map(mean, data, "y double")
 
 
 def test_other_kinds_of_grouping(df):

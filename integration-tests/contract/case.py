@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from beringia._function import name_of
+from beringia._window import Window
 from beringia.errors import BeringiaError
 
 
@@ -57,8 +58,8 @@ class Case:
         one group are in order, groups in any.
     error : Fails, optional
         What is raised instead.
-    by : tuple of str, optional
-        Names of the grouping columns; ``()``: all rows are one group; None: no groups, and `options` has ``per``.
+    by : tuple of str and Window, optional
+        The grouping columns; ``()``: all rows are one group; None: no groups, and `options` has ``per``.
     options : dict
         Whatever else ``numpy_map`` takes, in the form that all fronts share: columns by name, ``order_by`` as a list of
         ``(name, "ascending" | "descending")``.
@@ -70,11 +71,16 @@ class Case:
     returns: pa.Schema | pa.DataType
     rows: Sequence[tuple[Any, ...]] | None = None
     error: Fails | None = None
-    by: tuple[str, ...] | None = ("k",)
+    by: tuple[str | Window, ...] | None = ("k",)
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.name.replace(" ", "_")
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether windows make the groups."""
+        return any(isinstance(key, Window) for key in self.by or ())
 
     def types(self) -> list[pa.DataType]:
         """Every type that the case has to do with: of columns, and of fields."""

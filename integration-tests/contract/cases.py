@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cloudpickle
 
-from contract import arguments, array_likes, errors, grouping, options, results
+from contract import arguments, array_likes, errors, grouping, options, results, windows
 
-_THEMES = (arguments, results, array_likes, options, grouping, errors)
+_THEMES = (arguments, results, array_likes, options, grouping, windows, errors)
 
 for _theme in _THEMES:
     cloudpickle.register_pickle_by_value(_theme)

@@ -61,6 +61,8 @@ class Hail:
 
     def lacks(self, case: Case) -> str | None:
         """Return why the front cannot run a case; None if it can."""
+        if case.has_windows:
+            return "windows of Hail are over a locus, with keys of their own"
         if case.by is None or "per" in case.options:
             return "on Hail there are groups always, and no per"
         if "keep" in case.options:

@@ -43,6 +43,8 @@ class PySpark:
 
     def lacks(self, case: Case) -> str | None:
         """Return why the front cannot run a case; None if it can."""
+        if case.has_windows:
+            return "Spark has F.window"
         for kind in case.types():
             try:
                 spark_type(kind)

@@ -32,6 +32,8 @@ class Scala(PySpark):
 
     def lacks(self, case: Case) -> str | None:
         """Return why the front cannot run a case; None if it can."""
+        if case.has_windows:
+            return "Scala has F.window"
         if not callable(case.f) or not _can_be_pickled(case.f):
             return "a program of the JVM has no such function"
         if not Path(getattr(getattr(case.f, "__code__", None), "co_filename", __file__)).exists():

@@ -188,6 +188,27 @@ def test_an_error_in_the_rows_is_the_typed_one_and_leaves_nothing(bh, hl, numpy_
     assert not [name for name in descriptors() if "beringia-exchange" in name]
 
 
+def test_data_that_break_off_leave_nothing(bh, hl):
+    """Whether the data end in an error of their own, or in a value without a form in Hail."""
+
+    def batches(last):
+        yield pa.record_batch({"x": pa.array(range(1000))})
+        yield last()
+
+    def lost():
+        raise OSError("the disk is gone")
+
+    for last, error, message in (
+        (lost, OSError, "the disk is gone"),
+        (lambda: pa.record_batch({"x": pa.array([2**40])}), ArgumentError, "x"),
+    ):
+        with pytest.raises(error, match=message):
+            bh.from_arrow(batches(last), types={"x": hl.tint32})
+        gc.collect()
+        assert shared_memory() == 0
+        assert not [name for name in descriptors() if "beringia-exchange" in name]
+
+
 def test_a_missing_key_of_a_dict_has_no_form_in_arrow(bh, hl):
     ht = hl.utils.range_table(1).annotate(d=hl.dict([(hl.missing(hl.tstr), 1)]))
     with pytest.raises(ArgumentError, match=r"^d: a dict has a missing key"):
@@ -513,12 +534,18 @@ def test_on_a_cluster_data_go_through_spark_and_hails_folder(tmp_path):
         found = bh.to_pandas(ht)
         assert found.x.tolist() == frame.x.tolist() and found.s.tolist() == frame.s.tolist()
         assert np.array_equal(bh.to_numpy(bh.from_numpy(np.eye(20)).element), np.eye(20))
-        try:
-            bh.to_arrow(hl.utils.range_table(1).annotate(x=hl.range(8_000_000)))
-        except bh.failures.errors.GroupTooLargeError as error:
-            assert "use more partitions" in str(error)
-        else:
+
+        def refused(length):
+            try:
+                bh.to_arrow(hl.utils.range_table(1).annotate(x=hl.range(length)))
+            except bh.failures.errors.GroupTooLargeError as error:
+                assert "use more partitions" in str(error)
+                return str(error)
             raise AssertionError("nothing was refused")
+
+        assert "raise spark.driver.maxResultSize" in refused(8_000_000)
+        hl.spark_context()._jsc.sc().conf().set("spark.driver.maxResultSize", "0")
+        assert "raise spark.executor.memory" in refused(40_000_000)
         hl.stop()
         print("well")
         """

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Pool", "__version__", "errors", "hail", "local", "numpy_map", "spark"]
+__all__ = ["Pool", "__version__", "errors", "hail", "local", "numpy_map", "spark", "window"]
 
 if TYPE_CHECKING:
+    from beringia._window import window
     from beringia.local import Pool, numpy_map
 
 _SUBMODULES = ("errors", "hail", "local", "spark")
@@ -25,6 +26,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name in _LOCAL:
         return getattr(import_module(f"{__name__}.local"), name)
+    if name == "window":
+        return import_module(f"{__name__}._window").window
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

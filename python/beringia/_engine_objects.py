@@ -30,6 +30,8 @@ _ADVICE = {
     "pyspark.sql.dataframe.DataFrame": _ROWS,
     "pyspark.sql.group.GroupedData": _ROWS,
     "pyspark.sql.column.Column": _COLUMN,
+    "pyspark.sql.connect.session.SparkSession": _SESSION,
+    "pyspark.sql.connect.group.GroupedData": _ROWS,
     "hail.context.HailContext": _SESSION,
     "hail.table.Table": _ROWS,
     "hail.table.GroupedTable": _ROWS,

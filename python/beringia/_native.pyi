@@ -78,6 +78,7 @@ class Pool:
         keys: Sequence[int],
         columns: Sequence[int],
         unit: str,
+        window: tuple[int, bool, int, int] | tuple[int, bool, float, float] | None,
         order_by: Sequence[tuple[int, bool, bool]],
         batch_bytes: int | None,
         progress: Callable[[int, int], None] | None,
@@ -86,5 +87,6 @@ class Pool:
         """Map the groups of `data` (with ``__arrow_c_stream__``) to rows of `output` (with ``__arrow_c_schema__``).
 
         `spec` is that of docs/jvm-boundary.md; batches have the columns numbered by `keys`, then those by
-        `columns`. `unit` is what a call gets: ``group``, ``row`` or ``batch``.
+        `columns`. `unit` is what a call gets: ``group``, ``row``, ``batch``, or ``window``, of a `window` that has the
+        column of the position, whether it counts rows, its size and its step.
         """

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from beringia._job import Policy
+from beringia._window import Window
 from beringia.errors import ArgumentError
 
 ON_ERROR = ("raise", "null", "column")
@@ -47,6 +48,22 @@ def check_per(per: Any) -> None:
     """
     if per is not None and per not in PER:
         raise ArgumentError(f"per is one of {', '.join(map(repr, PER))}, got {per!r}")
+
+
+def check_window(window: Window, *, kept: bool = False, ordered: bool = False, writable: bool = False) -> None:
+    """Refuse what does not go together with windows.
+
+    Raises
+    ------
+    ArgumentError
+        If rows would be kept, ordered, or written to where others have them too.
+    """
+    if kept:
+        raise ArgumentError("keep carries each row through once, and a row lies in any number of windows")
+    if ordered:
+        raise ArgumentError("order_by: the rows of a window come in the order of its column")
+    if writable and window.overlaps:
+        raise ArgumentError("writable: windows that overlap have rows in common. Write to a copy: x = x.copy()")
 
 
 def batch_bytes(value: Any) -> int | None:

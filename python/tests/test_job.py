@@ -42,6 +42,7 @@ def run(pool, spec):
         keys=[],
         columns=[0],
         unit="group",
+        window=None,
         order_by=[],
         batch_bytes=None,
         progress=None,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::OffsetSizeTrait;
-use arrow_buffer::{BooleanBuffer, Buffer, ToByteSlice};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, ToByteSlice};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
@@ -91,6 +91,7 @@ impl Placer<'_> {
             DataType::LargeUtf8 | DataType::LargeBinary => self.copy_bytes::<i64>(array, &mut copy)?,
             DataType::List(_) => self.copy_lists::<i32>(array, &mut copy)?,
             DataType::LargeList(_) => self.copy_lists::<i64>(array, &mut copy)?,
+            DataType::LargeListView(_) => self.copy_views(array, &mut copy)?,
             DataType::FixedSizeList(_, size) => {
                 let size = usize::try_from(*size).unwrap_or(0);
                 let child = array.child_data()[0].slice(start * size, len * size);
@@ -152,6 +153,20 @@ impl Placer<'_> {
     ) -> Result<()> {
         let (start, end) = self.copy_offsets::<O>(array, copy)?;
         copy.children.push(self.describe(&array.child_data()[0].slice(start, end - start))?);
+        Ok(())
+    }
+
+    /// Lists that may overlap, over the values between the first and the last that any shows.
+    fn copy_views(&mut self, array: &ArrayData, copy: &mut ArrayDescriptor) -> Result<()> {
+        let len = array.len();
+        let (offsets, sizes) = (&array.buffer::<i64>(0)[..len], &array.buffer::<i64>(1)[..len]);
+        let start = offsets.iter().copied().min().unwrap_or(0);
+        let end = offsets.iter().zip(sizes).map(|(offset, size)| offset + size).max().unwrap_or(0);
+        let rebased: Vec<i64> = offsets.iter().map(|offset| offset - start).collect();
+        copy.buffers.push(self.copy(rebased.to_byte_slice())?);
+        copy.buffers.push(self.copy(sizes.to_byte_slice())?);
+        let shown = array.child_data()[0].slice(start.as_usize(), (end - start).as_usize());
+        copy.children.push(self.describe(&shown)?);
         Ok(())
     }
 }

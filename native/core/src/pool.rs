@@ -239,7 +239,9 @@ impl Pool {
     /// Starts `worker.prewarm` workers in the background, once for each interpreter. One that cannot be started is
     /// logged only: the task that needs it tries again, and says why.
     pub fn prewarm(self: &Arc<Self>, interpreter: &Interpreter) {
-        if self.config.prewarm == 0 || !self.state().prewarmed.insert(interpreter.clone()) {
+        // Jobs of an environment of their own come and go.
+        let wanted = self.config.prewarm > 0 && interpreter.environment.is_none();
+        if !wanted || !self.state().prewarmed.insert(interpreter.clone()) {
             return;
         }
         let (pool, interpreter) = (Arc::downgrade(self), interpreter.clone());
@@ -349,9 +351,10 @@ impl Pool {
     pub fn end_idle(&self, timeout: Duration) {
         let mut ended = Vec::new();
         let mut state = self.state();
-        for workers in state.idle.values_mut() {
+        for (interpreter, workers) in &mut state.idle {
+            let stay = if interpreter.environment.is_none() { self.config.prewarm } else { 0 };
             // The one used last is last.
-            let mut spare = workers.len().saturating_sub(self.config.prewarm);
+            let mut spare = workers.len().saturating_sub(stay);
             workers.retain(|idle| {
                 let ends = spare > 0 && idle.since.elapsed() >= timeout;
                 if ends {
@@ -361,6 +364,7 @@ impl Pool {
                 !ends
             });
         }
+        state.idle.retain(|_, workers| !workers.is_empty());
         state.count -= ended.len();
         drop(state);
         end(ended);

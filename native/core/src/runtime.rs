@@ -66,7 +66,7 @@ impl Runtime {
         let cache = Cache::bounded(config.backend, config.idle_bytes, config.max_bytes);
         let pool = Pool::new(config.clone());
         if let Some(program) = &config.python {
-            pool.prewarm(&Interpreter { program: program.clone(), threads: 1 });
+            pool.prewarm(&Interpreter { program: program.clone(), threads: 1, environment: None });
         }
         let blocks = Blocks::new(config.backend, config.idle_bytes);
         let runtime = Arc::new(Runtime { config, cache, pool, blocks, trace });

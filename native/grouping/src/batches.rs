@@ -3,22 +3,27 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, LargeListArray, RecordBatch, StructArray, UInt32Array};
+use arrow_array::{
+    Array, ArrayRef, LargeListArray, LargeListViewArray, RecordBatch, StructArray, UInt32Array,
+};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Field, Fields, SortOptions};
+use arrow_schema::{ArrowError, DataType, Field, Fields, SortOptions};
 use arrow_select::take::take;
 use beringia_core::segment::Lease;
 use beringia_core::{Error, ErrorCode, Result};
 
 use crate::gather::Room;
 use crate::groups::{Groups, group};
+use crate::windows::{Found, Windows};
 
 /// What one call of the function gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unit {
     /// The rows of a group.
     Group,
+    /// Those of its rows that lie in a window: the batches have its bounds behind the keys.
+    Window(Windows),
     /// One row.
     Row,
     /// Any rows.
@@ -36,6 +41,7 @@ pub struct Batches {
     unit: Unit,
     order: Option<UInt32Array>,
     bounds: Vec<usize>,
+    windows: Option<Found>,
     /// Ranges of groups (of rows, where the unit is not a group).
     cuts: Vec<Range<usize>>,
 }
@@ -62,21 +68,48 @@ impl Batches {
         for number in columns {
             column(number)?;
         }
-        let order_columns = order_by
+        let mut order_columns = order_by
             .iter()
             .map(|(number, options)| Ok((column(number)?, *options)))
             .collect::<Result<Vec<_>>>()?;
+        if let Unit::Window(windows) = unit {
+            order_columns.insert(0, (column(&windows.position)?, SortOptions::default()));
+        }
         let rows = table.num_rows();
         let Groups { order, bounds } = match unit {
-            Unit::Group => group(&key_columns, &order_columns, rows, workers)?,
+            Unit::Group | Unit::Window(_) => group(&key_columns, &order_columns, rows, workers)?,
             Unit::Row | Unit::Batch => Groups { order: None, bounds: (0..=rows).collect() },
+        };
+        let windows = match unit {
+            Unit::Window(windows) => {
+                Some(windows.find(&column(&windows.position)?, order.as_ref(), &bounds)?)
+            }
+            _ => None,
         };
         let used = keys.iter().chain(columns).filter_map(|number| table.columns().get(*number));
         let bytes: usize = used.map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum();
         let limit = limit.min(bytes / (workers * BATCHES_PER_WORKER)).max(1);
         let rows_at_once = (rows as u128 * limit as u128 / bytes.max(1) as u128).max(1) as usize;
-        let cuts = cut(&bounds, rows_at_once);
-        Ok(Batches { table, keys: keys.to_vec(), columns: columns.to_vec(), unit, order, bounds, cuts })
+        let (keys, columns) = (keys.to_vec(), columns.to_vec());
+        let mut batches = Batches { table, keys, columns, unit, order, bounds, windows, cuts: Vec::new() };
+        batches.cuts = cut(batches.starts(), batches.ends(), rows_at_once);
+        Ok(batches)
+    }
+
+    /// Where the rows of each group, or window, begin.
+    fn starts(&self) -> &[usize] {
+        match &self.windows {
+            Some(found) => &found.starts,
+            None => &self.bounds[..self.bounds.len() - 1],
+        }
+    }
+
+    /// Where they end.
+    fn ends(&self) -> &[usize] {
+        match &self.windows {
+            Some(found) => &found.ends,
+            None => &self.bounds[1..],
+        }
     }
 
     /// How many batches there are.
@@ -89,25 +122,40 @@ impl Batches {
         self.table.num_rows()
     }
 
-    /// How many rows a batch has.
+    /// How many rows are done with a batch: those up to its end that no batch before it had.
     pub fn rows_of(&self, batch: usize) -> usize {
-        self.row_range(batch).len()
+        let end = |batch: usize| self.row_range(batch).end;
+        let before = if batch == 0 { 0 } else { end(batch - 1) };
+        if batch + 1 == self.count() { self.rows() - before } else { end(batch) - before }
     }
 
     fn row_range(&self, batch: usize) -> Range<usize> {
         let groups = &self.cuts[batch];
-        self.bounds[groups.start]..self.bounds[groups.end]
+        self.starts()[groups.start]..self.ends()[groups.end - 1]
     }
 
     /// The type of the batches.
     pub fn data_type(&self) -> DataType {
         let schema = self.table.schema();
         let key = |number: &usize| Arc::new(schema.field(*number).clone());
+        let list = |number: &usize, list: fn(Arc<Field>) -> DataType| {
+            let field = schema.field(*number);
+            Arc::new(Field::new(field.name(), list(item_field(field)), true))
+        };
         let column = |number: &usize| match self.unit {
             Unit::Row => Arc::new(schema.field(*number).clone()),
-            Unit::Group | Unit::Batch => Arc::new(list_field(schema.field(*number))),
+            Unit::Group | Unit::Batch => list(number, DataType::LargeList),
+            Unit::Window(_) => list(number, DataType::LargeListView),
         };
-        DataType::Struct(Fields::from_iter(self.keys.iter().map(key).chain(self.columns.iter().map(column))))
+        let window = match &self.unit {
+            Unit::Window(windows) => {
+                let position = schema.field(windows.position).data_type();
+                Some(Arc::new(Field::new("window", windows.key_type(position), true)))
+            }
+            _ => None,
+        };
+        let keys = self.keys.iter().map(key).chain(window);
+        DataType::Struct(Fields::from_iter(keys.chain(self.columns.iter().map(column))))
     }
 
     /// Batch number `batch` of [`Self::count`], a struct array with a row for each group. Rows that have to be gathered
@@ -118,7 +166,7 @@ impl Batches {
     pub fn get(&self, batch: usize, allocate: impl FnOnce(usize) -> Result<Arc<Lease>>) -> Result<ArrayData> {
         let groups = self.cuts[batch].clone();
         let rows = self.row_range(batch);
-        let failed = |error: arrow_schema::ArrowError| Error::new(ErrorCode::Internal, error.to_string());
+        let failed = |error: ArrowError| Error::new(ErrorCode::Internal, error.to_string());
         let order = self.order.as_ref().map(|order| order.slice(rows.start, rows.len()));
         let shown = self.columns.iter().map(|number| self.table.column(*number));
         let mut room = match &order {
@@ -134,31 +182,41 @@ impl Batches {
         };
         let mut children = Vec::with_capacity(self.keys.len() + self.columns.len());
         let firsts = groups.clone().map(|group| {
-            let position = self.bounds[group];
+            let position = self.starts()[group];
             self.order.as_ref().map_or(position as u32, |order| order.value(position))
         });
         let firsts = UInt32Array::from_iter_values(firsts);
         for number in &self.keys {
             children.push(take(self.table.column(*number), &firsts, None).map_err(failed)?);
         }
-        let (len, offsets) = match self.unit {
+        if let (Unit::Window(windows), Some(found)) = (&self.unit, &self.windows) {
+            let position = self.table.column(windows.position).data_type();
+            children.push(Arc::new(windows.keys(position, found, groups.clone())?));
+        }
+        // The bounds of a group are those of its neighbours; windows overlap.
+        let offset = |row: &usize| (row - rows.start) as i64;
+        let of_rows = |rows: Vec<i64>| ScalarBuffer::from(rows);
+        let starts = &self.starts()[groups.clone()];
+        let ends = &self.ends()[groups.clone()];
+        let (len, lists) = match self.unit {
             Unit::Row => (groups.len(), None),
-            Unit::Batch => (1, Some(vec![0, rows.len() as i64])),
+            Unit::Batch => (1, Some(Lists::Apart(OffsetBuffer::new(of_rows(vec![0, rows.len() as i64]))))),
             Unit::Group => {
-                let ends = self.bounds[groups.start..=groups.end].iter();
-                (groups.len(), Some(ends.map(|end| (end - rows.start) as i64).collect()))
+                let offsets = [0].into_iter().chain(ends.iter().map(offset)).collect();
+                (groups.len(), Some(Lists::Apart(OffsetBuffer::new(of_rows(offsets)))))
+            }
+            Unit::Window(_) => {
+                let sizes = starts.iter().zip(ends).map(|(start, end)| (end - start) as i64).collect();
+                let offsets = starts.iter().map(offset).collect();
+                (groups.len(), Some(Lists::Overlapping(of_rows(offsets), of_rows(sizes))))
             }
         };
-        let offsets = offsets.map(|offsets| OffsetBuffer::new(ScalarBuffer::from(offsets)));
         for number in &self.columns {
             let values = gather(*number)?;
-            children.push(match &offsets {
+            let item = item_field(self.table.schema().field(*number));
+            children.push(match &lists {
                 None => values,
-                Some(offsets) => {
-                    let item = item_field(self.table.schema().field(*number));
-                    let list = LargeListArray::try_new(item, offsets.clone(), values, None);
-                    Arc::new(list.map_err(failed)?)
-                }
+                Some(lists) => lists.of(item, values).map_err(failed)?,
             });
         }
         let DataType::Struct(fields) = self.data_type() else {
@@ -173,19 +231,32 @@ fn item_field(field: &Field) -> Arc<Field> {
     Arc::new(field.clone().with_name("item").with_nullable(true))
 }
 
-fn list_field(field: &Field) -> Field {
-    Field::new(field.name(), DataType::LargeList(item_field(field)), true)
+/// Which of a batch's rows each list has.
+enum Lists {
+    Apart(OffsetBuffer<i64>),
+    Overlapping(ScalarBuffer<i64>, ScalarBuffer<i64>),
 }
 
-/// Ranges of groups with about `rows` rows each; a larger group has one of its own.
-fn cut(bounds: &[usize], rows: usize) -> Vec<Range<usize>> {
-    let groups = bounds.len() - 1;
+impl Lists {
+    fn of(&self, item: Arc<Field>, values: ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Lists::Apart(offsets) => Arc::new(LargeListArray::try_new(item, offsets.clone(), values, None)?),
+            Lists::Overlapping(offsets, sizes) => {
+                Arc::new(LargeListViewArray::try_new(item, offsets.clone(), sizes.clone(), values, None)?)
+            }
+        })
+    }
+}
+
+/// Ranges of groups with about `rows` rows each; a larger group has one of its own. Neither starts nor ends ever descend.
+fn cut(starts: &[usize], ends: &[usize], rows: usize) -> Vec<Range<usize>> {
+    let groups = starts.len();
     let mut cuts = Vec::new();
     let mut start = 0;
     while start < groups {
-        let wanted = bounds[start].saturating_add(rows);
+        let wanted = starts[start].saturating_add(rows);
         // The first group in any case, then all that end within the wanted rows.
-        let end = bounds.partition_point(|bound| *bound <= wanted).saturating_sub(1).clamp(start + 1, groups);
+        let end = ends.partition_point(|end| *end <= wanted).clamp(start + 1, groups);
         cuts.push(start..end);
         start = end;
     }
@@ -200,9 +271,12 @@ mod tests {
 
     #[test]
     fn cuts_cover_all_groups_once() {
-        assert_eq!(cut(&[0], 10), Vec::<Range<usize>>::new());
-        assert_eq!(cut(&[0, 4, 8, 12, 40, 41], 10), [0..2, 2..3, 3..4, 4..5]);
-        assert_eq!(cut(&[0, 1, 2, 3], 1), [0..1, 1..2, 2..3]);
+        let apart = |bounds: &[usize], rows| cut(&bounds[..bounds.len() - 1], &bounds[1..], rows);
+        assert_eq!(apart(&[0], 10), Vec::<Range<usize>>::new());
+        assert_eq!(apart(&[0, 4, 8, 12, 40, 41], 10), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(apart(&[0, 1, 2, 3], 1), [0..1, 1..2, 2..3]);
+        // Of windows each batch begins where its first one does.
+        assert_eq!(cut(&[0, 2, 4, 6], &[4, 6, 8, 8], 6), [0..2, 2..4]);
     }
 
     proptest! {
@@ -214,7 +288,7 @@ mod tests {
             let mut bounds = vec![0];
             bounds.extend(sizes.iter().scan(0, |end, size| { *end += size; Some(*end) }));
             let mut next = 0;
-            for cut in cut(&bounds, rows) {
+            for cut in cut(&bounds[..sizes.len()], &bounds[1..], rows) {
                 prop_assert_eq!(cut.start, next);
                 next = cut.end;
                 let with = |end: usize| bounds[end] - bounds[cut.start];

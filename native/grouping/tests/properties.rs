@@ -13,7 +13,7 @@ use arrow_array::{
 use arrow_schema::SortOptions;
 use beringia_core::ErrorCode;
 use beringia_core::segment::{Backend, Cache};
-use beringia_grouping::{Batches, Groups, Unit, group};
+use beringia_grouping::{Batches, Extent, Groups, Unit, Windows, group};
 use proptest::prelude::*;
 
 /// A cell as a value: null before all others, floats in Arrow's total order.
@@ -210,6 +210,82 @@ proptest! {
         }
         let source = columns.named(&[1, 2]);
         prop_assert_eq!(found, (0..columns.numbers.len()).map(|row| all(&source, row)).collect::<Vec<_>>());
+    }
+}
+
+/// The windows of rows at positions: where each begins and ends, and its rows.
+fn windows_of(rows: &[(usize, f64)], size: f64, step: f64, farthest: i64) -> Vec<(f64, f64, Vec<usize>)> {
+    let bounds = (-farthest..=farthest).map(|number| (number as f64 * step, number as f64 * step + size));
+    let with_rows = bounds.map(|(start, end)| {
+        let inside = rows.iter().filter(|(_, at)| start <= *at && *at < end);
+        (start, end, inside.map(|(row, _)| *row).collect::<Vec<_>>())
+    });
+    with_rows.filter(|(.., rows)| !rows.is_empty()).collect()
+}
+
+proptest! {
+    #[test]
+    fn windows_have_the_rows_between_their_bounds(
+        rows in prop::collection::vec((0_i32..3, prop::option::of(-40_i64..40)), 0..60),
+        (size, step) in (1_i64..30, 1_i64..30),
+        kind in 0..3,
+        limit in 1_usize..400,
+        workers in 1_usize..4,
+    ) {
+        // Whole numbers, floats that are no sums of powers of two, and numbers of rows.
+        let tenth = if kind == 1 { 0.1 } else { 1.0 };
+        let whole: Int64Array = rows.iter().map(|row| row.1).collect();
+        let at = |position: i64| position as f64 * tenth;
+        let floats: Float64Array =
+            rows.iter().map(|row| Some(row.1.map_or(f64::INFINITY, at))).collect();
+        let (position, extent): (ArrayRef, _) = match kind {
+            0 => (Arc::new(whole), Extent::Whole(size, step)),
+            1 => (Arc::new(floats), Extent::Float(size as f64 * tenth, step as f64 * tenth)),
+            _ => (Arc::new(whole), Extent::Rows(size, step)),
+        };
+        let keys: Int32Array = rows.iter().map(|row| Some(row.0)).collect();
+        let numbers = numbered(0..rows.len() as i64);
+        let columns: [(_, ArrayRef); 3] = [("k", Arc::new(keys)), ("t", position), ("n", numbers)];
+        let table = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)));
+        let unit = Unit::Window(Windows { position: 1, extent });
+        let batches = Batches::new(table.unwrap(), &[0], &[2], unit, &[], limit, workers).unwrap();
+        let mut found = Vec::new();
+        for number in 0..batches.count() {
+            let cache = Cache::new(Backend::Heap, 0);
+            let batch = StructArray::from(batches.get(number, |bytes| cache.lease(bytes)).unwrap());
+            assert_eq!(batch.data_type(), &batches.data_type());
+            let (keys, window) = (batch.column(0).as_primitive::<Int32Type>(), batch.column(1).as_struct());
+            for group in 0..batch.len() {
+                let bound = |side: usize| match kind {
+                    1 => window.column(side).as_primitive::<Float64Type>().value(group),
+                    _ => window.column(side).as_primitive::<Int64Type>().value(group) as f64,
+                };
+                let members = batch.column(2).as_list_view::<i64>().value(group);
+                let members = members.as_primitive::<Int64Type>().values().iter().map(|row| *row as usize);
+                found.push((keys.value(group), bound(0), bound(1), members.collect::<Vec<_>>()));
+            }
+        }
+        let mut expected = Vec::new();
+        for key in 0..3 {
+            let own = rows.iter().enumerate().filter(|(_, row)| row.0 == key);
+            let mut own: Vec<(usize, i64)> = own.filter_map(|(number, row)| Some((number, row.1?))).collect();
+            own.sort_by_key(|(_, position)| *position);
+            let places = own.iter().enumerate();
+            let placed: Vec<(usize, f64)> = match kind {
+                2 => places.map(|(place, (number, _))| (*number, place as f64)).collect(),
+                _ => own.iter().map(|(number, position)| (*number, at(*position))).collect(),
+            };
+            let (size, step) = (size as f64 * tenth, step as f64 * tenth);
+            for (start, end, members) in windows_of(&placed, size, step, 80) {
+                if kind == 2 && start < 0.0 {
+                    continue;
+                }
+                // Of rows there are no more than there are.
+                let end = if kind == 2 { end.min(placed.len() as f64) } else { end };
+                expected.push((key, start, end, members));
+            }
+        }
+        prop_assert_eq!(found, expected);
     }
 }
 

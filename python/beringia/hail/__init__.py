@@ -18,6 +18,7 @@ import hail.experimental
 from beringia.hail import failures
 from beringia.hail.front import numpy_map
 from beringia.hail.setup import conf
+from beringia.hail.windows import window
 
 if TYPE_CHECKING:
     from beringia.hail.arrays import to_numpy
@@ -39,6 +40,7 @@ __all__ = [
     "to_numpy",
     "to_pandas",
     "to_spark",
+    "window",
 ]
 
 # Most of these need pyarrow, which numpy_map does without: they are loaded when first used.

@@ -6,7 +6,6 @@ Nothing runs here. The rows that the node works on are :mod:`beringia.hail.group
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,8 +19,9 @@ from hail.utils.java import Env
 import hail as hl
 from beringia import _consts, _function, _options, _signature
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
+from beringia._window import Window
 from beringia.errors import ArgumentError
-from beringia.hail import fallback, grouping, nodes, restore, setup, types, versions
+from beringia.hail import fallback, grouping, nodes, restore, setup, types, versions, windows
 from beringia.spark import interpreter
 
 
@@ -127,11 +127,11 @@ def numpy_map(
     f : callable
         Called once per group. A required parameter takes `args`, else `consts`, else the field of its name; one
         with a default keeps it unless `args` or `consts` names it.
-    key_expr : :class:`.Expression` or :class:`str`, or list or dict of them
+    key_expr : :class:`.Expression` or :class:`str`, or list or dict of them, or a window
         What makes the groups: row-indexed expressions, or names of fields. A field keeps its name in the result, a
         struct such as ``mt.row_key`` spreads into its fields, any other expression is called ``id`` (a dict gives
         names). If the rows lie in its order, as they do if it is the key of the table or the start of it, nothing is
-        shuffled.
+        shuffled. A :func:`beringia.hail.window` makes a group of the rows in each window, which may overlap.
     returns : :class:`.HailType` or :class:`str`
         :class:`.tstruct`: one row per group. `f` returns a tuple in the order of the fields, a dict, a NamedTuple
         or dataclass; for one field also its bare value. :class:`.tarray` of :class:`.tstruct`: any number of rows
@@ -169,19 +169,31 @@ def numpy_map(
         When an action runs and `f` raises: with the group's key as Hail prints it and the Python traceback.
     """
     source = grouping.source_of(list(_expressions([key_expr, args, order_by])))
-    keys = grouping.keys_of(key_expr, source)
+    over = None
+    if isinstance(key_expr, Window):
+        _options.check_window(key_expr, ordered=order_by is not None, writable=writable)
+        over = windows.over(source, key_expr)
+    keys: Mapping[str, Any] = grouping.keys_of(key_expr, source) if over is None else over.keys
     constants = dict(consts or {})
     for name, value in constants.items():
         if isinstance(value, (Expression, hl.Table, hl.MatrixTable)):
             raise ArgumentError(f"consts[{name!r}] is a {type(value).__name__} of Hail: pass expressions in args")
-    arguments = _signature.bind(f, args, missing, functools.partial(grouping.accept, source, keys), constants)
+
+    def accept(parameter: str, value: Any) -> grouping.Input:
+        if over is None:
+            return grouping.accept(source, keys, parameter, value)
+        made_by_node = isinstance(value, str) and value in over.keys
+        return over.scalar(value) if made_by_node else grouping.accept(source, {}, parameter, value)
+
+    arguments = _signature.bind(f, args, missing, accept, constants)
     fields, many = _fields(returns)
     added = {"error": hl.tstr} if on_error == "column" else {}
     _check_names(source, keys, [*fallback.names_of(fields), *added])
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = versions.obstacle(hl.version())
     order = grouping.ordering(source, order_by)
-    _warn_of_intervals(keys)
+    if over is None:
+        _warn_of_intervals(keys)
     python = interpreter.resolve(Env.spark_session())
 
     def job(
@@ -207,6 +219,10 @@ def numpy_map(
 
     size = _options.batch_bytes(batch_bytes)
     if obstacle is not None:
+        if over is not None:
+            raise ArgumentError(
+                f"{grouping.CALLER}: windows need a Hail that Beringia knows, and {hl.version()} is none ({obstacle})"
+            )
         fallback.warn(obstacle)
         groups = fallback.Groups(source, keys, arguments, order)
         table = fallback.run(groups, f, fields, added, many, nan_as_null, job, size)
@@ -215,7 +231,11 @@ def numpy_map(
         def can_group_by(dtype: HailType) -> bool:
             return bool(front.canGroupBy(types.parsable(dtype)))
 
-        rows = grouping.rows(source, keys, [a.column for a in arguments], order, can_group_by)
+        inputs = [a.column for a in arguments]
+        if over is None:
+            rows = grouping.rows(source, keys, inputs, order, can_group_by)
+        else:
+            rows = grouping.windowed(source, over.fields, over.plan, inputs)
         made, payload = job(f, _passed(arguments, rows), list(fields.values()))
         plan = {
             "spec": made.spec(),
@@ -283,9 +303,11 @@ def _warn_of_intervals(keys: Mapping[str, Any]) -> None:
 
 
 def _expressions(item: Any) -> Iterator[Any]:
-    """Find the expressions in what was passed, however deep they lie in lists, dicts and orders."""
+    """Find the expressions in what was passed, however deep they lie in lists, dicts, orders and windows."""
     if isinstance(item, Expression):
         yield item
+    elif isinstance(item, Window):
+        yield from _expressions(item.column)
     elif isinstance(item, Mapping):
         for part in item.values():
             yield from _expressions(part)

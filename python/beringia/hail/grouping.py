@@ -16,6 +16,7 @@ from hail.expr.types import HailType
 from hail.table import Ascending, Descending
 
 import hail as hl
+from beringia._window import Window
 from beringia.errors import ArgumentError
 from beringia.hail import types
 from hail import ir
@@ -200,6 +201,8 @@ def _expression(where: str, source: Any, item: Any) -> Any:
     """Return the expression that an item is: itself, or the field that it names."""
     if isinstance(item, Expression):
         return item
+    if isinstance(item, Window):
+        raise ArgumentError(f"{where}: a window is a key by itself, key_expr=window(…), without others beside it")
     if not isinstance(item, str):
         raise ArgumentError(f"{where} takes expressions of the rows, such as ht.gene, or names of fields; got {item!r}")
     if item not in source._fields:
@@ -228,6 +231,13 @@ def rows(
     return plan.of_node(table) if by_node else plan.aggregated(table)
 
 
+def windowed(source: Any, fields: Mapping[str, Any], plan: Mapping[str, Any], inputs: Sequence[Input]) -> Rows:
+    """Return the rows with what is needed of them, and `fields`, by which `plan` finds their windows."""
+    made = _Plan(source, {}, inputs, [], True, fields)
+    table = made.rows_of_matrix() if isinstance(source, hl.MatrixTable) else made.rows_of_table()
+    return made.of_windows(table, plan)
+
+
 class _Plan:
     """The names of all that is computed on the way."""
 
@@ -238,6 +248,7 @@ class _Plan:
         inputs: Sequence[Input],
         order: Sequence[tuple[Any, bool]],
         by_node: bool,
+        of_windows: Mapping[str, Any] | None = None,
     ):
         self.source = source
         self.by_node = by_node
@@ -252,13 +263,19 @@ class _Plan:
         self.of_key: dict[str, Input] = {}
         for number, item in enumerate(inputs):
             item.place = f"__{number}"
-            self._place(item)
+            if of_windows is not None and item.key is not None:  # the node makes it
+                item.place = item.key
+                self.of_key[item.place] = item
+            else:
+                self._place(item)
         self.order = [f"__order_{i}" for i in range(len(order))]
         self.rows.update(zip(self.order, (expression for expression, _ in order), strict=True))
         # The table's own key, or the start of it: then the groups are together already.
         own = list(source.row_key if isinstance(source, hl.MatrixTable) else source.key or {})
-        self.is_prefix = list(keys) == own[: len(keys)] and all(_same(keys[k], source[k]) for k in keys)
-        if not self.is_prefix:
+        self.is_prefix = bool(keys) and list(keys) == own[: len(keys)] and all(_same(keys[k], source[k]) for k in keys)
+        if of_windows is not None:
+            self.rows.update(of_windows)
+        elif not self.is_prefix:
             self.rows.update({f"__key_{i}": expression for i, expression in enumerate(keys.values())})
 
     @property
@@ -327,9 +344,18 @@ class _Plan:
             "order": list(zip(self.order, self.descending, strict=True)),
             "keyed": self.is_prefix,
         }
-        large = not self.is_prefix and any(_has_arrays(rows[name].dtype) for name in self.collected)
-        keys_alone = rows.select(*self.by, *self.order).select_globals() if large else None
+        keys_alone = None if self.is_prefix else self._alone(rows, [*self.by, *self.order])
         return self._rows(rows, plan, keys_alone)
+
+    def of_windows(self, rows: Any, plan: Mapping[str, Any]) -> Rows:
+        """Leave it to the node to find the windows."""
+        keys_alone = self._alone(rows, [name for name in (plan["contig"], plan["position"]) if name is not None])
+        return self._rows(rows, {"window": plan}, keys_alone)
+
+    def _alone(self, rows: Any, names: Sequence[str]) -> Any:
+        """Return the rows with these fields only, if the others are large."""
+        large = any(_has_arrays(rows[name].dtype) for name in self.collected)
+        return rows.select(*names).select_globals() if large else None
 
     def aggregated(self, rows: Any) -> Rows:
         """Group the rows by Hail's own means, order each group, and add the scalars of the key."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import beringia
+from hail.backend.spark_backend import SparkBackend
+
 import hail as hl
 from beringia.errors import ConfigError
-from beringia.spark import jvm
+from beringia.hail import jars
+from beringia.spark import jvm, lines
 from beringia.spark import setup as spark_setup
 
 
@@ -29,10 +31,11 @@ def conf(**settings: Any) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        If Hail or a Spark session without the plugin is running, or the package carries no jar.
+        If Hail or a Spark session without the plugin is running, or the package carries no jar for this Hail and its
+        Spark.
     """
-    jar = jar_path()
     machine = jvm.running()
+    jar = jar_path(machine)
     if machine is not None:
         spark_setup.add_to_class_path(machine, spark_setup.jar_path(machine))
         if not jvm.knows(machine.org.beringia.hail.HailFront):
@@ -42,19 +45,15 @@ def conf(**settings: Any) -> dict[str, str]:
     return given
 
 
-def jar_path() -> Path:
-    """Return the path of the jar for Hail 0.2, which goes beside the Spark plugin's.
+def jar_path(machine: Any = None) -> Path:
+    """Return the path of the jar for this Hail on the Spark of a JVM, or else on the one that is installed.
 
     Raises
     ------
     ConfigError
-        If there is none, as in a source tree that was not built.
+        If the package has none.
     """
-    directory = Path(beringia.__file__).absolute().parent / "jars"
-    path = directory / f"beringia-hail-0.2_2.12-{beringia.__version__}.jar"
-    if not path.exists():
-        raise ConfigError(f"{path} is missing: in a source tree, `make build` puts it there")
-    return path
+    return jars.jar(hl.version(), lines.installed() if machine is None else lines.running(machine)).path
 
 
 def front() -> Any:
@@ -63,8 +62,14 @@ def front() -> Any:
     Raises
     ------
     ConfigError
-        If Hail runs without the plugin's classes.
+        If Hail runs without the plugin's classes, or without a Spark.
     """
+    backend = hl.current_backend()
+    if not isinstance(backend, SparkBackend):
+        raise ConfigError(
+            f"Hail runs on its {type(backend).__name__}, which has no Spark, and Beringia is a plugin of Spark: start "
+            'it with hl.init(backend="spark", spark_conf=beringia.hail.conf())'
+        )
     context = hl.spark_context()
     package = context._jvm.org.beringia.hail
     if not jvm.knows(package.HailFront):

@@ -1,12 +1,13 @@
-"""Which versions of Hail the direct path serves. Others are probed: the classes that it needs, then small jobs."""
+"""Which versions of Hail the direct path serves: those that a jar was built against.
+
+Others are probed: the classes that it needs, then small jobs.
+"""
 
 from __future__ import annotations
 
 import hail as hl
-from beringia.hail import setup
-
-KNOWN = ("0.2.139",)
-"""Versions that the direct path was built for."""
+from beringia.hail import jars, setup
+from beringia.spark import lines
 
 _obstacles: dict[str, str | None] = {}
 
@@ -16,7 +17,7 @@ def obstacle(version: str) -> str | None:
     if version not in _obstacles:
         _obstacles[version] = None  # for the jobs that try it
         try:
-            if version.partition("-")[0] not in KNOWN:
+            if jars.jar(version, lines.running(hl.spark_context()._jvm)).hail != version.partition("-")[0]:
                 _obstacles[version] = setup.front().probe(hl.current_backend()._jbackend) or _failure()
         except BaseException:
             del _obstacles[version]  # interrupted: not tried yet

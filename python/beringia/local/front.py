@@ -11,8 +11,9 @@ import pyarrow as pa
 from beringia import _consts, _function, _options, _signature
 from beringia._arrow import plain_field
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
+from beringia._window import Window
 from beringia.errors import ArgumentError
-from beringia.local import arrow, logs
+from beringia.local import arrow, logs, windows
 from beringia.local import pool as pools
 from beringia.local.constants import place
 from beringia.local.data import data_of
@@ -26,7 +27,7 @@ def numpy_map(
     data: Any,
     returns: pa.Schema | pa.DataType,
     *,
-    by: str | Sequence[str] | None = None,
+    by: str | Window | Sequence[str | Window] | None = None,
     args: Mapping[str, str] | Sequence[str] | None = None,
     consts: Mapping[str, Any] | None = None,
     order_by: str | tuple[str, ...] | Sequence[str | tuple[str, ...]] | None = None,
@@ -55,9 +56,10 @@ def numpy_map(
         ones too, series of pandas and polars, Arrow arrays, sequences. What is masked is null.
     returns : pyarrow.Schema or pyarrow.DataType
         The fields of the result: a schema or struct for one row per group, a list of struct for any number.
-    by : str or list of str, optional
+    by : str, beringia.window(...) or list of them, optional
         Columns that make the groups; without, all rows are one group (see `per`). Groups come in the order of
-        their keys, null first; keys are equal as Spark has them: NaN equals NaN, -0.0 is 0.0.
+        their keys, null first; keys are equal as Spark has them: NaN equals NaN, -0.0 is 0.0. A
+        :func:`beringia.window` makes a group of the rows in each window, which may overlap.
     args : dict or list, optional
         Columns by parameter; or by position, for a function without named parameters.
     consts : dict, optional
@@ -115,20 +117,27 @@ def numpy_map(
     given = data_of(data)
     table = given.table
     fields, many = arrow.fields_of(returns)
-    keys, kept = _names("by", by), _names("keep", keep)
+    by, window = windows.split(by)
+    keys, kept = _names("by", [name for name in by if name is not window]), _names("keep", keep)
     constants = _consts.checked(consts)
     arguments = _signature.bind(f, args, missing, _column_name, constants)
     policy = _options.policy(on_error, timeout)
     size = _options.batch_bytes(batch_bytes)
-    unit = _unit(keys, per)
+    unit = _unit(by, per)
     orders = [_order(item) for item in _items(order_by)]
     _require_sense(unit, many, bool(kept), bool(orders))
+    if window is not None:
+        unit = "window"
+        _options.check_window(window, kept=bool(kept), ordered=bool(orders), writable=bool(writable))
     if on_error == "column":
         fields = [*fields, pa.field("error", pa.string())]
 
-    # The input of the engine: each column once, the keys first.
+    # The input of the engine: each column once, the keys first. That of a window is made by the engine.
     use = {name: f"by: key '{name}'" for name in keys}
+    ahead = keys if window is None else [*keys, windows.KEY]
     for argument in arguments:
+        if argument.column in ahead:
+            continue
         use.setdefault(argument.column, f"parameter '{argument.name}'")
     use.update({name: f"keep: '{name}'" for name in kept if name not in use})
     use.update({name: f"order_by: '{name}'" for name, _, _ in orders if name not in use})
@@ -139,8 +148,16 @@ def numpy_map(
         for name, what in use.items()
     }
     position = {name: number for number, name in enumerate(columns)}
-    shown = list(dict.fromkeys([a.column for a in arguments if a.column not in keys] + kept))
-    child = {name: number for number, name in enumerate([*keys, *(name for name in shown if name not in keys)])}
+    types = {name: table.schema.field(name).type for name in columns}
+    position_in = None
+    if window is not None:
+        given.require(window.column, "by: a window")
+        made = windows.over(table, window)
+        position_in = (len(columns), window.of_rows, made.size, made.step)
+        types[windows.KEY] = made.key_type
+        columns[windows.POSITION] = made.position
+    shown = list(dict.fromkeys([a.column for a in arguments if a.column not in ahead] + kept))
+    child = {name: number for number, name in enumerate([*ahead, *(name for name in shown if name not in ahead)])}
     engine_of = (pool if pool is not None else pools.default(workers)).native
     placed = place(f, constants, engine_of)
     payload = placed.payload
@@ -153,7 +170,7 @@ def numpy_map(
         ),
         shape=Shape(
             rows="many" if many else "one",
-            keys=len(keys),
+            keys=len(ahead),
             keep=[child[name] for name in kept],
             mapping=_options.mapping(writable),
         ),
@@ -166,7 +183,7 @@ def numpy_map(
                     keyword=a.keyword,
                     missing=a.missing,
                     column=child[a.column],
-                    type=str(table.schema.field(a.column).type),
+                    type=str(types[a.column]),
                 )
                 for a in arguments
             ],
@@ -176,8 +193,7 @@ def numpy_map(
         ),
     )
     final = pa.schema(
-        [table.schema.field(name).with_metadata(None).with_nullable(True) for name in [*keys, *kept]]
-        + [pa.field(f.name, f.type) for f in fields]
+        [pa.field(name, types[name]) for name in [*ahead, *kept]] + [pa.field(f.name, f.type) for f in fields]
     )
     _refuse_twice(final.names)
     engine = pa.schema([plain_field(field) for field in final])
@@ -190,13 +206,17 @@ def numpy_map(
             keys=[position[name] for name in keys],
             columns=[position[name] for name in shown if name not in keys],
             unit=unit,
+            window=position_in,
             order_by=[(position[name], descending, first) for name, descending, first in orders],
             batch_bytes=size,
             progress=show,
             log_level=logs.level(),
         )
-    result = pa.RecordBatchReader.from_stream(stream).read_all()
-    return arrow.restored(result, final)
+    result = arrow.restored(pa.RecordBatchReader.from_stream(stream).read_all(), final)
+    if window is None:
+        return result
+    names = [windows.KEY if name is window else name for name in by]
+    return result.select([*names, *final.names[len(names) :]])
 
 
 def _names(option: str, value: str | Sequence[str] | None) -> list[str]:
@@ -227,7 +247,7 @@ def _column_name(parameter: str, value: Any) -> str:
     )
 
 
-def _unit(keys: Sequence[str], per: str | None) -> str:
+def _unit(keys: Sequence[Any], per: str | None) -> str:
     """Return what one call gets, as the engine calls it."""
     if keys and per is not None:
         raise ArgumentError(f"per={per!r} is for data without by: with groups a call gets a group")

@@ -1,22 +1,57 @@
-"""``numpy_map`` on Spark DataFrames: what the user wrote, checked and handed to the JVM's ``PythonFront``.
+"""``numpy_map`` on Spark DataFrames: what the user wrote, checked and handed to Spark.
 
-Nothing runs here. The JVM resolves the columns, checks types and names, and returns a lazy DataFrame.
+Nothing runs here. Spark resolves the columns, checks types and names, and gives a lazy DataFrame: the driver's JVM over
+py4j (:mod:`beringia.spark.classic`), or a server of Spark Connect (:mod:`beringia.spark.connect`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from pyspark.errors import ParseException
-from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, StructType, _parse_datatype_string
+import pyspark
+from pyspark.sql.types import DataType
 
 from beringia import _consts, _function, _options, _signature
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape
-from beringia.errors import ArgumentError
-from beringia.spark import interpreter, jvm, setup
+from beringia.errors import ArgumentError, ConfigError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, GroupedData
+
+
+class Session(Protocol):
+    """The session that data belong to, and the data.
+
+    Attributes
+    ----------
+    grouped : bool
+        Whether the data are groups.
+    interpreter : str, optional
+        The Python that runs the functions, where it is this side that decides.
+    paths : list of str, optional
+        Entries for its ``sys.path``, where it is this side that decides.
+    """
+
+    grouped: bool
+    interpreter: str | None
+    paths: list[str] | None
+
+    def column(self, parameter: str, value: Any) -> Any:
+        """Return the column that the user wrote; raises ArgumentError if it is none."""
+
+    def map(
+        self,
+        function: bytes | bytearray,
+        job: Job,
+        args: list[Any],
+        keep: list[Any],
+        order_by: list[Any],
+        returns: str,
+        per: str | None,
+        batch_bytes: int | None,
+    ) -> Any:
+        """Return the lazy DataFrame; `returns` is DDL, or Spark's JSON of a type."""
 
 
 def numpy_map(
@@ -96,7 +131,7 @@ def numpy_map(
         If the call does not fit: a parameter that names no column, a type that has no NumPy form, two
         output columns of one name.
     ConfigError
-        If the session runs without the plugin.
+        If the session, or the Spark Connect server, runs without the plugin.
     GroupError
         When the DataFrame is computed, if a group fails: with the group's key and the Python traceback.
 
@@ -107,25 +142,22 @@ def numpy_map(
     >>> numpy_map(line, df.groupBy("patient"), "slope double, intercept double")  # doctest: +SKIP
     """
     session = _session(data)
-    front = setup.front(session)
-    schema = _schema(returns)
+    fields = _text(returns)
     constants = _consts.checked(consts)
-    arguments = _signature.bind(f, args, missing, _column, constants)
-    if isinstance(data, DataFrame):
+    arguments = _signature.bind(f, args, missing, session.column, constants)
+    if not session.grouped:
         _options.check_per(per)
     size = _options.batch_bytes(batch_bytes)
-    many = isinstance(schema, ArrayType)
-    kept = [_column("keep", item) for item in _items(keep)]
+    kept = [session.column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
-    python = interpreter.resolve(session)
     job = Job(
         program=Program(
             name=_function.name_of(f),
             function_bytes=payload.function_bytes,
-            interpreter=python,
-            paths=interpreter.paths(session.sparkContext, python),
+            interpreter=session.interpreter,
+            paths=session.paths,
         ),
-        shape=Shape(rows="many" if many else "one", mapping=_options.mapping(writable)),
+        shape=Shape(mapping=_options.mapping(writable)),
         policy=_options.policy(on_error, timeout),
         block=payload.block,
         options=NumpyOptions(
@@ -134,59 +166,47 @@ def numpy_map(
             nan_as_null=bool(nan_as_null),
         ),
     )
-    frame = front.map(
-        data._jgd if isinstance(data, GroupedData) else data._jdf,
-        jvm.function_bytes(front, payload.data),
-        job.json(),
-        jvm.java_list(session._jvm, [argument.column for argument in arguments]),
-        jvm.java_list(session._jvm, kept),
-        jvm.java_list(session._jvm, [_column("order_by", item) for item in _items(order_by)]),
-        schema.json(),
-        None if per is None else str(per),
-        None if size is None else str(size),
+    return cast(
+        "DataFrame",
+        session.map(
+            payload.data,
+            job,
+            args=[argument.column for argument in arguments],
+            keep=kept,
+            order_by=[session.column("order_by", item) for item in _items(order_by)],
+            returns=fields,
+            per=None if per is None else str(per),
+            batch_bytes=size,
+        ),
     )
-    return DataFrame(frame, session)
 
 
-def _session(data: Any) -> SparkSession:
-    if isinstance(data, GroupedData):
-        return data.session
-    if isinstance(data, DataFrame):
-        return data.sparkSession
-    if type(data).__module__.startswith("pyspark.sql.connect"):
-        raise ArgumentError("Spark Connect has no JVM in reach: numpy_map needs a classic Spark session")
+def _session(data: Any) -> Session:
+    # By name: a client of Spark Connect alone cannot import the one, a classic session need not have the other.
+    kinds = {f"{cls.__module__}.{cls.__qualname__}" for cls in type(data).__mro__}
+    if kinds & {"pyspark.sql.connect.dataframe.DataFrame", "pyspark.sql.connect.group.GroupedData"}:
+        if pyspark.__version__.startswith("3."):
+            raise ConfigError(
+                "numpy_map on Spark Connect needs Spark 4 (a server of Spark 3.5 does not tell its clients what caused "
+                "an error): use a classic session of Spark 3.5, SparkSession.builder.master(...)"
+            )
+        from beringia.spark.connect.front import Connect
+
+        return Connect(data)
+    if kinds & {"pyspark.sql.dataframe.DataFrame", "pyspark.sql.group.GroupedData"}:
+        from beringia.spark.classic import Classic
+
+        return Classic(data)
     raise ArgumentError(f"data must be df.groupBy(...) or a Spark DataFrame, got {type(data).__name__}")
 
 
-def _schema(returns: Any) -> StructType | ArrayType:
-    schema = returns
+def _text(returns: Any) -> str:
+    """Return the type of a result as Spark reads it: DDL, or its JSON."""
+    if isinstance(returns, DataType):
+        return returns.json()
     if isinstance(returns, str):
-        try:
-            schema = _parse_datatype_string(returns)
-        except ParseException as error:
-            raise ArgumentError(f"returns is no schema that Spark can read: {returns!r}") from error
-    fields = schema.elementType if isinstance(schema, ArrayType) else schema
-    if not isinstance(fields, StructType):
-        shown = returns if isinstance(returns, str) else getattr(returns, "simpleString", lambda: repr(returns))()
-        raise ArgumentError(
-            f"returns must name its fields: 'name type, …' for one row per group, "
-            f"'array<struct<name: type, …>>' for many; got {shown}"
-        )
-    if not fields.fields:
-        raise ArgumentError("returns has no field")
-    return cast("StructType | ArrayType", schema)
-
-
-def _column(parameter: str, value: Any) -> Any:
-    """Return the Java column of what the user wrote."""
-    if isinstance(value, str):
-        return F.col(value)._jc
-    if isinstance(value, Column):
-        return value._jc
-    raise ArgumentError(
-        f"{parameter} must be a column, by name or as an expression, got {type(value).__name__}. "
-        "Pass a constant in consts: consts={'name': value}"
-    )
+        return returns
+    raise ArgumentError(f"returns is DDL, 'name type, …', or a type of pyspark.sql.types, got {returns!r}")
 
 
 def _items(columns: Any) -> Sequence[Any]:

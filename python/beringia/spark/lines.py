@@ -82,21 +82,27 @@ def jar(spark: Spark) -> Path:
         if candidate.serves(spark):
             return candidate.path
     if not found:
-        raise ConfigError(f"no jar of Beringia in {_directory()}: in a source tree, `make build` puts it there")
+        raise ConfigError(f"no jar of Beringia in {directory()}: in a source tree, `make build` puts it there")
     known = " and ".join(f"Spark {', '.join(each.versions)} (Scala {each.scala})" for each in found)
     raise ConfigError(f"Beringia {beringia.__version__} is for {known}, and this is {spark}")
 
 
 def jars() -> Iterator[Jar]:
     """Return the jars that the package carries, the oldest Spark's first."""
-    for path in sorted(_directory().glob(f"beringia-spark-*-{beringia.__version__}.jar")):
-        with zipfile.ZipFile(path) as file:
-            text = file.read(_ABOUT).decode()
-        about = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
-        yield Jar(path, tuple(about["spark"].split()), about["scala"])
+    for path in sorted(directory().glob(f"beringia-spark-*-{beringia.__version__}.jar")):
+        said = about(path, _ABOUT)
+        yield Jar(path, tuple(said["spark"].split()), said["scala"])
 
 
-def _directory() -> Path:
+def about(jar: Path, name: str) -> dict[str, str]:
+    """Return what a jar says of itself: the properties in the file `name` within it."""
+    with zipfile.ZipFile(jar) as file:
+        text = file.read(name).decode()
+    return dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+def directory() -> Path:
+    """Return the folder of the package's jars."""
     return Path(beringia.__file__).absolute().parent / "jars"
 
 

@@ -19,11 +19,17 @@ from pyspark.sql import SparkSession
 
 from beringia.errors import ConfigError
 from beringia.spark import jvm, lines
+from beringia.spark.connect.server import START
 
 PLUGIN = "org.beringia.spark.BeringiaPlugin"
 PREFIX = "spark.beringia."
 
-_LISTS = ("spark.jars", "spark.plugins")  # settings to which ours are added, never a replacement
+# What the plugin sets by itself. A server of Spark Connect that PySpark starts within its process takes no plugin but
+# Connect's own.
+_CONNECT = {
+    "spark.sql.extensions": "org.beringia.spark.BeringiaExtensions",
+    "spark.connect.extensions.relation.classes": "org.beringia.spark.connect.NumpyMapRelation",
+}
 
 
 def conf(**settings: Any) -> dict[str, Any]:
@@ -42,9 +48,9 @@ def conf(**settings: Any) -> dict[str, Any]:
     Returns
     -------
     dict of str to str
-        The given settings, and ``spark.jars`` and ``spark.plugins``: Beringia's behind those given here,
-        else behind those that Spark would find by itself (``spark-submit``'s, ``PYSPARK_SUBMIT_ARGS``,
-        ``spark-defaults.conf``).
+        The given settings, and ``spark.jars`` and ``spark.plugins`` (from Spark 4 on also ``spark.sql.extensions`` and
+        ``spark.connect.extensions.relation.classes``): Beringia's behind those given here, else behind those that
+        Spark would find by itself (``spark-submit``'s, ``PYSPARK_SUBMIT_ARGS``, ``spark-defaults.conf``).
 
     Raises
     ------
@@ -61,8 +67,10 @@ def conf(**settings: Any) -> dict[str, Any]:
     if machine is not None:
         add_to_class_path(machine, jar)
     ours = {"spark.jars": str(jar), "spark.plugins": PLUGIN}
-    for name in _LISTS:
-        given[name] = appended(given.get(name, found.get(name, "")), ours[name])
+    if not _spark(machine).version.startswith("3."):
+        ours |= _CONNECT
+    for name, own in ours.items():  # lists, to which ours are added
+        given[name] = appended(given.get(name, found.get(name, "")), own)
     return given
 
 
@@ -81,8 +89,10 @@ def attach(spark: SparkSession) -> SparkSession:
     ------
     ConfigError
         If the class loader of the driver cannot be extended: start the session with :func:`conf` then. Or if there
-        is no jar for this Spark.
+        is no jar for this Spark, or the session is one of Spark Connect.
     """
+    if type(spark).__module__.startswith("pyspark.sql.connect"):
+        raise ConfigError(f"this session is a client of Spark Connect, and cannot turn Beringia on: {START}")
     context = spark.sparkContext
     if PLUGIN in _split(context.getConf().get("spark.plugins", "")):
         return spark
@@ -122,7 +132,11 @@ def jar_path(machine: Any = None) -> Path:
     ConfigError
         If the package has none.
     """
-    return lines.jar(lines.installed() if machine is None else lines.running(machine))
+    return lines.jar(_spark(machine))
+
+
+def _spark(machine: Any) -> lines.Spark:
+    return lines.installed() if machine is None else lines.running(machine)
 
 
 def _check_active(context: SparkContext) -> None:

@@ -50,6 +50,8 @@ pub struct ProgramSpec {
     /// Entries for `sys.path`.
     #[serde(default)]
     pub paths: Vec<String>,
+    /// Names the modules of which these paths are; jobs that do not name the same share no worker.
+    pub environment: Option<String>,
 }
 
 /// From what to what.
@@ -117,7 +119,11 @@ impl JobSpec {
 
     /// Which Python runs it.
     pub(super) fn interpreter(&self) -> Interpreter {
-        Interpreter { program: self.program.interpreter.clone(), threads: self.task.cpus }
+        Interpreter {
+            program: self.program.interpreter.clone(),
+            threads: self.task.cpus,
+            environment: self.program.environment.clone(),
+        }
     }
 
     /// The function and the block in a payload.

@@ -69,7 +69,7 @@ fn job_with(
     act: impl FnMut(ArrayData) -> Act + Send + 'static,
 ) -> Job {
     let runtime = runtime(backend);
-    let interpreter = Interpreter { program: "fake".to_owned(), threads: 1 };
+    let interpreter = Interpreter { program: "fake".to_owned(), threads: 1, environment: None };
     let (channel, peer) = thread::spawn(backend, act);
     let worker = Worker::start(channel, peer, backend, thread::LIMITS).unwrap();
     runtime.pool().adopt(worker, interpreter);

@@ -109,8 +109,10 @@ where
             Some((reference, bit)) => Some(self.nulls(reference, size(*bit)?, len)?),
         };
         let mut buffers = Vec::with_capacity(2);
+        // Of lists that overlap the second buffer is like the first one.
+        let views = usize::from(matches!(data_type, DataType::LargeListView(_)));
         for (index, reference) in descriptor.buffers.iter().enumerate() {
-            if index == 0 && reference.len % item_width(data_type) != 0 {
+            if index <= views && reference.len % item_width(data_type) != 0 {
                 return Err(Error::protocol(format!(
                     "a buffer of {} bytes for an array of type {data_type}",
                     reference.len
@@ -197,7 +199,9 @@ fn content(data_type: &DataType, index: usize) -> Content {
 fn item_width(data_type: &DataType) -> u64 {
     match data_type {
         DataType::Utf8 | DataType::Binary | DataType::List(_) | DataType::Map(..) => 4,
-        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) => 8,
+        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) | DataType::LargeListView(_) => {
+            8
+        }
         other => other.primitive_width().unwrap_or(1) as u64,
     }
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use arrow_array::builder::{Int32Builder, LargeListBuilder};
 use arrow_array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Int64Array, LargeStringArray, StringArray, StructArray,
-    make_array,
+    ArrayRef, BooleanArray, FixedSizeListArray, Int64Array, LargeListViewArray, LargeStringArray,
+    StringArray, StructArray, make_array,
 };
+use arrow_buffer::NullBuffer;
 use arrow_schema::Field;
 use proptest::prelude::*;
 
@@ -32,6 +33,16 @@ fn columns(values: &[Option<i64>]) -> Vec<ArrayRef> {
     let booleans: ArrayRef = Arc::new(BooleanArray::from_iter(values.iter().map(|v| v.map(|v| v % 2 == 0))));
     let pairs = Int64Array::from_iter(values.iter().flat_map(|value| [*value, Some(1)]));
     let item = Arc::new(Field::new("item", DataType::Int64, true));
+    // Each has what the next two have, too.
+    let (offsets, sizes) = (0..values.len()).map(|at| (at as i64, (values.len() - at).min(3) as i64)).unzip();
+    let (offsets, sizes): (Vec<_>, Vec<_>) = (offsets, sizes);
+    let views = LargeListViewArray::new(
+        Arc::clone(&item),
+        offsets.into(),
+        sizes.into(),
+        Arc::clone(&numbers),
+        NullBuffer::from_iter(values.iter().map(Option::is_some)).into(),
+    );
     let structs = StructArray::from(vec![
         (Arc::new(Field::new("n", DataType::Int64, true)), Arc::clone(&numbers)),
         (Arc::new(Field::new("b", DataType::Boolean, true)), Arc::clone(&booleans)),
@@ -42,6 +53,7 @@ fn columns(values: &[Option<i64>]) -> Vec<ArrayRef> {
         Arc::new(LargeStringArray::from_iter(values.iter().map(text))),
         Arc::new(StringArray::from_iter(values.iter().map(text))),
         Arc::new(lists.finish()),
+        Arc::new(views),
         Arc::new(FixedSizeListArray::new(item, 2, Arc::new(pairs), None)),
         Arc::new(structs),
     ]

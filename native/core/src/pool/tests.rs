@@ -38,7 +38,7 @@ fn pool_with(
 }
 
 fn python(program: &str) -> Interpreter {
-    Interpreter { program: program.to_owned(), threads: 1 }
+    Interpreter { program: program.to_owned(), threads: 1, environment: None }
 }
 
 fn lease(pool: &Arc<Pool>, task: u64) -> Arc<WorkerLease> {
@@ -338,6 +338,16 @@ fn an_idle_worker_of_another_interpreter_makes_room() {
     lease(&pool, 1);
     assert!(pool.queue(2, &python("b")).lease(WAIT).unwrap().is_some());
     assert_eq!((started.load(Ordering::Relaxed), pool.size()), (2, 1));
+}
+
+#[test]
+fn workers_with_modules_of_their_own_are_shared_by_those_who_name_them() {
+    let (pool, started) = pool(&[("worker.max", "3")]);
+    for (task, name) in [None, Some("x"), Some("y"), Some("x"), None].into_iter().enumerate() {
+        let interpreter = Interpreter { environment: name.map(str::to_owned), ..python("a") };
+        assert!(pool.queue(task as u64, &interpreter).lease(WAIT).unwrap().is_some());
+    }
+    assert_eq!((started.load(Ordering::Relaxed), pool.size()), (3, 3));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct Interpreter {
     pub program: String,
     /// Threads that libraries may use.
     pub threads: usize,
+    /// Names the modules that only some jobs may see: a worker that has imported one is for these jobs alone.
+    pub environment: Option<String>,
 }
 
 /// What libraries read the number of their threads from. Where a wrapper asks OpenMP for every core by itself, or joblib

@@ -13,7 +13,7 @@ use beringia_core::job::JobSpec;
 use beringia_core::runtime::Runtime;
 use beringia_core::spelling::Spelling;
 use beringia_core::{Error, ErrorCode, log};
-use beringia_grouping::{Batches, Driven, Unit, drive};
+use beringia_grouping::{Batches, Driven, Extent, Unit, Windows, drive};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -35,6 +35,24 @@ impl Drop for Pool {
             std::mem::forget(Arc::clone(&self.runtime));
         }
     }
+}
+
+/// A size of windows: an `int` or a `float`.
+#[derive(FromPyObject)]
+enum Size {
+    Whole(i64),
+    Float(f64),
+}
+
+/// Windows over a column, whose sizes are numbers of rows or positions.
+fn windows(position: usize, of_rows: bool, size: &Size, step: &Size) -> Option<Windows> {
+    let extent = match (of_rows, size, step) {
+        (true, Size::Whole(size), Size::Whole(step)) => Extent::Rows(*size, *step),
+        (false, Size::Whole(size), Size::Whole(step)) => Extent::Whole(*size, *step),
+        (false, Size::Float(size), Size::Float(step)) => Extent::Float(*size, *step),
+        _ => return None,
+    };
+    Some(Windows { position, extent })
 }
 
 /// An error as the typed Python exception of its code.
@@ -96,9 +114,11 @@ impl Pool {
     /// Maps the groups of `data` (anything with `__arrow_c_stream__`) through a function.
     ///
     /// `keys` and `columns` are numbers of columns: the batches have the keys first. `unit` is what one call gets:
-    /// `group`, `row` or `batch`. `order_by` has a column, whether it descends, and whether nulls come first.
+    /// `group`, `row`, `batch`, or `window`: then `window` has the column of the position, whether windows have numbers of
+    /// rows, their size, and how far apart they begin. `order_by` has a column, whether it descends, and whether nulls
+    /// come first.
     /// `progress` is called now and then with the number of rows done.
-    #[pyo3(signature = (spec, payload, data, output, *, keys, columns, unit, order_by, batch_bytes, progress, log_level))]
+    #[pyo3(signature = (spec, payload, data, output, *, keys, columns, unit, window, order_by, batch_bytes, progress, log_level))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of one caller")]
     fn run(
         &self,
@@ -110,6 +130,7 @@ impl Pool {
         keys: Vec<usize>,
         columns: Vec<usize>,
         unit: &str,
+        window: Option<(usize, bool, Size, Size)>,
         order_by: Vec<(usize, bool, bool)>,
         batch_bytes: Option<usize>,
         progress: Option<Bound<'_, PyAny>>,
@@ -118,11 +139,14 @@ impl Pool {
         log::set_level(log_level);
         let table = arrow::import_table(data)?;
         let output = DataType::Struct(arrow::import_schema(output)?.fields);
-        let unit = match unit {
-            "group" => Unit::Group,
-            "row" => Unit::Row,
-            "batch" => Unit::Batch,
-            other => {
+        let found =
+            window.and_then(|(position, of_rows, size, step)| windows(position, of_rows, &size, &step));
+        let unit = match (unit, found) {
+            ("group", None) => Unit::Group,
+            ("window", Some(windows)) => Unit::Window(windows),
+            ("row", None) => Unit::Row,
+            ("batch", None) => Unit::Batch,
+            (other, _) => {
                 let error = Error::new(ErrorCode::Argument, format!("no unit of work is called '{other}'"));
                 return Err(raise(py, error));
             }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, OffsetSizeTrait};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field};
 use pyo3::prelude::*;
@@ -21,6 +21,8 @@ use crate::failure::Result;
 enum Bounds {
     /// One more than there are lists.
     Offsets(Vec<usize>),
+    /// One for each list: they may overlap.
+    Ranges(Vec<(usize, usize)>),
     /// All lists have this length; the first begins at the second number.
     Fixed(usize, usize),
 }
@@ -30,6 +32,7 @@ impl Bounds {
     fn of(&self, index: usize) -> (usize, usize) {
         match self {
             Bounds::Offsets(offsets) => (offsets[index], offsets[index + 1]),
+            Bounds::Ranges(ranges) => ranges[index],
             Bounds::Fixed(len, first) => (first + index * len, first + (index + 1) * len),
         }
     }
@@ -60,6 +63,15 @@ pub(super) fn list(py: Python<'_>, data: &ArrayData, udt: Option<Udt>) -> Result
     }
 }
 
+/// Lists that may overlap: the rows of windows.
+pub(super) fn list_view(py: Python<'_>, data: &ArrayData, udt: Option<Udt>) -> Result<Box<dyn Elements>> {
+    let (starts, sizes) = (data.buffer::<i64>(0), data.buffer::<i64>(1));
+    let ranges = starts.iter().zip(sizes).take(data.len());
+    let ranges = ranges.map(|(start, size)| (start.as_usize(), (start + size).as_usize())).collect();
+    let child = elements(py, item_field(data.data_type()), &data.child_data()[0], udt)?;
+    Ok(Box::new(List { child, bounds: Bounds::Ranges(ranges), nulls: data.nulls().cloned() }))
+}
+
 /// Lists of one length, or the tensors that they stand for.
 pub(super) fn fixed_size_list(py: Python<'_>, field: &Field, data: &ArrayData) -> Result<Box<dyn Elements>> {
     let array = arrow_array::make_array(data.clone());
@@ -76,7 +88,10 @@ pub(super) fn fixed_size_list(py: Python<'_>, field: &Field, data: &ArrayData) -
 fn item_field(list: &DataType) -> &Field {
     static NONE: LazyLock<Field> = LazyLock::new(|| Field::new("item", DataType::Null, true));
     match list {
-        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => field,
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _) => field,
         _ => &NONE,
     }
 }

@@ -171,6 +171,7 @@ pub fn elements(
     }
     match data.data_type() {
         DataType::LargeList(_) | DataType::List(_) => lists::list(py, data, udt),
+        DataType::LargeListView(_) => lists::list_view(py, data, udt),
         DataType::FixedSizeList(..) => lists::fixed_size_list(py, field, data),
         DataType::Struct(_) => match udt {
             Some(Udt::Vector) => udt::vectors(py, data),

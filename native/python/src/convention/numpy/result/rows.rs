@@ -5,7 +5,7 @@ use beringia_core::ErrorCode;
 use beringia_core::definition::{Definition, OnError, RowCount};
 use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, SharedBuffer};
-use numpy::PyUntypedArrayMethods;
+use numpy::{PyArrayDescrMethods, PyUntypedArrayMethods};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
@@ -174,7 +174,7 @@ impl Rows {
             return self.columnwise(&fields);
         }
         if let Some(array) = as_array(value).filter(|array| array.ndim() > 0) {
-            if !array.dtype().getattr(intern!(value.py(), "names"))?.is_none() {
+            if array.dtype().has_fields() {
                 let fields = self.form.named(value, "a structured array")?;
                 return self.columnwise(&fields);
             }

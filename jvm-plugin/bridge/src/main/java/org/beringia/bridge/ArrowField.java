@@ -39,6 +39,12 @@ public final class ArrowField {
         return new ArrowField(name, "+L", items, Collections.emptyMap());
     }
 
+    /** A list whose values may lie anywhere among the child's: offset and length of each, in 64 bits. */
+    public static ArrowField listView(String name, ArrowField item) {
+        List<ArrowField> items = Collections.singletonList(item.named("item"));
+        return new ArrowField(name, "+vL", items, Collections.emptyMap());
+    }
+
     public ArrowField named(String newName) {
         return new ArrowField(newName, format, children, metadata);
     }
@@ -76,6 +82,7 @@ public final class ArrowField {
                 return 1;
             case "U":
             case "Z":
+            case "+vL":
                 return 3;
             default:
                 return 2;

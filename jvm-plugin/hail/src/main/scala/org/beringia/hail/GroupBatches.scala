@@ -37,7 +37,7 @@ final class GroupBatches(task: HailTask, groups: Groups, consumer: RVDContext, c
     batch.add(groups.next(writer, number, batch.region))
     val full = writer.endGroup()
     number += 1
-    full
+    full && groups.mayPause
   }
 
   override def finish(): ArrowArrayStruct = writer.finish()

@@ -26,6 +26,9 @@ final class GroupKeys(fields: IndexedSeq[(String, PType)], genomes: Broadcast[Ha
   /** The types of the key's fields in the result. */
   def types: IndexedSeq[PType] = kept.types
 
+  /** One of the key's fields, of keys that are kept. */
+  def field(name: String): RowField = new RowField(kept, name)
+
   /** Copies the key that a row has in `from`; returns where it is, in `region`. */
   def keep(row: Long, from: Array[RowField], region: Region): Long =
     made(region, i => from(i).isDefined(row)) { (i, to) =>

@@ -1,9 +1,10 @@
 // Writes a batch of groups in shared memory: one row per group. The first child is the group's number within its task:
 // results come back with it, and messages are given the key it stands for. The others are columns that get one value for
-// a group, whole, then lists, to which each row of the group adds an item.
+// a group, whole, then lists, to which each row of the group adds an item. Lists of windows overlap: a row is written once,
+// and each window says where in the batch its rows are.
 package org.beringia.hail
 
-import is.hail.types.physical.{PCanonicalArray, PType}
+import is.hail.types.physical.PType
 import is.hail.types.virtual.{TArray, Type}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
@@ -12,11 +13,13 @@ import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, Shar
  * What is written of a group: columns, by name, and the types of what they hold.
  *
  * @param entries those of which a row's value is an array of entries, one for each column of a matrix
+ * @param overlap whether groups may have rows in common, as windows do
  */
 final case class GroupColumns(
     whole: Seq[(String, PType)],
     lists: Seq[(String, PType)],
-    entries: Set[String]
+    entries: Set[String],
+    overlap: Boolean = false
 ) {
 
   /** The schema of the batches. */
@@ -27,7 +30,10 @@ final case class GroupColumns(
         case other => ArrowForms.field(name, other)
       }
     }
-    val listFields = lists.map { case (name, of) => ArrowField.list(name, item(name, of.virtualType)) }
+    val listFields = lists.map { case (name, of) =>
+      val items = item(name, of.virtualType)
+      if (overlap) ArrowField.listView(name, items) else ArrowField.list(name, items)
+    }
     ArrowField.struct("", ArrowField.of(GroupWriter.Number, "l") +: (wholeFields ++ listFields): _*)
   }
 
@@ -47,22 +53,32 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
     ValueWriter.of(of, size.arena)
   }.toArray
 
-  private[this] val lists = columns.lists.map { case (_, of) =>
-    new ListWriter(size.arena, PCanonicalArray(of, true))
-  }.toArray
-
-  private[this] val items = lists.map(_.items)
+  private[this] val items = columns.lists.map { case (_, of) => ValueWriter.of(of, size.arena) }.toArray
   private[this] val itemsAndWhole = items ++ whole
-  private[this] val writers = whole ++ lists
+  // Where each list begins, and its length, if they overlap; else where each begins, and the last one ends.
+  private[this] val bounds = new SharedBuffer(size.arena, 256)
+  private[this] val lengths = if (columns.overlap) new SharedBuffer(size.arena, 256) else null
   private[this] var count = 0L
+  private[this] var rowCount = 0L
 
   /** Starts a batch. */
   def begin(): Unit = {
     size.begin()
-    writers.foreach(_.begin())
+    itemsAndWhole.foreach(_.begin())
+    if (!columns.overlap) bounds.appendLong(0)
     count = 0
+    rowCount = 0
     size.opened()
   }
+
+  /** Rows of the batch so far. */
+  def rows: Long = rowCount
+
+  /** Bytes of the batch so far. */
+  def bytes: Long = size.arena.used
+
+  /** Whether they fill it. */
+  def isFull: Boolean = size.isFull
 
   /** Starts a group; `key` says which it is. */
   def startGroup(number: Long, key: () => String): Unit = {
@@ -74,15 +90,23 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
   def ofRow(isFirst: Boolean): Array[ValueWriter] = if (isFirst) itemsAndWhole else items
 
   /** The group has got a row. */
-  def endRow(): Unit = size.addRow()
+  def endRow(): Unit = {
+    rowCount += 1
+    size.addRow()
+  }
+
+  /** The rows to come belong to a group that began with the first `bytes`, and is started later; `key` says which it is. */
+  def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)
+
+  /** Says which rows of the batch the group has, if groups overlap. */
+  def window(start: Long, length: Long): Unit = {
+    bounds.appendLong(start)
+    lengths.appendLong(length)
+  }
 
   /** Ends the group; true when the batch is full. */
   def endGroup(): Boolean = {
-    var i = 0
-    while (i < lists.length) {
-      lists(i).end()
-      i += 1
-    }
+    if (!columns.overlap) bounds.appendLong(rowCount)
     count += 1
     size.endGroup()
   }
@@ -96,7 +120,15 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
     first.setLength(count, 0)
     first.setBuffer(0, 0)
     first.setBuffer(1, numbers.address)
-    writers.indices.foreach(i => writers(i).finish(root.child(i + 1)))
+    whole.indices.foreach(i => whole(i).finish(root.child(1 + i)))
+    items.indices.foreach { i =>
+      val list = root.child(1 + whole.length + i)
+      list.setLength(count, 0)
+      list.setBuffer(0, 0)
+      list.setBuffer(1, bounds.address)
+      if (columns.overlap) list.setBuffer(2, lengths.address)
+      items(i).finish(list.child(0))
+    }
     array
   }
 

@@ -16,6 +16,9 @@ trait Groups {
    * @return the key's address
    */
   def next(writer: GroupWriter, number: Long, region: Region): Long
+
+  /** Whether a batch may end here: no group to come has rows that are written already. */
+  def mayPause: Boolean = true
 }
 
 /**

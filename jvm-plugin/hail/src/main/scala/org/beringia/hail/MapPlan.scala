@@ -12,6 +12,7 @@ import is.hail.types.virtual.TStruct
 import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 import org.beringia.executor.memory.BatchLimits
 import org.beringia.hail.grouping.GroupPlan
+import org.beringia.hail.windows.WindowPlan
 
 import scala.collection.JavaConverters._
 
@@ -42,11 +43,18 @@ final class MapPlan(
     spec: ObjectNode
 ) {
 
-  /** What crosses of a group of these rows. */
-  def columns(row: PStruct): GroupColumns = {
+  /** What makes the groups, if they are windows. */
+  def window: Option[WindowPlan] = grouping.flatMap(_.window)
+
+  /** What crosses of a group of these rows, whose key has fields of these types. */
+  def columns(row: PStruct, keys: GroupKeys): GroupColumns = {
     def typed(names: Seq[String]) = names.map(name => name -> row.fieldType(name))
     if (grouping.isEmpty) GroupColumns(typed(keyColumns ++ valueColumns), Seq.empty, entryColumns)
-    else GroupColumns(typed(keyColumns), typed(valueColumns), entryColumns)
+    else if (window.isEmpty) GroupColumns(typed(keyColumns), typed(valueColumns), entryColumns)
+    else {
+      val made = keyColumns.map(name => name -> keys.field(name).physical)
+      GroupColumns(made, typed(valueColumns), entryColumns, overlap = true)
+    }
   }
 
   def limits(settings: Map[String, String]): BatchLimits = {

@@ -12,7 +12,8 @@ import is.hail.types.physical.{PCanonicalStruct, PStruct}
 import is.hail.types.virtual.{TInt64, TStruct, TableType}
 import org.apache.spark.TaskContext
 import org.beringia.executor.Settings
-import org.beringia.hail.grouping.{GroupedRows, KeyRanges, KeysAlone, RecordLayout}
+import org.beringia.hail.grouping.{GroupPlan, GroupedRows, KeyRanges, KeysAlone, RecordLayout}
+import org.beringia.hail.windows.WindowedRows
 import org.json4s.{JObject, JString, JValue}
 
 /** @param keysAlone what `plan.grouping` needs of the rows, if it can be had for less than these */
@@ -21,7 +22,10 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
   import NumpyMapFunction._
 
   override def typ(child: TableType): TableType = {
-    val keys = keyFields(child).map { case (field, name) => name -> child.rowType.fieldType(field) }
+    val keys = plan.window match {
+      case Some(window) => window.keys(child.rowType).map { case (name, of) => name -> of.virtualType }
+      case None => keyFields(child).map { case (field, name) => name -> child.rowType.fieldType(field) }
+    }
     val added =
       plan.returns.fields.map(f => f.name -> ArrowForms.returned(f.typ)) ++ plan.rowNumber.map(_ -> TInt64)
     TableType(TStruct((keys ++ added): _*), keys.map(_._1), child.globalType)
@@ -46,15 +50,17 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
     val fields = plan.returns.fields.map(f => f.name -> f.typ)
     val genomes =
       Genomes.of(result.keyType.types ++ order ++ fields.map(_._2), ctx.stateManager, rows.sparkContext)
-    val keys = new GroupKeys(
-      keyFields(child.typ).map { case (field, name) => name -> rows.rowPType.fieldType(field) },
-      genomes
-    )
+    val keyTypes = plan.window match {
+      case Some(window) => window.keys(child.typ.rowType)
+      case None =>
+        keyFields(child.typ).map { case (field, name) => name -> rows.rowPType.fieldType(field) }
+    }
+    val keys = new GroupKeys(keyTypes, genomes)
     val fieldTypes = fields.map { case (name, of) => name -> HailTask.returned(of) }
     val number = plan.rowNumber.map(_ -> HailTask.NumberType)
     val output = PCanonicalStruct(true, keys.names.zip(keys.types) ++ fieldTypes ++ number: _*)
     val settings = Settings.ours(rows.sparkContext.getConf.getAll)
-    val columns = plan.columns(rows.rowPType)
+    val columns = plan.columns(rows.rowPType, keys)
     val task = new HailTask(
       keys,
       columns,
@@ -69,13 +75,15 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
     )
     // The closures hold the task and what lays out its records: neither the context of this query nor the child.
     val rowType = RVDType(output, result.key)
+    def alone = keysAlone.map(_.rows(ctx)).filter(_.getNumPartitions == rows.getNumPartitions)
     val rvd = plan.grouping match {
+      case Some(GroupPlan(_, _, _, Some(window))) =>
+        new WindowedRows(ctx, rows, alone.getOrElse(rows), window, task, columns, rowType).rvd
       case Some(grouping) =>
         val layout = new RecordLayout(rows.rowPType, grouping, columns, genomes)
         val grouped = new GroupedRows(ctx, rows, layout, task, rowType)
         if (grouping.keyed) grouped.byOwnKey(keys.names.length)
         else {
-          val alone = keysAlone.map(_.rows(ctx)).filter(_.getNumPartitions == rows.getNumPartitions)
           val ranges = alone match {
             case Some(found) =>
               KeyRanges.of(

@@ -19,12 +19,12 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
   private[this] var ready: JobResult = _ // the result that next() hands out
   private[this] var last: JobResult = _ // the one handed out last: its batch may still be read
 
-  override def hasNext: Boolean = pipeline.inside {
+  override def hasNext: Boolean = inside {
     if (ready == null) ready = pipeline.advance()
     ready != null
   }
 
-  override def next(): ColumnarBatch = pipeline.inside {
+  override def next(): ColumnarBatch = inside {
     if (!hasNext) throw new NoSuchElementException("no batch is left")
     if (last != null) pipeline.release(last)
     last = ready
@@ -34,6 +34,8 @@ final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], conte
 
   /** Ends the job, whatever its state, once nobody is inside. */
   override def close(): Unit = pipeline.close()
+
+  private def inside[T](action: => T): T = NumpyMapException.wrapping(pipeline.inside(action))
 
   private def batch(array: Long): ColumnarBatch = {
     if (ArrowArrayStruct.children(array) != outputTypes.length) {

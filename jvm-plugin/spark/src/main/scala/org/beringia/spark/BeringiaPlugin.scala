@@ -8,6 +8,7 @@ import scala.collection.JavaConverters._
 
 import org.apache.spark.SparkContext
 import org.apache.spark.api.plugin.{DriverPlugin, ExecutorPlugin, PluginContext, SparkPlugin}
+import org.apache.spark.sql.beringia.SparkInternals
 import org.beringia.executor.{ExecutorMetrics, ExecutorRuntime, Settings}
 
 final class BeringiaPlugin extends SparkPlugin {
@@ -23,10 +24,11 @@ final class BeringiaDriverPlugin extends DriverPlugin {
 
   override def init(context: SparkContext, plugin: PluginContext): JavaMap[String, String] = {
     val conf = plugin.conf
-    // The session that is about to be built reads this after us.
-    val others = conf.get(BeringiaDriverPlugin.Extensions, "").split(',').map(_.trim).filter(_.nonEmpty)
-    val ours = classOf[BeringiaExtensions].getName
-    conf.set(BeringiaDriverPlugin.Extensions, (others.filter(_ != ours) :+ ours).mkString(","))
+    // The session that is about to be built reads the one after us, a Spark Connect server the other.
+    for ((setting, ours) <- BeringiaDriverPlugin.Extensions) {
+      val others = conf.get(setting, "").split(',').map(_.trim).filter(_.nonEmpty)
+      conf.set(setting, (others.filter(_ != ours) :+ ours).mkString(","))
+    }
     local = context.isLocal
     Settings.ours(conf.getAll).asJava
   }
@@ -37,7 +39,10 @@ final class BeringiaDriverPlugin extends DriverPlugin {
 }
 
 object BeringiaDriverPlugin {
-  private val Extensions = "spark.sql.extensions"
+
+  /** The settings that name classes of ours, and these. */
+  private val Extensions = Seq("spark.sql.extensions" -> classOf[BeringiaExtensions].getName) ++
+    SparkInternals.ConnectRelation.map("spark.connect.extensions.relation.classes" -> _)
 }
 
 /** Never throws: on a cluster, an executor whose plugin throws is started again for ever. */

@@ -29,14 +29,17 @@ object Interpreter {
    * executor's working directory, and the archives in it; in local mode the driver's working directory too.
    */
   def paths(context: SparkContext): Seq[String] = {
-    val archives = context.listFiles().map(_.split('/').last).filter(name => Archives.exists(name.endsWith))
-    if (context.isLocal) {
-      val files = directory(context)
-      (Paths.get("").toAbsolutePath +: files +: archives.map(files.resolve)).map(_.toString)
-    } else {
-      "." +: archives
-    }
+    val found = ("." +: archives(context.listFiles())).map(path(context, _))
+    if (context.isLocal) Paths.get("").toAbsolutePath.toString +: found else found
   }
+
+  /** A place in Spark's directory of files as a worker finds it: in local mode it has the driver's working directory. */
+  def path(context: SparkContext, inFiles: String): String =
+    if (context.isLocal) directory(context).resolve(inFiles).normalize.toString else inFiles
+
+  /** The names of those among files that Python imports modules from. */
+  def archives(files: Seq[String]): Seq[String] =
+    files.map(_.split('/').last).filter(name => Archives.exists(name.endsWith))
 
   private val Archives = Seq(".zip", ".egg", ".whl")
 }

@@ -1,10 +1,11 @@
 // What the fronts of Python and Scala have in common: from a call on groups or rows to its lazy DataFrame.
 package org.beringia.spark
 
+import scala.util.control.NonFatal
+
 import org.apache.spark.sql.{AnalysisException, DataFrame, RelationalGroupedDataset}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.expressions.Expression
-import org.apache.spark.sql.catalyst.parser.ParseException
 import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.JobSpec
@@ -13,9 +14,7 @@ object MapFront {
 
   /** Of each group of `data.groupBy(...)`. `per` is what the user asks for, if anything. */
   def groups(data: RelationalGroupedDataset, per: Option[String], call: MapCall): DataFrame = {
-    if (!SparkInternals.isGroupBy(data)) {
-      throw refusal("numpy_map takes groupBy(...), not rollup, cube, grouping sets or pivot")
-    }
+    if (!SparkInternals.isGroupBy(data)) throw otherGrouping
     keyed(SparkInternals.data(data), SparkInternals.groupingExpressions(data), per, call)
   }
 
@@ -31,12 +30,11 @@ object MapFront {
   def rows(data: DataFrame, per: Option[String], call: MapCall): DataFrame =
     build(data, Nil, per.fold[Per](Per.Row)(Per.of), call)
 
-  /** The type that a text describes: fields, or a type by itself. */
+  /** The type that a text describes, DDL or Spark's JSON: fields, or a type by itself. */
   def parse(returns: String): DataType =
-    try DataType.fromDDL(returns)
+    try if ("{\"".contains(returns.take(1))) DataType.fromJson(returns) else DataType.fromDDL(returns)
     catch {
-      case e: ParseException =>
-        throw refusal(s"returns is no schema that Spark can read: '$returns'", e)
+      case NonFatal(e) => throw refusal(s"returns is no schema that Spark can read: '$returns'", e)
     }
 
   /** The fields that a function returns, and whether it returns any number of rows. */
@@ -49,6 +47,9 @@ object MapFront {
           s"many; got ${other.catalogString}"
       )
   }
+
+  def otherGrouping: BeringiaException =
+    refusal("numpy_map takes groupBy(...), not rollup, cube, grouping sets or pivot")
 
   private def build(data: DataFrame, grouping: Seq[Expression], per: Per, call: MapCall): DataFrame =
     try new NumpyMapBuilder(data, grouping, per, call).build()

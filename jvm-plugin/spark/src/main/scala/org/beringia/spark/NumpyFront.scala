@@ -89,9 +89,9 @@ object NumpyFront {
     MapCall(
       Constants.pack(function.bytes, options.consts, binding.spec),
       binding.spec,
-      binding.columns,
-      options.keep,
-      options.orderBy,
+      binding.columns.map(SparkInternals.expression),
+      options.keep.map(SparkInternals.expression),
+      options.orderBy.map(SparkInternals.expression),
       fields,
       many,
       binding.batchBytes

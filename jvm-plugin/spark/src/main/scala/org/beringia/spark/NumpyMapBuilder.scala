@@ -3,7 +3,7 @@
 package org.beringia.spark
 
 import com.fasterxml.jackson.databind.node.ObjectNode
-import org.apache.spark.sql.{Column, DataFrame, SparkSession}
+import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAlias, UnresolvedAttribute, UnresolvedFunction}
 import org.apache.spark.sql.catalyst.expressions._
@@ -28,9 +28,9 @@ import org.beringia.spark.columns.ArrowTypes
 final case class MapCall(
     function: Array[Byte],
     spec: ObjectNode,
-    args: Seq[Column],
-    keep: Seq[Column],
-    orderBy: Seq[Column],
+    args: Seq[Expression],
+    keep: Seq[Expression],
+    orderBy: Seq[Expression],
     returns: StructType,
     many: Boolean,
     batchBytes: Option[Long]
@@ -53,11 +53,9 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val keyNames = grouped.projectList.map(_.name)
 
     val keyOfArgument = call.args.map(keyNamed(_, keyNames))
-    val otherArguments = call.args.zip(keyOfArgument).collect { case (arg, None) =>
-      named(SparkInternals.expression(arg))
-    }
-    val keepExpressions = call.keep.map(SparkInternals.expression).map(named)
-    val orders = call.orderBy.map(SparkInternals.expression).map {
+    val otherArguments = call.args.zip(keyOfArgument).collect { case (arg, None) => named(arg) }
+    val keepExpressions = call.keep.map(named)
+    val orders = call.orderBy.map {
       case order: SortOrder => order
       case expression => SortOrder(expression, Ascending)
     }
@@ -186,12 +184,11 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
   }
 
   /** The grouping column that an argument calls by its output name. */
-  private def keyNamed(arg: Column, keyNames: Seq[String]): Option[Int] =
-    SparkInternals.expression(arg) match {
-      case UnresolvedAttribute(parts) =>
-        Some(keyNames.indexWhere(same(_, parts.mkString(".")))).filter(_ >= 0)
-      case _ => None
-    }
+  private def keyNamed(arg: Expression, keyNames: Seq[String]): Option[Int] = arg match {
+    case UnresolvedAttribute(parts) =>
+      Some(keyNames.indexWhere(same(_, parts.mkString(".")))).filter(_ >= 0)
+    case _ => None
+  }
 
   private def refuseTwice(names: Seq[String]): Unit =
     names.indices.find(i => names.take(i).exists(same(_, names(i)))).foreach { i =>

@@ -58,7 +58,7 @@ final case class NumpyMapExec(
   override protected def doExecute(): RDD[InternalRow] =
     throw new UnsupportedOperationException(s"$nodeName gives columns")
 
-  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = NumpyMapException.wrapping {
     val input = RowInput.rows(child)
     val settings = Settings.ours(conf.getAllConfs)
     val task = new NumpyMapTask(

@@ -6,11 +6,9 @@ import java.nio.file.{Files, Paths}
 import java.util.{List => JavaList}
 
 import scala.collection.JavaConverters._
-import scala.util.control.NonFatal
 
 import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset, SparkSession}
-import org.apache.spark.sql.types.{DataType, StructType}
-import org.beringia.{BeringiaException, ErrorCode}
+import org.apache.spark.sql.beringia.SparkInternals
 import org.beringia.executor.{FunctionBytes, JobSpec}
 
 object PythonFront {
@@ -29,7 +27,7 @@ object PythonFront {
    * @param args a column for each entry of the spec's `arguments`
    * @param keep columns that the output carries through
    * @param orderBy order of the rows within a group
-   * @param returns JSON of the result's type: a struct (one row per group) or an array of struct (any number)
+   * @param returns the result's type, as DDL or JSON: a struct (one row per group) or an array of struct (any number)
    * @param per what a call gets, where the user says: `row`, `batch` or `partition`; else null
    * @param batchBytes in digits, or null for the session's setting
    * @return the grouping columns, the kept ones, then the fields of `returns`
@@ -45,13 +43,13 @@ object PythonFront {
       per: String,
       batchBytes: String
   ): DataFrame = {
-    val (fields, many) = result(returns)
+    val (fields, many) = MapFront.fields(MapFront.parse(returns))
     val call = MapCall(
       function.bytes,
       JobSpec.parse(spec),
-      args.asScala.toList,
-      keep.asScala.toList,
-      orderBy.asScala.toList,
+      args.asScala.toList.map(SparkInternals.expression),
+      keep.asScala.toList.map(SparkInternals.expression),
+      orderBy.asScala.toList.map(SparkInternals.expression),
       fields,
       many,
       Option(batchBytes).map(_.toLong)
@@ -64,14 +62,4 @@ object PythonFront {
 
   /** Adds Beringia to a session that runs without the plugin. */
   def attach(session: SparkSession): Unit = Attach.attach(session)
-
-  private def result(returns: String): (StructType, Boolean) = {
-    val dataType =
-      try DataType.fromJson(returns)
-      catch {
-        case NonFatal(e) =>
-          throw new BeringiaException(ErrorCode.ARGUMENT, s"returns is no type: $returns", e)
-      }
-    MapFront.fields(dataType)
-  }
 }

@@ -56,8 +56,12 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
   def opened(): Unit = groupStart = arena.used
 
   /** A group begins; `key` says which, in messages. */
-  def startGroup(key: () => String): Unit = {
+  def startGroup(key: () => String): Unit = startGroup(key, groupStart)
+
+  /** The same of a group that has what is written behind the first `start` bytes. */
+  def startGroup(key: () => String, start: Long): Unit = {
     describe = key
+    groupStart = start
     rows = 0
   }
 

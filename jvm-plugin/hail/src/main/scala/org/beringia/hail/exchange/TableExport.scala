@@ -66,14 +66,19 @@ final class PartitionExport(job: FutureAction[ExportedBlock], path: String) {
 // The closures of tasks.
 object TableExport {
   private val LimitSetting = "spark.driver.maxResultSize"
+  private val MemorySetting = "spark.executor.memory"
   private val LargestArray = Int.MaxValue - 64L
   private val mapper = new ObjectMapper
 
   private def toFile(path: String): Iterator[RowBatch] => ExportedBlock = batches =>
     ExportedBlock(write(batches, new FileOutputStream(path)), None)
 
-  private def toBytes(limit: Long): Iterator[RowBatch] => ExportedBlock = batches => {
-    val bytes = new BoundedBytes(limit)
+  private def toBytes(driverTakes: Long): Iterator[RowBatch] => ExportedBlock = batches => {
+    // While it grows and is sent, a block is there several times, and an executor has several tasks.
+    val memory = java.lang.Runtime.getRuntime.maxMemory / 8
+    val bytes =
+      if (memory < driverTakes) new BoundedBytes(memory, "an executor has memory for", MemorySetting)
+      else new BoundedBytes(driverTakes, "the driver takes", s"$LimitSetting, at most to 2g")
     val places = write(batches, bytes)
     ExportedBlock(places, Some(bytes.toByteArray))
   }
@@ -88,14 +93,20 @@ object TableExport {
     } finally out.close()
   }
 
-  /** Bytes of a result, refused where they become more than the driver takes. */
-  final private class BoundedBytes(limit: Long) extends ByteArrayOutputStream {
+  /**
+   * Bytes of a result, refused where they become too many.
+   *
+   * @param whose who takes no more, and what
+   * @param setting what raises the limit
+   */
+  final private class BoundedBytes(limit: Long, whose: String, setting: String)
+      extends ByteArrayOutputStream {
     override def write(bytes: Array[Byte], from: Int, n: Int): Unit = {
       if (size.toLong + n > limit) {
         throw new BeringiaException(
           ErrorCode.TOO_LARGE,
-          s"a partition has more than ${size.toLong + n} bytes, and the driver takes $limit of a task: use more " +
-            s"partitions (Table.repartition, MatrixTable.repartition), or raise $LimitSetting, at most to 2g"
+          s"a partition has more than ${size.toLong + n} bytes, and $whose $limit of a task: use more " +
+            s"partitions (Table.repartition, MatrixTable.repartition), or raise $setting"
         )
       }
       super.write(bytes, from, n)

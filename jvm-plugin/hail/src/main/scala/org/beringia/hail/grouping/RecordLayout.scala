@@ -1,5 +1,5 @@
 // A row as one record of bytes, `[length of the key][length of the sort key][sort key][values]`. The sort key is the
-// group's key, then what orders the rows of a group; the values are those of the group's lists, then those that the first row has for it.
+// group's key, then what orders the rows of a group.
 package org.beringia.hail.grouping
 
 import is.hail.backend.HailStateManager
@@ -7,7 +7,7 @@ import is.hail.types.physical.PStruct
 import org.apache.spark.broadcast.Broadcast
 import org.apache.spark.sql.Row
 import org.apache.spark.unsafe.Platform
-import org.beringia.hail.{GroupColumns, GroupWriter, RowField, ValueWriter}
+import org.beringia.hail.{GroupColumns, RowField}
 
 /**
  * @param row the rows
@@ -26,9 +26,9 @@ final class RecordLayout(
   @transient private[this] lazy val keyFields = sortedBy(plan.keys)
   @transient private[this] lazy val orderFields = sortedBy(plan.order)
   private[this] val descending = plan.order.map(_._2).toArray
-  private[this] val values = (columns.lists ++ columns.whole).map { case (name, _) =>
-    new ValueField(row, name)
-  }.toArray
+
+  /** What is behind the sort key. */
+  val values = new RowValues(row, columns)
 
   private def sortedBy(fields: IndexedSeq[(String, Any)]): Array[KeyField] =
     fields.map { case (name, _) => new KeyField(row, name, genomes.value) }.toArray
@@ -74,33 +74,7 @@ final class RecordLayout(
     out.putInt(key.groupLength)
     out.putInt(key.sink.length)
     out.put(key.sink.bytes, Platform.BYTE_ARRAY_OFFSET.toLong, key.sink.length)
-    var i = 0
-    while (i < values.length) {
-      values(i).write(address, out)
-      i += 1
-    }
-  }
-
-  /** Adds the values of a record to the group that is open. */
-  def read(in: ByteSource, writer: GroupWriter, isFirst: Boolean): Unit = {
-    val targets = writer.ofRow(isFirst)
-    var i = 0
-    while (i < targets.length) {
-      targets(i).read(in)
-      i += 1
-    }
-    writer.endRow()
-  }
-
-  /** Does so with the values of the row at `address`. */
-  def append(address: Long, writer: GroupWriter, isFirst: Boolean): Unit = {
-    val targets = writer.ofRow(isFirst)
-    var i = 0
-    while (i < targets.length) {
-      values(i).append(address, targets(i))
-      i += 1
-    }
-    writer.endRow()
+    values.write(address, out)
   }
 }
 
@@ -112,18 +86,5 @@ object RecordLayout {
     def write(row: Long, out: ByteSink): Unit =
       if (field.isDefined(row)) codec.putAt(field.physical, field.load(row), out)
       else codec.putMissing(out)
-  }
-
-  final private class ValueField(row: PStruct, name: String) extends Serializable {
-    private[this] val field = new RowField(row, name)
-    private[this] val codec = ValueCodec.of(field.physical)
-
-    def write(row: Long, out: ByteSink): Unit =
-      if (field.isDefined(row)) {
-        out.putByte(1)
-        codec.write(field.load(row), out)
-      } else out.putByte(0)
-
-    def append(row: Long, writer: ValueWriter): Unit = field.append(row, writer)
   }
 }

@@ -49,7 +49,8 @@ final class RowRecords(layout: RecordLayout, rows: Iterator[Long], producer: RVD
   override def keyOffset: Long = Platform.BYTE_ARRAY_OFFSET.toLong
   override def keyLength: Int = key.groupLength
 
-  override def append(writer: GroupWriter, isFirst: Boolean): Unit = layout.append(row, writer, isFirst)
+  override def append(writer: GroupWriter, isFirst: Boolean): Unit =
+    layout.values.append(row, writer, isFirst)
 }
 
 /** The records of many blocks, sorted by Spark's own sorter, in the task's share of memory. */
@@ -95,7 +96,8 @@ final class SortedRecords(layout: RecordLayout, blocks: Iterator[Array[Byte]], c
   override def append(writer: GroupWriter, isFirst: Boolean): Unit = {
     val base = sorted.getBaseObject
     val offset = sorted.getBaseOffset
-    layout.read(source.reset(base, offset + Header + sortKeyLength(base, offset)), writer, isFirst)
+    val values = source.reset(base, offset + Header + sortKeyLength(base, offset))
+    layout.values.read(values, writer, isFirst)
   }
 }
 

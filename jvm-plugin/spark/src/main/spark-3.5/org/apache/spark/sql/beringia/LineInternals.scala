@@ -32,4 +32,7 @@ private[beringia] trait LineInternals {
 
   /** Rows with equal keys in one partition. */
   def clustered(keys: Seq[Expression]): ClusteredDistribution = ClusteredDistribution(keys)
+
+  /** The class that a server of Spark Connect reads relations of ours with, if the line has one. */
+  val ConnectRelation: Option[String] = None
 }

@@ -38,6 +38,9 @@ private[beringia] trait LineInternals {
   def clustered(keys: Seq[Expression]): ClusteredDistribution =
     clusteredDistribution(keys).asInstanceOf[ClusteredDistribution]
 
+  /** The class that a server of Spark Connect reads relations of ours with, if the line has one. */
+  val ConnectRelation: Option[String] = Some("org.beringia.spark.connect.NumpyMapRelation")
+
   // Both have one parameter more in a later 4, and are called by what they have.
   private lazy val clusteredDistribution = new Defaults(ClusteredDistribution, "apply")
   private lazy val prettySql = new Defaults(catalyst.util.`package`, "toPrettySQL")

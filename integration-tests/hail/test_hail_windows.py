@@ -1,0 +1,281 @@
+"""Windows of loci, of numbers and of rows: those that the plainest way finds, wherever rows lie."""
+
+import math
+
+import numpy as np
+import pytest
+from test_hail_grouping import checked, shuffled
+
+ROWS = 900
+EXTENTS = [(100, 50), (100, 100), (70, 30), (30, 80), (5000, 1250), (1, 1)]
+
+
+@pytest.fixture(scope="module")
+def loci(hl, tmp_path_factory):
+    """Rows of four contigs over seven partitions, by their loci, some of which are the same; and what they hold."""
+    rng = np.random.default_rng(3)
+    contigs = np.sort(rng.choice(4, ROWS, p=[0.5, 0.02, 0.08, 0.4]))
+    rows = [
+        {"contig": ["1", "2", "10", "X"][contig], "position": int(rng.integers(1, 3000)), "x": i}
+        for i, contig in enumerate(contigs)
+    ]
+    ht = hl.Table.parallelize(rows, hl.tstruct(contig=hl.tstr, position=hl.tint32, x=hl.tint32), n_partitions=7)
+    ht = ht.annotate(locus=hl.locus(ht.contig, ht.position, "GRCh37"), cm=ht.position / 100)
+    ht = ht.key_by("locus").checkpoint(str(tmp_path_factory.mktemp("loci") / "loci.ht"))
+    assert ht.n_partitions() == 7
+    return ht, [(row.contig, row.position, row.x) for row in ht.collect()]
+
+
+def members(x):
+    return sorted(x.tolist())
+
+
+FIELDS = "struct{x: array<int32>}"
+
+
+def found(hl, table):
+    """The result's rows, in the order that its key promises."""
+    with checked(hl):
+        rows = [tuple(row.values()) for row in table.collect()]
+    assert [row[:-1] for row in rows] == sorted(row[:-1] for row in rows)
+    return rows
+
+
+def expected(rows, size, step, *, from_zero=True):
+    """All windows of each contig that have rows of `rows`, each a contig, a position and a number."""
+    windows = {}
+    for contig, at, x in rows:
+        if at is None or not math.isfinite(at):
+            continue
+        for number in range(math.floor((at - size) / step) - 2, math.floor(at / step) + 2):
+            start, end = number * step, number * step + size
+            if start <= at < end and (number >= 0 or not from_zero):
+                windows.setdefault(((contig,) if contig is not None else ()) + (start, end), []).append(x)
+    return [(*key, sorted(xs)) for key, xs in sorted(windows.items())]
+
+
+def windows(hl, ht, position, **options):
+    import beringia.hail
+
+    extent = {name: options.pop(name) for name in ("size", "step", "unit") if name in options}
+    return hl.experimental.numpy_map(
+        members, beringia.hail.window(position, **extent), FIELDS, args=dict(x=ht.x), **options
+    )
+
+
+@pytest.mark.parametrize(("size", "step"), EXTENTS)
+@pytest.mark.parametrize("batch_bytes", [None, 1, 3000], ids=["large batches", "a window each", "small batches"])
+def test_windows_of_loci(hl, loci, size, step, batch_bytes):
+    ht, rows = loci
+    before = shuffled(hl)
+    table = windows(hl, ht, ht.locus, size=size, step=step, batch_bytes=batch_bytes)
+    assert table.key.dtype == hl.tstruct(contig=hl.tstr, start=hl.tint32, end=hl.tint32)
+    assert found(hl, table) == expected(rows, size, step)
+    assert shuffled(hl) == before
+
+
+@pytest.mark.parametrize(("size", "step"), [(0.5, 0.25), (0.7, 0.3), (0.1, 0.1), (40.0, 9.0)])
+def test_windows_of_a_number_do_not_cross_contigs(hl, loci, size, step):
+    ht, rows = loci
+    before = shuffled(hl)
+    table = windows(hl, ht, ht.cm, size=size, step=step, batch_bytes=2000)
+    assert table.key.dtype == hl.tstruct(contig=hl.tstr, start=hl.tfloat64, end=hl.tfloat64)
+    assert found(hl, table) == expected([(c, p / 100, x) for c, p, x in rows], size, step, from_zero=False)
+    assert shuffled(hl) == before
+
+
+@pytest.mark.parametrize(("size", "step"), [(10, 5), (7, 3), (3, 8), (1000, 1000), (200, 20)])
+@pytest.mark.parametrize("batch_bytes", [None, 1])
+def test_windows_of_rows(hl, loci, size, step, batch_bytes):
+    ht, rows = loci
+    table = windows(hl, ht, ht.locus, size=size, step=step, unit="rows", batch_bytes=batch_bytes)
+    assert table.key.dtype == hl.tstruct(contig=hl.tstr, start=hl.tint64, end=hl.tint64)
+    wanted = []
+    for contig in sorted({row[0] for row in rows}):
+        xs = [row[2] for row in rows if row[0] == contig]  # in the table's order
+        for start in range(0, len(xs), step):
+            wanted.append((contig, start, min(start + size, len(xs)), sorted(xs[start : start + size])))
+    assert found(hl, table) == wanted
+
+
+@pytest.mark.parametrize("lie", ["descending", "scattered", "scattered in contigs"])
+def test_rows_in_no_order_are_sorted(hl, loci, lie):
+    ht, rows = loci
+    ht = ht.key_by()
+    scattered = (ht.x * 7919) % 901
+    orders = {"descending": [-ht.x], "scattered": [scattered], "scattered in contigs": [ht.contig, scattered]}
+    ht = ht.order_by(*orders[lie])
+    table = windows(hl, ht, ht.locus, size=100, step=50)
+    assert found(hl, table) == expected(rows, 100, 50)
+    # Not by a locus: there are no contigs.
+    of_x = windows(hl, ht, hl.int64(ht.x) - 300, size=90, step=40)
+    assert of_x.key.dtype == hl.tstruct(start=hl.tint64, end=hl.tint64)
+    assert found(hl, of_x) == expected([(None, x - 300, x) for *_, x in rows], 90, 40, from_zero=False)
+
+
+def test_rows_without_a_position_are_in_no_window(hl, loci):
+    ht, rows = loci
+    ht = ht.annotate(
+        cm=hl.case()
+        .when(ht.x % 7 == 0, float("nan"))
+        .when(ht.x % 7 == 1, float("inf"))
+        .when(ht.x % 7 != 2, ht.cm)
+        .or_missing()
+    )
+    table = windows(hl, ht, ht.cm, size=2.0, step=1.0)
+    left = [(c, p / 100, x) for c, p, x in rows if x % 7 > 2]
+    assert found(hl, table) == expected(left, 2.0, 1.0, from_zero=False)
+    ht = ht.key_by()
+    ht = ht.annotate(somewhere=hl.or_missing(ht.x % 5 != 0, ht.locus))
+    table = windows(hl, ht, ht.somewhere, size=200, step=100)
+    assert found(hl, table) == expected([row for row in rows if row[2] % 5], 200, 100)
+    assert windows(hl, ht, hl.missing(hl.tfloat64) + ht.x, size=1).collect() == []
+    nothing = ht.filter(ht.x < 0)
+    assert windows(hl, nothing, nothing.locus, size=1).collect() == []
+
+
+def test_partitions_that_are_empty_or_small(hl):
+    """A window may have the rows of many partitions."""
+    ht = hl.utils.range_table(400, 40)
+    ht = ht.filter((ht.idx < 150) | (ht.idx >= 290))
+    ht = ht.select(x=ht.idx)
+    rows = [(None, x, x) for x in range(400) if x < 150 or x >= 290]
+    for size, step in ((95, 10), (7, 7), (1000, 100), (12, 30)):
+        for batch_bytes in (None, 200):
+            table = windows(hl, ht, ht.idx, size=size, step=step, batch_bytes=batch_bytes)
+            assert found(hl, table) == expected(rows, size, step, from_zero=False)
+
+
+def test_entries_and_what_else_a_window_has(hl, cohort):
+    """Matrices, calls, text, lists and structs, once for all windows, and through the bytes between batches."""
+    import beringia.hail
+
+    def seen(G, gt, locus, gene, few, pheno, contig, start, end):
+        inside = (locus["position"] >= start) & (locus["position"] < end)
+        assert contig == "1" and inside.all() and G.shape == (len(gene), len(pheno)) == gt.shape[:2]
+        text = "".join(gene) + "".join(map(str, few["b"].tolist()))
+        return len(gene), float(np.nansum(G)), int(gt.astype(int).sum()), text, float(np.concatenate(few["a"]).sum())
+
+    mt = cohort.annotate_rows(few=hl.struct(a=hl.range(cohort.locus.position % 3).map(hl.float64), b=cohort.gene))
+    fields = "struct{n: int32, dosage: float64, alleles: int64, text: str, sum: float64}"
+    args = dict(
+        G=hl.float64(mt.GT.n_alt_alleles()), gt=hl.or_else(mt.GT, hl.call(0, 0)), locus=mt.locus, gene=mt.gene,
+        few=mt.few, pheno=mt.pheno, contig="contig", start="start", end="end",
+    )  # fmt: skip
+    results = [
+        hl.experimental.numpy_map(
+            seen, beringia.hail.window(mt.locus, size=40, step=15), fields, args=args, batch_bytes=size
+        ).collect()
+        for size in (None, 1, 100_000)
+    ]
+    assert results[0] == results[1] == results[2]
+    rows = mt.annotate_rows(
+        dosage=hl.agg.sum(hl.float64(mt.GT.n_alt_alleles())),
+        count=hl.agg.sum(hl.sum(hl.range(2).map(lambda i: hl.or_else(mt.GT, hl.call(0, 0))[i]))),
+    ).rows().collect()  # fmt: skip
+    positions = [(None, row.locus.position, number) for number, row in enumerate(rows)]
+    for row, (start, end, inside) in zip(results[0], expected(positions, 40, 15), strict=True):
+        own = [rows[number] for number in inside]
+        assert (row.contig, row.start, row.end, row.n) == ("1", start, end, len(own))
+        assert row.dosage == sum(r.dosage for r in own)
+        assert row.alleles == sum(r.count for r in own)
+        assert row.text == "".join(r.gene for r in own) * 2
+        assert row.sum == sum(sum(r.few.a) for r in own)
+
+
+def test_a_result_is_a_table_like_any_other(hl, loci, tmp_path):
+    ht, rows = loci
+    table = windows(hl, ht, ht.locus, size=100, step=50)
+    total = len(expected(rows, 100, 50))
+    assert table.count() == total
+    named = table.checkpoint(str(tmp_path / "w.ht"))
+    joined = table.join(named.select(again=named.x))
+    assert joined.count() == total
+    assert joined.all(joined.x == joined.again)
+    assert (
+        table.annotate(r=hl.rand_unif(0, 1)).aggregate(hl.agg.count_where(hl.is_defined(hl.rand_unif(0, 1)))) == total
+    )
+
+
+def test_a_window_that_fails_is_named(hl, loci):
+    import beringia.hail
+    from beringia.errors import GroupError
+
+    ht, _ = loci
+    window = beringia.hail.window(ht.locus, size=1000)
+    with pytest.raises(GroupError) as caught:
+        hl.experimental.numpy_map(
+            lambda x, contig, start: 1 // int(contig != "10" or start < 1000), window, "struct{y: int32}"
+        ).collect()
+    assert caught.value.group == "contig=10, start=1000, end=2000"
+
+
+def test_a_window_too_large_is_named(hl, loci):
+    ht, _ = loci
+    import beringia.hail
+
+    conf = hl.spark_context()._jvm.org.apache.spark.SparkEnv.get().conf()
+    conf.set("spark.beringia.maxGroupBytes", "1000")
+    try:
+        with pytest.raises(Exception, match=r"of the window from 0 on takes \d+ bytes"):
+            windows(hl, ht, ht.locus, size=5000, step=1000).collect()
+    finally:
+        conf.remove("spark.beringia.maxGroupBytes")
+    assert beringia.hail.window(ht.locus, size=3).step == 3
+
+
+def test_rows_that_are_not_what_they_were(hl, tmp_path):
+    """A table that is not the same each time it is computed: an error, and no row is lost in silence."""
+    seen = tmp_path / "seen"
+
+    def restless(idx):
+        rows = range(10) if seen.exists() else range(12)
+        seen.touch()
+        return np.array(rows)
+
+    ht = hl.utils.range_table(3, 1)
+    table = hl.experimental.numpy_map(restless, ht.idx // 9, hl.tarray(hl.tstruct(x=hl.tint32)), args=dict(idx=ht.idx))
+    with pytest.raises(Exception, match=r"the rows came in another order than a moment ago[\s\S]*checkpoint"):
+        windows(hl, table, table.x, size=3).collect()
+
+
+REFUSALS = {
+    "no expression": (lambda w, ht: w("locus", size=1), "expected a locus or a number, as an expression"),
+    "no number": (lambda w, ht: w(ht.contig, size=1), "expected a locus or a number, got str"),
+    "no size": (lambda w, ht: w(ht.locus, size=0), "size is a number, or a duration, above zero, got 0"),
+    "no step": (lambda w, ht: w(ht.locus, size=1, step=-1), "step is a number, or a duration, above zero, got -1"),
+    "no whole number": (lambda w, ht: w(ht.locus, size=1.5), "size is 1.5, and the position a whole number"),
+    "no unit": (lambda w, ht: w(ht.locus, size=1, unit="bp"), "unit is 'rows' or not given, got 'bp'"),
+    "too many windows": (lambda w, ht: w(ht.locus, size=10**8, step=1), "a row would lie in 100000000 windows"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refused_windows(loci, name):
+    import beringia.hail
+    from beringia.errors import ArgumentError
+
+    make, message = REFUSALS[name]
+    with pytest.raises(ArgumentError, match=message):
+        make(beringia.hail.window, loci[0])
+
+
+def test_what_does_not_go_with_windows(hl, loci):
+    import beringia.hail
+    from beringia.errors import ArgumentError
+
+    ht, _ = loci
+    window = beringia.hail.window(ht.locus, size=10, step=5)
+    for key, options, message in (
+        ([window, ht.contig], {}, "a window is a key by itself"),
+        (dict(w=window), {}, "a window is a key by itself"),
+        (window, dict(order_by=ht.x), "in the order of its column"),
+        (window, dict(writable=True), "windows that overlap have rows in common"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            hl.experimental.numpy_map(members, key, FIELDS, args=dict(x=ht.x), **options)
+    with pytest.raises(ArgumentError, match="two columns named 'start'"):
+        hl.experimental.numpy_map(members, window, "struct{start: int32}", args=dict(x=ht.x))
+    far = ht.annotate(far=hl.float64(1e300))
+    with pytest.raises(Exception, match=r"position 1\.0E300 is too far from 0 for steps of 1\.0"):
+        windows(hl, far, far.far, size=1.0).collect()
