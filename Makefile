@@ -40,8 +40,9 @@ GRADLE_RUN = $(WITH_JAVA) && test "$(GRADLE_PATH)" != none && "$(GRADLE_PATH)" -
 REQUIREMENTS = $$($(RUN) -c 'import sys; print("requirements-dev%s.txt" % ("-3.10" if sys.version_info < (3, 11) else ""))')
 # One Python for every cargo run, or pyo3 is compiled again at each change between them.
 CARGO = PYO3_PYTHON="$(RUN)" cargo
-PYTEST = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN) -m pytest
-PYTEST_4 = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(RUN_4) -m pytest
+PYTEST_ANY = $(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(1) -m pytest
+PYTEST = $(call PYTEST_ANY,$(RUN)) -m "not slow"
+PYTEST_4 = $(call PYTEST_ANY,$(RUN_4)) -m "not slow"
 
 # For systems older than this one: make wheel GLIBC=2.28 links by zig, against that version of the C library.
 RELEASE_TOOLS := build/release
@@ -53,14 +54,14 @@ say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
   release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-cluster test-hail \
-  test-hail-next format
+  test-hail-next test-slow format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
-test: test-rust test-jvm test-python test-spark-4 test-hail ## All tests: Rust, JVM, Python, and jobs on real Sparks and a real Hail.
+test: test-rust test-jvm test-python test-spark-4 test-hail ## All tests but the slow ones: Rust, JVM, Python, and jobs on real Sparks and a real Hail.
 
 test-rust: $(STAMPS)/python
 	$(call say,Rust tests)
@@ -91,13 +92,14 @@ ON_4 := $(addprefix integration-tests/,test_docs.py test_examples.py test_execut
 SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
   -k "jar_calls or pyspark and (column_of or key or refused)"
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
-  -k "Spark and (killed or exits or loops or replaces) or not table and not local and not posix"
+  -k "fault_cancel or fault_ends and (stopped or executor) and not posix or fault_starts and not local \
+  or fault_table and Spark and (killed or exits or loops or replaces)"
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not scala and not hail and not metrics.md and not configuration.md"
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect
-	@$(PYTEST_4) integration-tests/cluster -m "not slow"
+	@$(PYTEST_4) integration-tests/cluster
 	@$(PYTEST_4) $(FAULTS_4)
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
@@ -111,11 +113,17 @@ build/spark-%/pyspark: | $(STAMPS)/python-4
 
 test-cluster: $(STAMPS)/package $(STAMPS)/python-4 ## Jobs on clusters of two hosts: lost ones, allocations.
 	$(call say,Jobs on clusters: some minutes)
-	@$(PYTEST_4) integration-tests/cluster
+	@$(call PYTEST_ANY,$(RUN_4)) integration-tests/cluster
 
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
+
+test-slow: $(STAMPS)/package ## What `make test` leaves out: much data, another heap, every executor of a cluster.
+	$(call say,Slow tests)
+	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests --ignore=integration-tests/hail \
+	  --ignore=integration-tests/cluster
+	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests/hail
 
 # A file, or what pip finds: HAIL_WHEEL="hail==0.2.138". PYTHON=python3.12 where the wheel wants a newer one.
 test-hail-next: $(STAMPS)/package ## The Hail front on another Hail, which you have as a wheel: HAIL_WHEEL=hail-….whl

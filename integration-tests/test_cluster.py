@@ -8,8 +8,6 @@ import re
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.slow
-
 HEAD = """
 import os, sys, pathlib, zipfile
 import numpy as np
@@ -95,6 +93,7 @@ spark.stop()
     ]
 
 
+@pytest.mark.slow
 def test_a_python_that_is_not_on_the_executors(run):
     program = (
         HEAD
@@ -109,6 +108,7 @@ spark.stop()
     assert run(program, env={"PYSPARK_PYTHON": "/nowhere/python"}) == "True\n"
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_at_each_executor(run):
     program = """
 import sys

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-pytestmark = pytest.mark.slow
-
 PROGRAM = """
 import os, signal, time
 import numpy as np

@@ -11,8 +11,6 @@ import pytest
 
 from beringia.spark import lines
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[1]
 
 PROGRAM = """

@@ -107,7 +107,6 @@ def executors(spark):
 """
 
 
-@pytest.mark.slow
 def test_a_killed_executor_and_an_overtaken_task_cost_no_result(run, cluster, find_workers, gone, record):
     workers = set(find_workers())
     program = (
@@ -150,7 +149,6 @@ spark.stop()
     record("a task is overtaken by its copy", STAGE, "Spark")
 
 
-@pytest.mark.slow
 def test_an_executor_without_the_library_says_why_and_is_not_started_again(run, cluster, record):
     program = (
         CLUSTER

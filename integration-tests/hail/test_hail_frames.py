@@ -147,13 +147,22 @@ def test_to_batches_takes_little_memory_at_a_time(bh, hl):
     assert shared_memory() == 0
 
 
+@pytest.fixture
+def no_file_stays():
+    """None of our files that a test makes is open, or in memory, behind it: tables of other tests may have theirs."""
+    before = open_files()
+    yield
+    gc.collect()
+    assert shared_memory() == 0
+    assert open_files() <= before
+
+
+@pytest.mark.usefixtures("no_file_stays")
 def test_leaving_batches_early_leaves_nothing(bh, hl):
     batches = bh.to_batches(hl.utils.range_table(100, 20))
     next(batches)
+    assert shared_memory() > 0
     batches.close()
-    gc.collect()
-    assert shared_memory() == 0
-    assert not [name for name in descriptors() if "beringia-exchange" in name]
 
 
 def shared_memory():
@@ -167,14 +176,17 @@ def shared_memory():
     return size
 
 
-def descriptors():
-    found = []
+def open_files():
+    """The descriptors of our files that this process has open."""
+    found = set()
     for name in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            found.append(str(name.readlink()))
+            if "beringia-exchange" in str(name.readlink()):
+                found.add(name)
     return found
 
 
+@pytest.mark.usefixtures("no_file_stays")
 def test_an_error_in_the_rows_is_the_typed_one_and_leaves_nothing(bh, hl, numpy_map):
     def fails(idx):
         raise ValueError("not today")
@@ -183,11 +195,9 @@ def test_an_error_in_the_rows_is_the_typed_one_and_leaves_nothing(bh, hl, numpy_
     mapped = numpy_map(fails, ht.idx, hl.tstruct(x=hl.tfloat64), args=dict(idx=ht.idx))
     with pytest.raises(GroupError, match=r"not today"):
         bh.to_arrow(mapped)
-    gc.collect()
-    assert shared_memory() == 0
-    assert not [name for name in descriptors() if "beringia-exchange" in name]
 
 
+@pytest.mark.usefixtures("no_file_stays")
 def test_data_that_break_off_leave_nothing(bh, hl):
     """Whether the data end in an error of their own, or in a value without a form in Hail."""
 
@@ -204,9 +214,6 @@ def test_data_that_break_off_leave_nothing(bh, hl):
     ):
         with pytest.raises(error, match=message):
             bh.from_arrow(batches(last), types={"x": hl.tint32})
-        gc.collect()
-        assert shared_memory() == 0
-        assert not [name for name in descriptors() if "beringia-exchange" in name]
 
 
 def test_a_missing_key_of_a_dict_has_no_form_in_arrow(bh, hl):
@@ -322,6 +329,7 @@ def test_plain_forms_become_what_types_says(bh, hl):
     assert rows[1] == hl.Struct(a=None, b=None, c=None, d=hl.Call([]), e=None, f=None, g=None, h=None, i=2.0)
 
 
+@pytest.mark.usefixtures("no_file_stays")
 @pytest.mark.parametrize(
     ("values", "wanted", "message"),
     [
@@ -353,8 +361,6 @@ def test_plain_forms_become_what_types_says(bh, hl):
 def test_what_has_no_form_in_hail(bh, values, wanted, message):
     with pytest.raises(ArgumentError, match=message):
         bh.from_arrow(pa.table({"x": values}), types=None if wanted is None else {"x": wanted})
-    gc.collect()
-    assert not [name for name in descriptors() if "beringia-exchange" in name]
 
 
 def test_calls_that_are_refused_say_what_they_take(bh):
@@ -379,6 +385,7 @@ def test_keys_sort_the_rows_and_missing_ones_are_kept(bh, hl):
     assert ht.filter(ht.k == 3).count() == 2
 
 
+@pytest.mark.usefixtures("no_file_stays")
 def test_a_table_that_came_in_is_a_table_like_others(bh, hl, tmp_path):
     ht = bh.from_arrow(pa.table({"k": list(range(1000)), "x": np.arange(1000.0)}), key="k")
     random = ht.annotate(r=hl.rand_unif(0, 1))
@@ -391,9 +398,6 @@ def test_a_table_that_came_in_is_a_table_like_others(bh, hl, tmp_path):
     assert joined.aggregate(hl.agg.all(joined.k == joined.y))
     assert ht.join(bh.from_arrow(pa.table({"k": [7]}), key="k")).x.collect() == [7.0]
     assert ht.checkpoint(str(tmp_path / "x.ht")).count() == 1000
-    del ht, random, joined
-    gc.collect()
-    assert not [name for name in descriptors() if "beringia-exchange" in name]
 
 
 def test_from_pandas_gives_what_hails_gives(bh, hl):
@@ -519,7 +523,6 @@ def ran_well(script, directory):
     assert done.stdout.strip().endswith("well"), done.stderr[-3000:]
 
 
-@pytest.mark.slow
 def test_on_a_cluster_data_go_through_spark_and_hails_folder(tmp_path):
     """Executors in other processes, which write no file of ours."""
     script = textwrap.dedent(

@@ -153,11 +153,11 @@ def test_rows_in_order_stay_where_they_are(hl, rows):
     """Groups that lie across partitions, several of them at times, are whole all the same."""
     ht = hl.utils.range_table(600, 7)
     ht = ht.annotate(x=hl.float64(ht.idx))
-    before = shuffled(hl)
+    before = newest_stage(hl)
     table = together(hl, ht.idx // rows, ht.x)
     found = rows_of(hl, table)
     assert found == [(start // rows, list(range(start, min(start + rows, 600)))) for start in range(0, 600, rows)]
-    assert shuffled(hl) == before
+    assert shuffled(hl, before) == 0
     names = hl.utils.range_table(600 // rows + 1, 3)
     joined = table.join(names.key_by(id=names.idx))
     assert joined.count() == len(found)
@@ -167,18 +167,18 @@ def test_partitions_may_lie_in_any_order_and_be_empty(hl):
     ht = hl.utils.range_table(600, 6)
     ht = ht.annotate(x=hl.float64(ht.idx))
     ht = ht.filter((ht.idx < 200) | (ht.idx >= 300))
-    before = shuffled(hl)
+    before = newest_stage(hl)
     found = rows_of(hl, together(hl, -(ht.idx // 100), ht.x))
-    assert shuffled(hl) == before
+    assert shuffled(hl, before) == 0
     assert [(key, len(x)) for key, x in found] == [(-5, 100), (-4, 100), (-3, 100), (-1, 100), (0, 100)]
 
 
 def test_a_key_of_many_partitions_does_not_end_in_one_task(hl):
     ht = hl.utils.range_table(600, 12)
     ht = ht.annotate(x=hl.float64(ht.idx))
-    before = shuffled(hl)
+    before = newest_stage(hl)
     assert [len(x) for _, x in rows_of(hl, together(hl, ht.idx // 599, ht.x))] == [599, 1]
-    assert shuffled(hl) > before
+    assert shuffled(hl, before) > 0
 
 
 def test_rows_larger_than_a_block(hl):
@@ -381,13 +381,23 @@ def test_what_follows_may_take_much_memory(hl, lie):
     assert again.aggregate(hl.agg.sum(again.s)) == sum(total for _, total, _, _ in found)
 
 
-def shuffled(hl):
-    """Bytes that Spark's shuffles have written so far."""
+def shuffled(hl, since):
+    """Bytes that Spark's shuffles have written in stages after the one of number `since`."""
+    return sum(stage.shuffleWriteBytes() for stage in stages(hl) if stage.stageId() > since)
+
+
+def newest_stage(hl):
+    """The number of the last stage that Spark has run so far."""
+    return max((stage.stageId() for stage in stages(hl)), default=-1)
+
+
+def stages(hl):
+    """Spark's stages, of which it remembers a thousand."""
     spark = hl.spark_context()._jsc.sc()
     spark.listenerBus().waitUntilEmpty()
     store = spark.statusStore()
-    stages = store.stageList(None, False, False, getattr(store, "stageList$default$4")(), None)
-    return sum(stages.apply(i).shuffleWriteBytes() for i in range(stages.size()))
+    found = store.stageList(None, False, False, getattr(store, "stageList$default$4")(), None)
+    return [found.apply(i) for i in range(found.size())]
 
 
 def jobs(hl):

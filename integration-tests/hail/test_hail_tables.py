@@ -228,7 +228,6 @@ print("done")
 """
 
 
-@pytest.mark.slow
 def test_two_executor_jvms(run):
     printed = run(CLUSTER.replace("EXTRA", "{}"), timeout=400)
     assert "typed" in printed

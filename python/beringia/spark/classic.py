@@ -8,7 +8,6 @@ from pyspark.sql import Column, DataFrame, GroupedData
 from pyspark.sql import functions as F
 
 from beringia._job import Job
-from beringia.errors import ArgumentError
 from beringia.spark import interpreter, jvm, setup
 
 
@@ -31,16 +30,11 @@ class Classic:
         self.interpreter: str | None = python
         self.paths: list[str] | None = interpreter.paths(self._session.sparkContext, python)
 
-    def column(self, parameter: str, value: Any) -> Any:
-        """Return the Java column of what the user wrote."""
+    def column(self, value: Any) -> Any:
+        """Return the Java column of what the user wrote; None if that is none."""
         if isinstance(value, str):
             return F.col(value)._jc
-        if isinstance(value, Column):
-            return value._jc
-        raise ArgumentError(
-            f"{parameter} must be a column, by name or as an expression, got {type(value).__name__}. "
-            "Pass a constant in consts: consts={'name': value}"
-        )
+        return value._jc if isinstance(value, Column) else None
 
     def map(
         self,

@@ -6,6 +6,7 @@ py4j (:mod:`beringia.spark.classic`), or a server of Spark Connect (:mod:`bering
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -37,8 +38,8 @@ class Session(Protocol):
     interpreter: str | None
     paths: list[str] | None
 
-    def column(self, parameter: str, value: Any) -> Any:
-        """Return the column that the user wrote; raises ArgumentError if it is none."""
+    def column(self, value: Any) -> Any:
+        """Return the column that the user wrote, by name or as an expression; None if it is none."""
 
     def map(
         self,
@@ -142,13 +143,14 @@ def numpy_map(
     >>> numpy_map(line, df.groupBy("patient"), "slope double, intercept double")  # doctest: +SKIP
     """
     session = _session(data)
+    column = functools.partial(_column, session)
     fields = _text(returns)
     constants = _consts.checked(consts)
-    arguments = _signature.bind(f, args, missing, session.column, constants)
+    arguments = _signature.bind(f, args, missing, column, constants)
     if not session.grouped:
         _options.check_per(per)
     size = _options.batch_bytes(batch_bytes)
-    kept = [session.column("keep", item) for item in _items(keep)]
+    kept = [column("keep", item) for item in _items(keep)]
     payload = _consts.pack(f, constants)
     job = Job(
         program=Program(
@@ -173,7 +175,7 @@ def numpy_map(
             job,
             args=[argument.column for argument in arguments],
             keep=kept,
-            order_by=[session.column("order_by", item) for item in _items(order_by)],
+            order_by=[column("order_by", item) for item in _items(order_by)],
             returns=fields,
             per=None if per is None else str(per),
             batch_bytes=size,
@@ -198,6 +200,16 @@ def _session(data: Any) -> Session:
 
         return Classic(data)
     raise ArgumentError(f"data must be df.groupBy(...) or a Spark DataFrame, got {type(data).__name__}")
+
+
+def _column(session: Session, parameter: str, value: Any) -> Any:
+    column = session.column(value)
+    if column is None:
+        raise ArgumentError(
+            f"{parameter} must be a column, by name or as an expression, got {type(value).__name__}. "
+            "Pass a constant in consts: consts={'name': value}"
+        )
+    return column
 
 
 def _text(returns: Any) -> str:

@@ -16,7 +16,7 @@ from pyspark.sql.connect.group import GroupedData
 
 import beringia
 from beringia._job import Job
-from beringia.errors import ArgumentError, BeringiaError, ConfigError
+from beringia.errors import BeringiaError, ConfigError
 from beringia.spark.connect.relation import NumpyMap
 from beringia.spark.connect.server import START
 
@@ -36,16 +36,11 @@ class Connect:
         self.grouped = isinstance(data, GroupedData)
         self._groups: GroupedData = data if isinstance(data, GroupedData) else data.groupBy()
 
-    def column(self, parameter: str, value: Any) -> Column:
-        """Return the column that the user wrote."""
+    def column(self, value: Any) -> Column | None:
+        """Return the column that the user wrote; None if it is none."""
         if isinstance(value, str):
             return F.col(value)
-        if isinstance(value, Column):
-            return value
-        raise ArgumentError(
-            f"{parameter} must be a column, by name or as an expression, got {type(value).__name__}. "
-            "Pass a constant in consts: consts={'name': value}"
-        )
+        return value if isinstance(value, Column) else None
 
     def map(
         self,
