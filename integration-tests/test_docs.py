@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def test_the_blocks_of_a_page_run(run, page):
     program = "\n".join(blocks(page))
     if "import zarr" in program:
         pytest.importorskip("zarr", "3")  # which Python 3.10 has not
-    run(program)
+    # PySpark's own workers, and what runs in their stead, would be any python3.
+    run(program, env={"PYSPARK_PYTHON": sys.executable})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 //! `beringia._native`: what the Python package needs of the native side.
 
+mod capsule;
 mod convention;
 mod failure;
 mod local;
@@ -11,9 +12,11 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]
+    use crate::capsule::Stream;
+    #[pymodule_export]
     use crate::convention::numpy::array::Views;
     #[pymodule_export]
-    use crate::local::{Constants, Pool, Stream, drain_log, wake_log};
+    use crate::local::{Constants, Pool, drain_log, wake_log};
     #[pymodule_export]
     use crate::worker::run_worker;
     #[pymodule_export]

@@ -15,10 +15,11 @@ from beringia.errors import ConfigError
 from beringia.spark.connect.server import START
 from beringia.spark.front import numpy_map
 
-__all__ = ["attach", "conf", "numpy_map"]
+__all__ = ["attach", "conf", "explain_acceleration", "numpy_map"]
 
 if hasattr(pyspark, "SparkContext"):
     from beringia.spark import failures
+    from beringia.spark.acceleration import explain_acceleration
     from beringia.spark.setup import attach, conf
 
     failures.install()

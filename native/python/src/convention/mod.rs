@@ -4,6 +4,7 @@
 //! (the loop, its control page, timing, groups that are given up, errors) is written once, in [`crate::worker`].
 //! A batch costs one dynamic call; within it, the loop is compiled for each convention. See docs/extending.md.
 
+mod arrow;
 pub mod numpy;
 mod program;
 
@@ -66,7 +67,7 @@ pub trait Calls<'py> {
     fn append_failed(&mut self, group: usize, why: &str) -> Result<()>;
 
     /// Ends the columns.
-    fn finish(self) -> Finished;
+    fn finish(self) -> Result<Finished>;
 }
 
 /// The columns of a batch's results.
@@ -100,6 +101,7 @@ pub fn load(
 ) -> Result<Box<dyn Function>> {
     match definition.program.convention.as_str() {
         "numpy" => Ok(Box::new(numpy::Numpy::load(py, definition, block)?)),
+        "arrow" => Ok(Box::new(arrow::Arrow::load(py, definition, block)?)),
         other => Err(Failure::new(
             ErrorCode::Protocol,
             format!(

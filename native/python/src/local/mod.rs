@@ -1,6 +1,5 @@
 //! The local front's native side: tables, errors and interrupts of Python around `beringia-grouping`, which does the work.
 
-mod arrow;
 mod block;
 mod watch;
 
@@ -17,8 +16,10 @@ use beringia_grouping::{Batches, Driven, Extent, Unit, Windows, drive};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-pub use arrow::Stream;
 pub use block::Constants;
+
+use crate::capsule;
+use crate::capsule::Stream;
 
 /// Workers of this process.
 #[pyclass(frozen, module = "beringia._native")]
@@ -137,8 +138,8 @@ impl Pool {
         log_level: u8,
     ) -> PyResult<Stream> {
         log::set_level(log_level);
-        let table = arrow::import_table(data)?;
-        let output = DataType::Struct(arrow::import_schema(output)?.fields);
+        let table = capsule::import_table(data)?;
+        let output = DataType::Struct(capsule::import_schema(output)?.fields);
         let found =
             window.and_then(|(position, of_rows, size, step)| windows(position, of_rows, &size, &step));
         let unit = match (unit, found) {

@@ -58,7 +58,7 @@ pub fn map<'py>(batch: &Batch<'_, 'py>, mut calls: impl Calls<'py>, groups: &Gro
             calls.append_failed(group, &failure.summary).map_err(here)?;
         }
     }
-    let Finished { result, arena, copied } = calls.finish();
+    let Finished { result, arena, copied } = calls.finish().map_err(|failure| (None, failure))?;
     stats.result_bytes = placement::bytes(&result);
     stats.copied = copied + stats.result_bytes;
     stats.moved = arena.moved();

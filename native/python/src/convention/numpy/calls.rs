@@ -170,9 +170,9 @@ impl<'py> Calls<'py> for NumpyCalls<'_, 'py> {
         self.rows.append_failed(self.py, group, why)
     }
 
-    fn finish(self) -> Finished {
+    fn finish(self) -> Result<Finished> {
         let (result, arena) = self.rows.finish();
         let copied = self.arguments.iter().map(|(showing, _)| showing.copied.get()).sum();
-        Finished { result, arena, copied }
+        Ok(Finished { result, arena, copied })
     }
 }

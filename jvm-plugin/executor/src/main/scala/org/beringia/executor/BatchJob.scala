@@ -32,8 +32,7 @@ object NativeJob {
       input: ArrowField,
       output: ArrowField
   ): BatchJob = {
-    val spec = JobSpec.ofTask(function.spec, context)
-    val job = ExecutorRuntime.get(settings).openJob(spec, function.bytes, input, output)
+    val job = ExecutorRuntime.get(settings).openJob(function.specOf(context), function.bytes, input, output)
     MeteredJob(new NativeJob(job), ExecutorInternals.memory(context))
   }
 }

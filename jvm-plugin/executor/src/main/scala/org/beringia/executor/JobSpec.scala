@@ -78,9 +78,10 @@ object JobSpec {
     case _ => spec.putObject(name)
   }
 
-  /** `spec` with the task that runs it. */
-  def ofTask(spec: String, context: TaskContext): String = {
+  /** `spec` with the task that runs it, and its `details`. */
+  def ofTask(spec: String, context: TaskContext, details: Option[TaskDetails]): String = {
     val result = parse(spec)
+    details.foreach(_.add(result, context))
     result
       .putObject("task")
       .put("id", context.taskAttemptId())

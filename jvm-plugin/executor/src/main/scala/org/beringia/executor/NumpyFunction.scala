@@ -4,7 +4,8 @@ package org.beringia.executor
 
 import java.util.Arrays
 
-import org.apache.spark.SparkContext
+import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.spark.{SparkContext, TaskContext}
 import org.apache.spark.broadcast.Broadcast
 
 /**
@@ -15,10 +16,10 @@ import org.apache.spark.broadcast.Broadcast
 final class NumpyFunction(val bytes: Array[Byte], val spec: String, val name: String) extends Serializable {
   private val hash = 31 * Arrays.hashCode(bytes) + spec.hashCode
 
-  /** The function for the tasks of one execution. */
-  def ship(context: SparkContext): ShippedFunction =
-    if (bytes.length <= NumpyFunction.InTask) new ShippedFunction(spec, bytes, None)
-    else new ShippedFunction(spec, Array.emptyByteArray, Some(context.broadcast(bytes)))
+  /** The function for the tasks of one execution; `details` of a task are added to its spec. */
+  def ship(context: SparkContext, details: Option[TaskDetails] = None): ShippedFunction =
+    if (bytes.length <= NumpyFunction.InTask) new ShippedFunction(spec, bytes, None, details)
+    else new ShippedFunction(spec, Array.emptyByteArray, Some(context.broadcast(bytes)), details)
 
   override def hashCode: Int = hash
 
@@ -39,8 +40,22 @@ object NumpyFunction {
 /** A function on its way into a plan: no plain array, which py4j would hand back to Python. */
 final class FunctionBytes(val bytes: Array[Byte])
 
+/** What a function has to know of the task that runs it, beside its numbers. */
+trait TaskDetails extends Serializable {
+
+  /** Adds it to a job's spec. */
+  def add(spec: ObjectNode, context: TaskContext): Unit
+}
+
 /** @param large the function's bytes where they are too many to be part of a task */
-final class ShippedFunction(val spec: String, small: Array[Byte], large: Option[Broadcast[Array[Byte]]])
-    extends Serializable {
+final class ShippedFunction(
+    spec: String,
+    small: Array[Byte],
+    large: Option[Broadcast[Array[Byte]]],
+    details: Option[TaskDetails] = None
+) extends Serializable {
   def bytes: Array[Byte] = large.fold(small)(_.value)
+
+  /** The job's JSON for a task. */
+  def specOf(context: TaskContext): String = JobSpec.ofTask(spec, context, details)
 }

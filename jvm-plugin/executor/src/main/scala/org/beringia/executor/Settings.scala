@@ -2,6 +2,8 @@
 // gets the whole lot and refuses what it does not know. Resolved on the driver: tasks have no session.
 package org.beringia.executor
 
+import java.util.concurrent.TimeUnit
+
 import org.apache.spark.SparkConf
 import org.apache.spark.network.util.JavaUtils
 import org.beringia.{BeringiaException, ErrorCode}
@@ -18,17 +20,44 @@ object Settings {
   val MaxGroupBytes: String = BatchLimits.GroupSetting
   private val DefaultMaxGroupBytes = "1g"
 
+  /** Whether functions that were given to PySpark run on our workers. */
+  val Accelerate: String = Prefix + "accelerate"
+
+  /** The longest that one call of such a function may take. */
+  private val GroupTimeout = Prefix + "groupTimeout"
+
+  /** The native side knows nothing of these. */
+  private val OfEngines = Set(Accelerate, GroupTimeout)
+
   private val Backend = Prefix + "segment.backend"
   private val Encryption = "spark.io.encryption.enabled"
 
-  /** Those of Beringia among `all`. */
+  /** Those among `all` that the native side knows. */
   def ours(all: Iterable[(String, String)]): Map[String, String] =
-    all.filter { case (name, _) => name.startsWith(Prefix) }.toMap
+    all.filter { case (name, _) => name.startsWith(Prefix) && !OfEngines(name) }.toMap
 
   def limits(settings: Map[String, String]): BatchLimits = BatchLimits(
     bytes(settings, BatchBytes, DefaultBatchBytes),
     bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes)
   )
+
+  def accelerates(settings: Map[String, String]): Boolean = settings.getOrElse(Accelerate, "false") match {
+    case "true" => true
+    case "false" => false
+    case text =>
+      throw new BeringiaException(ErrorCode.CONFIG, s"$Accelerate is '$text': it wants true or false")
+  }
+
+  /** In seconds. */
+  def groupTimeout(settings: Map[String, String]): Option[Double] = settings.get(GroupTimeout).map { text =>
+    val millis =
+      try JavaUtils.timeStringAs(if (text.forall(_.isDigit)) text + "s" else text, TimeUnit.MILLISECONDS)
+      catch { case _: IllegalArgumentException => 0L }
+    if (millis <= 0) {
+      throw new BeringiaException(ErrorCode.CONFIG, s"$GroupTimeout is '$text': it wants a time, such as 90s")
+    }
+    millis / 1000.0
+  }
 
   /**
    * Refuses named shared memory where Spark must encrypt what it writes to files: it is files, if in memory.

@@ -4,10 +4,13 @@ package org.beringia.spark
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToColumnarExec, SparkPlan}
+import org.beringia.spark.accelerate.{AcceleratedGroupsInPandasExec, Acceleration}
 
 final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit = {
     extensions.injectPlannerStrategy(_ => NumpyMapStrategy)
+    // Before stages are made, for explain(); and before columns are, where there are no stages.
+    extensions.injectQueryStagePrepRule(_ => Acceleration)
     extensions.injectColumnar(_ => RowInput)
   }
 }
@@ -17,11 +20,14 @@ final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
  * columns below it goes, and a child that has columns gets the one to rows.
  */
 object RowInput extends ColumnarRule {
+  override val preColumnarTransitions: Rule[SparkPlan] = Acceleration
+
   override val postColumnarTransitions: Rule[SparkPlan] = new Rule[SparkPlan] {
     override val ruleName = "org.beringia.spark.RowInput"
 
     override def apply(plan: SparkPlan): SparkPlan = plan.transformUp {
-      case node: NumpyMapExec => node.copy(child = rows(node.child))
+      case node @ (_: NumpyMapExec | _: AcceleratedGroupsInPandasExec) =>
+        node.withNewChildren(node.children.map(rows))
     }
   }
 

@@ -10,6 +10,7 @@ import scala.collection.JavaConverters._
 import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.beringia.executor.{FunctionBytes, JobSpec}
+import org.beringia.spark.accelerate.Explanation
 
 object PythonFront {
 
@@ -62,4 +63,7 @@ object PythonFront {
 
   /** Adds Beringia to a session that runs without the plugin. */
   def attach(session: SparkSession): Unit = Attach.attach(session)
+
+  /** For each node of the plan of `data` that calls Python: its name, and why it is not accelerated, or nothing. */
+  def explainAcceleration(data: DataFrame): JavaList[JavaList[String]] = Explanation.of(data)
 }

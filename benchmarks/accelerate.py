@@ -1,0 +1,159 @@
+"""Unchanged ``applyInPandas`` on Beringia's workers and on PySpark's own, in turn: docs/benchmarks/accelerate.md.
+
+Fails if a target is missed. The shapes of the second table, and their names, are those of Spark's own benchmarks.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyspark
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import beringia.spark
+from benchmarks.workload import CORES, in_turn, into_nothing, session
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "accelerate.md"
+
+SCHEMA = "g long, x double, y double"
+
+
+def identity(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return it."""
+    return frame
+
+
+def centred(frame: pd.DataFrame) -> pd.DataFrame:
+    """Subtract the mean of a column: light pandas."""
+    return frame.assign(x=frame.x - frame.x.mean())
+
+
+def fitted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what a line does not explain: NumPy within, pandas around it."""
+    x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
+    slope, level = np.linalg.lstsq(np.column_stack([x, np.ones_like(x)]), y, rcond=None)[0]
+    return frame.assign(y=y - slope * x - level)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`groups` groups of `rows` rows, and how many times faster the function must be."""
+
+    name: str
+    groups: int
+    rows: int
+    function: Callable[[pd.DataFrame], pd.DataFrame]
+    target: float
+    runs: int = 3
+
+
+CASES = (
+    Case("identity", 20_000, 20, identity, 15),
+    Case("light pandas", 20_000, 20, centred, 5),
+    Case("NumPy within", 20_000, 20, fitted, 6),
+    Case("NumPy within, large groups", 100, 50_000, fitted, 1.5),
+    Case("many_groups_sm, identity", 2_000, 500, identity, 0.95),
+    Case("few_groups_sm, identity", 50, 5_000, identity, 0.95),
+    Case("few_groups_lg, identity", 50, 50_000, identity, 0.95),
+)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds by each way."""
+
+    case: Case
+    ours: float
+    theirs: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster."""
+        return self.theirs / self.ours
+
+
+def data(spark: SparkSession, groups: int, rows: int) -> DataFrame:
+    """Make `groups` groups of `rows` rows, shuffled over the partitions and cached: g, x, y."""
+    df = spark.range(0, groups * rows, 1, CORES).select(
+        (F.col("id") % groups).alias("g"), F.rand(1).alias("x"), F.rand(2).alias("y")
+    )
+    df = df.cache()
+    df.count()
+    return df
+
+
+def run(spark: SparkSession, df: DataFrame, case: Case, accelerate: str) -> None:
+    """Compute every row one way or the other."""
+    spark.conf.set("spark.beringia.accelerate", accelerate)
+    query = df.groupBy("g").applyInPandas(case.function, SCHEMA)
+    [node] = beringia.spark.explain_acceleration(query)
+    if (node.reason is None) != (accelerate == "true"):
+        raise RuntimeError(f"{node}: {node.reason}")
+    into_nothing(query)
+
+
+def measure(spark: SparkSession, case: Case) -> Times:
+    """Measure both ways in turn, warm; the medians."""
+    df = data(spark, case.groups, case.rows)
+    works = {way: partial(run, spark, df, case, way) for way in ("true", "false")}
+    in_turn({"true": works["true"]}, warmups=4, runs=0)
+    found = in_turn(works, warmups=1, runs=case.runs)
+    df.unpersist()
+    return Times(case, statistics.median(found["true"]), statistics.median(found["false"]))
+
+
+def table(times: list[Times]) -> str:
+    """Return the figures as a Markdown table."""
+    rows = [
+        "| function | groups by rows | PySpark, s | accelerated, s | times faster | target |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for each in times:
+        case = each.case
+        rows.append(
+            f"| {case.name} | {case.groups:,} by {case.rows:,} | {each.theirs:.2f} | {each.ours:.2f} "
+            f"| **{each.ratio:.1f}** | {case.target:g} |"
+        )
+    return "\n".join(rows)
+
+
+def page(times: list[Times]) -> str:
+    """Return the text of docs/benchmarks/accelerate.md."""
+    return f"""# Benchmarks of accelerated PySpark code
+
+Written by `python -m benchmarks accelerate`. `df.groupBy("g").applyInPandas(…)` of three columns, a long and two
+doubles, on `local[{CORES}]`, warm; medians of runs in turn, with `spark.beringia.accelerate` off and on and nothing
+else changed. Spark {pyspark.__version__}, pandas {pd.__version__}, Python {platform.python_version()},
+{platform.system()} on {platform.machine()}. Ratios travel between machines, seconds do not.
+
+{table(times)}
+
+Both have Spark's own exchange and sort within. Light pandas is `frame.assign(x=frame.x - frame.x.mean())`, NumPy within
+a least-squares line: what is left of these is the function's own time.
+"""
+
+
+def main() -> None:
+    """Measure, print, write."""
+    spark = session()
+    times = [measure(spark, case) for case in CASES if not sys.argv[1:] or case.name in sys.argv[1:]]
+    spark.stop()
+    print(table(times))
+    if not sys.argv[1:]:
+        PAGE.write_text(page(times), encoding="utf-8")
+        print(f"\nwritten: {PAGE}")
+    if any(each.ratio < each.case.target for each in times):
+        sys.exit("a target was missed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,408 @@
+"""Unchanged PySpark code on Beringia's workers: whatever it is, it comes to what it comes to on PySpark's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import sys
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyspark
+import pytest
+from pyspark import SparkFiles, TaskContext, cloudpickle
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+import beringia.spark
+from beringia import errors
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
+
+ACCELERATED = "AcceleratedGroupsInPandas"
+SPARKS = "FlatMapGroupsInPandas"
+
+pytestmark = pytest.mark.skipif(pyspark.__version__ >= "4", reason="functions are accelerated on Spark 3.5 only")
+
+
+@pytest.fixture
+def conf(spark):
+    """Sets settings of the session, for a test."""
+    before = {}
+
+    def set_(name, value):
+        before.setdefault(name, spark.conf.get(name, None))
+        spark.conf.set(name, value)
+
+    yield set_
+    for name, value in before.items():
+        spark.conf.unset(name) if value is None else spark.conf.set(name, value)
+
+
+@pytest.fixture
+def both(spark, conf):
+    """What a query comes to: its rows and schema, or its error, by PySpark's workers and by Beringia's."""
+
+    def outcome(query):
+        try:
+            df = query()
+            rows = sorted(map(repr, df.collect()))
+        except Exception as error:
+            return type(error), str(error)
+        return df.schema, rows
+
+    def both(query):
+        conf("spark.beringia.accelerate", "false")
+        theirs = outcome(query)
+        conf("spark.beringia.accelerate", "true")
+        [node] = beringia.spark.explain_acceleration(query())
+        assert node == (ACCELERATED, None)
+        return theirs, outcome(query)
+
+    return both
+
+
+@pytest.fixture(scope="module")
+def data(spark):
+    """Every type that is covered, with and without nulls, in groups of several sizes."""
+    zone = "case when id % 3 = 0 then null else"
+    df = spark.range(60).selectExpr(
+        "cast(sqrt(id) as int) as g",
+        "id",
+        "cast(id as byte) as i8",
+        "cast(id as short) as i16",
+        "cast(id as int) as i32",
+        "cast(id / 7 as float) as f32",
+        "id / 7 as f64",
+        "id % 2 = 0 as b",
+        "concat('ä', id) as s",
+        "cast(cast(id as string) as binary) as bin",
+        "date_add(date '1969-12-01', cast(id as int)) as d",
+        "timestamp_micros(id * 86400123456) as t",
+        "timestamp_ntz '2020-03-08 02:30:00' + make_dt_interval(0, cast(id as int)) as n",
+        "cast(id / 7 as decimal(10, 3)) as dec",
+        f"{zone} cast(id as int) end as i32_null",
+        "case when id > 3 then id end as i64_null",
+        f"{zone} id / 7 end as f64_null",
+        f"{zone} id % 2 = 0 end as b_null",
+        f"{zone} concat('x', id) end as s_null",
+        f"{zone} cast(cast(id as string) as binary) end as bin_null",
+        f"{zone} date_add(date '2020-01-01', cast(id as int)) end as d_null",
+        f"{zone} timestamp_seconds(id * 1000000) end as t_null",
+        f"{zone} cast(id as decimal(20, 0)) end as dec_null",
+        "cast('nan' as double) as nan",
+        "cast(null as int) as none",
+    )
+    return df.localCheckpoint()
+
+
+def describe(frame):
+    """All that a function can see of its frame, as text."""
+    columns = [
+        f"{name} {frame[name].dtype} {frame[name].map(type).unique().tolist()} {frame[name].tolist()}"
+        for name in frame.columns
+    ]
+    index = f"{frame.index!r} {frame.columns!r} {[b.dtype for b in frame._mgr.blocks]}"
+    return pd.DataFrame({"seen": [*columns, index]})
+
+
+def test_frames_are_the_same(both, data):
+    theirs, ours = both(lambda: data.groupBy("g").applyInPandas(describe, "seen string"))
+    assert ours == theirs
+
+
+def test_what_is_returned_unchanged_is_unchanged(both, data):
+    theirs, ours = both(lambda: data.groupBy("g").applyInPandas(lambda frame: frame, data.schema))
+    assert ours == theirs
+    assert len(ours[1]) == 60
+
+
+def returning(**columns):
+    def f(key, frame):
+        return pd.DataFrame({name: make(frame) for name, make in columns.items()})
+
+    return f
+
+
+RESULTS = {
+    "int as double": (lambda p: p.id, "double"),
+    "double as int": (lambda p: p.f64, "int"),
+    "double with NaN as long": (lambda p: p.f64_null, "long"),
+    "too large for a byte": (lambda p: p.id * 100, "byte"),
+    "bool as int": (lambda p: p.b, "int"),
+    "int as string": (lambda p: p.id, "string"),
+    "string as double": (lambda p: p.s, "double"),
+    "NaN in a string": (lambda p: p.s.where(p.b, np.nan), "string"),
+    "numbers among strings": (lambda p: p.s.where(p.id != 5, 5), "string"),
+    "nullable ints": (lambda p: p.id.astype("Int64").where(p.b), "long"),
+    "nullable bools": (lambda p: p.b.astype("boolean"), "boolean"),
+    "nullable strings": (lambda p: p.s.astype("string"), "string"),
+    "categories": (lambda p: p.s.astype("category"), "string"),
+    "float32": (lambda p: p.f64.astype("float32"), "double"),
+    "unsigned": (lambda p: p.id.astype("uint16"), "int"),
+    "times": (lambda p: p.t + pd.Timedelta("1h"), "timestamp"),
+    "times of no zone": (lambda p: p.n, "timestamp_ntz"),
+    "times in seconds": (lambda p: p.t.astype("datetime64[s]"), "timestamp"),
+    "times of a zone": (lambda p: p.t.dt.tz_localize("Europe/Berlin", ambiguous=True, nonexistent="NaT"), "timestamp"),
+    "an hour that is not": (lambda p: pd.Series([dt.datetime(2020, 3, 8, 2, 30)] * len(p)), "timestamp"),
+    "NaT": (lambda p: p.t.where(p.b), "timestamp"),
+    "dates": (lambda p: p.d, "date"),
+    "dates of times": (lambda p: p.t, "date"),
+    "decimals": (lambda p: p.id.map(lambda i: Decimal(i) / 8), "decimal(10, 3)"),
+    "decimals that do not fit": (lambda p: p.id.map(lambda i: Decimal(10) ** i), "decimal(10, 3)"),
+    "bytes": (lambda p: p.s.str.encode("utf-8"), "binary"),
+    "one buffer for all": (lambda p: pd.Series([bytearray(b"ab")] * len(p)), "binary"),
+    "objects": (lambda p: pd.Series([object()] * len(p)), "string"),
+    "constants": (lambda p: 1, "int"),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_are_converted_as_by_pyspark(both, data, name):
+    make, kind = RESULTS[name]
+    f = returning(g=lambda p: p.g, x=make)
+    theirs, ours = both(lambda: data.groupBy("g").applyInPandas(f, f"g int, x {kind}"))
+    assert same(ours, theirs)
+
+
+def same(ours, theirs):
+    """Whether two outcomes are equal; of what PySpark itself raised, but for the frames of its own code."""
+    if ours == theirs:
+        return True
+    kinds = [kind for kind, _ in (ours, theirs)]
+    texts = [[line for line in text.splitlines() if not line.startswith(" ")] for _, text in (ours, theirs)]
+    return not isinstance(kinds[0], StructType) and kinds[0] == kinds[1] and texts[0] == texts[1]
+
+
+SHAPES = {
+    "in another order": lambda p: p[["b", "a", "g"]],
+    "by position": lambda p: p.set_axis([0, 1, 2], axis=1),
+    "of another length by position": lambda p: p.set_axis([0, 1, 2], axis=1).iloc[:, :2],
+    "without a column": lambda p: p[["g", "a"]],
+    "with one more": lambda p: p.assign(c=1),
+    "of other names": lambda p: p.rename(columns={"a": "z"}),
+    "with duplicate names": lambda p: p.set_axis(["g", "a", "a"], axis=1),
+    "of no rows": lambda p: p.iloc[:0],
+    "of nothing": lambda p: pd.DataFrame(),
+    "with an index": lambda p: p.set_index("g", drop=False),
+    "of more rows": lambda p: pd.concat([p, p]),
+    "that is a series": lambda p: p.a,
+    "that is None": lambda p: None,
+    "sliced": lambda p: p.iloc[::2],
+    "sorted": lambda p: p.sort_values("b", ascending=False),
+    "of a class of its own": lambda p: type("Own", (pd.DataFrame,), {})(p),
+    "for some groups": lambda p: p if p.g[0] % 2 else p.iloc[:0],
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_frames_of_any_shape_are_taken_as_by_pyspark(both, data, name):
+    small = data.selectExpr("g", "f64 as a", "id as b")
+    theirs, ours = both(lambda: small.groupBy("g").applyInPandas(SHAPES[name], "g int, a double, b long"))
+    assert same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "keys", [["g"], ["s_null"], ["f64_null"], ["i64_null", "b"], ["d_null"], ["t_null"], ["dec_null"], []], ids=str
+)
+def test_keys_are_the_same(both, data, keys):
+    def f(key, frame):
+        return pd.DataFrame({"key": [repr(key)], "types": [repr([type(k) for k in key])], "n": [len(frame)]})
+
+    theirs, ours = both(lambda: data.groupBy(*keys).applyInPandas(f, "key string, types string, n long"))
+    assert ours == theirs
+
+
+def test_keys_that_are_expressions(both, data):
+    def f(key, frame):
+        return pd.DataFrame({"key": [int(key[0])], "columns": [",".join(frame.columns)]})
+
+    grouped = data.select("id", "s").groupBy((F.col("id") % 3).alias("mod"))
+    theirs, ours = both(lambda: grouped.applyInPandas(f, "key int, columns string"))
+    assert ours == theirs
+
+
+def test_what_a_function_does_to_its_frame_reaches_no_other_group(both, data):
+    kept = []
+
+    def f(frame):
+        frame["f64"] = -1.0
+        frame.loc[:, "id"] = 0
+        frame.iloc[0, 0] = 7
+        frame.drop(columns="s", inplace=True)
+        frame.columns.name = "mine"
+        kept.append(frame)
+        others = sum(int((k.f64 != -1).sum()) for k in kept)
+        return pd.DataFrame({"g": [frame.g.sum()], "others": [others], "columns": [repr(frame.columns)]})
+
+    theirs, ours = both(lambda: data.coalesce(1).groupBy("g").applyInPandas(f, "g long, others long, columns string"))
+    assert ours == theirs
+
+
+def test_a_frame_that_is_used_again_is_taken_before_the_next_call(both, data):
+    frame = pd.DataFrame({"g": [0], "total": [0.0], "s": ["a"]})
+
+    def f(group):
+        frame.loc[0, ["g", "total", "s"]] = group.g[0], group.f64.sum(), group.s[0]
+        return frame.astype({"g": int, "total": float})
+
+    theirs, ours = both(lambda: data.groupBy("g").applyInPandas(f, "g int, total double, s string"))
+    assert ours == theirs
+
+
+def raises(frame):
+    if frame.g[0] == 3:
+        raise ValueError("three") from KeyError("cause")
+    return frame
+
+
+def stops(frame):
+    raise StopIteration
+
+
+def exits(frame):
+    sys.exit("leaving")
+
+
+@pytest.mark.parametrize("f", [raises, stops, exits])
+def test_errors_are_the_same(both, data, f):
+    small = data.select("g", "id")
+    theirs, ours = both(lambda: small.groupBy("g").applyInPandas(f, small.schema))
+    assert issubclass(ours[0], Exception)
+    assert same(ours, theirs)
+
+
+def test_a_function_that_raises_shows_the_users_code_alone(both, data):
+    small = data.select("g", "id")
+    theirs, ours = both(lambda: small.groupBy("g").applyInPandas(raises, small.schema))
+    assert ours == theirs
+    assert "beringia" not in ours[1].replace(__file__, "")
+
+
+def test_a_function_knows_its_task(both, data, spark, tmp_path):
+    (tmp_path / "given.txt").write_text("given")
+    spark.sparkContext.addFile(str(tmp_path / "given.txt"))
+    spark.sparkContext.setLocalProperty("mine", "yes")
+    words = spark.sparkContext.broadcast({"a": 1})
+
+    def f(frame):
+        task = TaskContext.get()
+        with open(SparkFiles.get("given.txt")) as file:  # noqa: PTH123
+            given = file.read()
+        seen = [given, task.partitionId(), task.getLocalProperty("mine"), task.attemptNumber(), words.value]
+        return pd.DataFrame({"seen": [repr(seen)]})
+
+    theirs, ours = both(lambda: data.groupBy("g").applyInPandas(f, "seen string"))
+    spark.sparkContext.setLocalProperty("mine", None)
+    assert ours == theirs
+
+
+def test_the_sessions_settings_are_kept(both, conf, data):
+    def times(p):
+        return pd.DataFrame({"t": p.t, "s": p.t.map(str)})
+
+    def half(p):
+        return pd.DataFrame({"x": p.g + 0.5})
+
+    small = data.select("g", "t")
+    for zone in ("UTC", "Asia/Kolkata"):
+        conf("spark.sql.session.timeZone", zone)
+        theirs, ours = both(lambda: small.groupBy("g").applyInPandas(times, "t timestamp, s string"))
+        assert ours == theirs
+    conf("spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName", "false")
+    theirs, ours = both(lambda: small.groupBy("g").applyInPandas(lambda p: p[["t", "g"]], "a timestamp, b int"))
+    assert ours == theirs
+    conf("spark.sql.execution.pandas.convertToArrowArraySafely", "true")
+    theirs, ours = both(lambda: small.groupBy("g").applyInPandas(half, "x int"))
+    assert same(ours, theirs)
+
+
+def test_a_cloned_session_has_settings_of_its_own(spark, conf, data):
+    conf("spark.beringia.accelerate", "true")
+
+    def query(session):
+        return session.range(4).groupBy("id").applyInPandas(lambda p: p, "id long")
+
+    other = spark.newSession()
+    assert beringia.spark.explain_acceleration(query(spark)) == [(ACCELERATED, None)]
+    assert beringia.spark.explain_acceleration(query(other)) == [(SPARKS, "spark.beringia.accelerate is false")]
+    assert sorted(row.id for row in query(other).collect()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("adaptive", ["true", "false"])
+def test_plans_show_it(spark, conf, data, adaptive, capsys):
+    conf("spark.beringia.accelerate", "true")
+    conf("spark.sql.adaptive.enabled", adaptive)
+    df = data.select("g", "id").groupBy("g").applyInPandas(lambda p: p, "g int, id long")
+    df.explain()
+    assert ACCELERATED in capsys.readouterr().out
+    rows = df.groupBy("g").count().join(df.select("g").distinct(), "g").collect()
+    assert len(rows) == 8
+
+
+LEFT = {
+    "an array": (lambda df: df.select("g", F.array("id").alias("a")), "column 'a' is of type array<bigint>"),
+    "a struct": (lambda df: df.select("g", F.struct("id").alias("x")), "column 'x' is of type struct<id:bigint>"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_is_not_covered_is_left_to_spark(spark, conf, data, name):
+    conf("spark.beringia.accelerate", "true")
+    make, reason = LEFT[name]
+    df = make(data)
+    query = df.groupBy("g").applyInPandas(lambda p: p[["g"]].iloc[:1], "g int")
+    assert beringia.spark.explain_acceleration(query) == [(SPARKS, reason)]
+    assert query.count() == 8
+
+
+def test_an_accumulator_is_left_to_spark(spark, conf, data):
+    conf("spark.beringia.accelerate", "true")
+    total = spark.sparkContext.accumulator(0)
+
+    def f(frame):
+        total.add(len(frame))
+        return frame
+
+    query = data.select("g").groupBy("g").applyInPandas(f, "g int")
+    assert beringia.spark.explain_acceleration(query) == [(SPARKS, "the function refers to an accumulator")]
+    query.count()
+    assert total.value == 60
+
+
+def test_other_nodes_are_left_to_spark(spark, conf, data):
+    conf("spark.beringia.accelerate", "true")
+    query = data.select("g").mapInPandas(lambda frames: frames, "g int")
+    assert beringia.spark.explain_acceleration(query) == [("MapInPandas", "nodes of this kind are not covered")]
+
+
+def test_a_killed_worker_is_an_error_with_its_group(spark, conf, data):
+    conf("spark.beringia.accelerate", "true")
+
+    def f(frame):
+        if frame.g[0] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return frame
+
+    query = data.select("g").groupBy("g").applyInPandas(f, "g int")
+    with pytest.raises(errors.WorkerDiedError, match="g=3") as caught:
+        query.collect()
+    assert caught.value.group == "g=3"
+
+
+def test_a_call_that_takes_too_long_is_an_error_with_its_group(spark, conf, data):
+    conf("spark.beringia.accelerate", "true")
+    conf("spark.beringia.groupTimeout", "500ms")
+
+    def f(frame):
+        if frame.g[0] == 3:
+            import time
+
+            time.sleep(60)
+        return frame
+
+    query = data.select("g").groupBy("g").applyInPandas(f, "g int")
+    with pytest.raises(errors.GroupTimeoutError, match="g=3"):
+        query.collect()

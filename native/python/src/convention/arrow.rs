@@ -1,0 +1,142 @@
+//! Arrow's way: a batch is shown to Python code as an Arrow table over the memory where it lies, and that code makes the
+//! calls: what a function gets, and what is taken from it, is its own affair. It gives the results back as a table.
+//!
+//! The program's function names a class, `module:qualname`; its payload and options are what an object of it is made with,
+//! and the schema of the results. `begin(batch)` of the object gives the calls of a batch: `prepare(group)`, `call()`,
+//! `append(result)`, which says how many rows there are, and `finish()`. `explain(error)`, of the class and of the calls,
+//! says what was raised: the traceback that the front's users know.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StructArray};
+use arrow_schema::{DataType, Field, Fields};
+use beringia_core::ErrorCode;
+use beringia_core::definition::{Definition, RowCount};
+use beringia_core::placement;
+use beringia_core::segment::{Arena, Segment};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::{Batch, Calls, Convention, Finished, program};
+use crate::capsule::{Stream, import_table};
+use crate::failure::{Failure, Result};
+
+/// The object that makes the calls.
+pub struct Arrow {
+    caller: Py<PyAny>,
+}
+
+impl Convention for Arrow {
+    type Calls<'a, 'py> = ArrowCalls<'a, 'py>;
+
+    fn load(py: Python<'_>, definition: &Definition, _block: Option<Arc<Segment>>) -> Result<Arrow> {
+        let class = program::named(py, &definition.program)?;
+        let payload = PyBytes::new(py, &definition.program.payload);
+        let options = PyBytes::new(py, &definition.options);
+        let schema = Stream::new(fields(&definition.shape.output)?, Vec::new());
+        let doing = format!("'{}' could not be loaded:", definition.program.name);
+        let caller =
+            class.call1((payload, options, schema)).map_err(|error| explain(&class, &doing, &error))?;
+        Ok(Arrow { caller: caller.unbind() })
+    }
+
+    fn begin<'a, 'py>(&'a self, batch: &Batch<'a, 'py>, arena: Arena) -> Result<ArrowCalls<'a, 'py>> {
+        let Batch { py, definition, rows, .. } = *batch;
+        let rows = RecordBatch::from(arrow_array::make_array(rows.clone()).as_struct());
+        let shown = Stream::new(fields(&definition.shape.input)?, vec![rows]);
+        let calls = self.caller.bind(py).call_method1("begin", (shown,))?;
+        Ok(ArrowCalls { definition, calls, arena, groups: Vec::new() })
+    }
+}
+
+/// What was raised, as `owner` says it.
+fn explain(owner: &Bound<'_, PyAny>, doing: &str, error: &PyErr) -> Failure {
+    let py = owner.py();
+    let mut failure = Failure::raised(py, doing, error);
+    if let Ok(text) =
+        owner.call_method1("explain", (error.clone_ref(py).into_value(py),)).and_then(|text| text.extract())
+    {
+        failure.traceback = Some(text);
+    }
+    failure
+}
+
+fn fields(of: &DataType) -> Result<Vec<Field>> {
+    let DataType::Struct(fields) = of else {
+        return Err(Failure::new(ErrorCode::Protocol, format!("{of} where a struct was expected")));
+    };
+    Ok(fields.iter().map(|field| field.as_ref().clone()).collect())
+}
+
+pub struct ArrowCalls<'a, 'py> {
+    definition: &'a Definition,
+    calls: Bound<'py, PyAny>,
+    arena: Arena,
+    /// The group of each row.
+    groups: Vec<i32>,
+}
+
+impl<'py> Calls<'py> for ArrowCalls<'_, 'py> {
+    fn prepare(&mut self, group: usize) -> Result<()> {
+        self.calls.call_method1("prepare", (group,)).map_err(|error| self.explain(&error))?;
+        Ok(())
+    }
+
+    fn call(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        self.calls.call_method0("call")
+    }
+
+    fn explain(&self, error: &PyErr) -> Failure {
+        explain(&self.calls, &format!("'{}' raised", self.definition.program.name), error)
+    }
+
+    fn append(&mut self, group: usize, result: &Bound<'py, PyAny>) -> Result<()> {
+        let appended = self.calls.call_method1("append", (result,)).and_then(|rows| rows.extract());
+        let rows: usize = appended.map_err(|error| self.explain(&error))?;
+        let group = i32::try_from(group).map_err(|_| too_many(group))?;
+        self.groups.resize(rows, group);
+        Ok(())
+    }
+
+    fn rows(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn truncate(&mut self, _rows: usize) -> Result<()> {
+        Err(Failure::new(ErrorCode::Protocol, "functions called this way have no groups that may fail"))
+    }
+
+    fn append_failed(&mut self, _group: usize, why: &str) -> Result<()> {
+        let what = format!("functions called this way have no row for a group that failed ({why})");
+        Err(Failure::new(ErrorCode::Protocol, what))
+    }
+
+    fn finish(mut self) -> Result<Finished> {
+        let table = self.calls.call_method0("finish").map_err(|error| self.explain(&error))?;
+        let batch = import_table(&table)?;
+        let output = fields(&self.definition.shape.output)?;
+        let fits = |(field, column): (&Field, &ArrayRef)| field.data_type() == column.data_type();
+        if output.len() != batch.num_columns()
+            || !output.iter().zip(batch.columns()).all(fits)
+            || batch.num_rows() != self.groups.len()
+        {
+            let what = format!("{} rows of {} as the results", batch.num_rows(), batch.schema());
+            return Err(Failure::new(ErrorCode::Internal, what));
+        }
+        let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+        let mut fields = output;
+        if self.definition.shape.rows == RowCount::Many {
+            fields.push(Field::new("", DataType::Int32, false));
+            columns.push(Arc::new(Int32Array::from(self.groups)));
+        }
+        let rows =
+            StructArray::try_new(Fields::from(fields), columns, None).map_err(beringia_core::Error::from)?;
+        let (result, _) = placement::place(&rows.to_data(), &[], &mut self.arena)?;
+        Ok(Finished { result, arena: self.arena, copied: 0 })
+    }
+}
+
+fn too_many(groups: usize) -> Failure {
+    Failure::new(ErrorCode::TooLarge, format!("{groups} groups in one batch"))
+}

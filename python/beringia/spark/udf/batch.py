@@ -1,0 +1,107 @@
+"""The groups of a batch as series and frames of pandas: those that PySpark makes, by its code.
+
+A column is converted for all groups at once where its values do not depend on which rows are converted together. Those
+of integers and booleans do: a group with a null in them has floats and objects. So a batch has a frame for each pattern
+of such nulls, and a group's is cut from the one of its pattern.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from beringia.spark.udf.command import Command
+from beringia.spark.udf.frames import Frames, is_same
+from beringia.spark.udf.types import as_given
+
+_PATTERNS = 8
+"""Of nulls, in one batch: each takes as much memory as the batch."""
+
+_log = logging.getLogger(__name__)
+
+
+class Groups:
+    """The groups of a batch.
+
+    Parameters
+    ----------
+    command : Command
+        What says how columns are converted.
+    batch : pyarrow.RecordBatch
+        A row per group: its key, and a list for each column of its rows.
+    checked : dict
+        For each pattern of nulls whether frames cut from a batch's are those that pandas makes.
+    """
+
+    def __init__(self, command: Command, batch: pa.RecordBatch, checked: dict[bytes, bool]) -> None:
+        lists = batch.columns[command.keys :]
+        names = batch.schema.names[command.keys :]
+        self._command = command
+        self._checked = checked
+        self._bounds: list[int] = lists[0].offsets.to_pylist()
+        self._rows = pa.Table.from_arrays([as_given(column.values, command.time_zone) for column in lists], names=names)
+        self._made: dict[bytes, Frames | None] = {}
+        self._series: dict[tuple[int, bool], Any] = {}
+
+    def bounds(self, group: int) -> tuple[int, int]:
+        """Return the first row of a group, and the first behind it."""
+        return self._bounds[group], self._bounds[group + 1]
+
+    def series(self, group: int) -> list[Any]:
+        """Return the columns of a group as PySpark's serializer gives them."""
+        start, end = self.bounds(group)
+        return [self._convert(column) for column in self._rows.slice(start, end - start).itercolumns()]
+
+    def frames(self, group: int) -> Frames | None:
+        """Return what makes the frame of a group; None where the group is to be converted on its own."""
+        pattern = self._patterns[group]
+        if pattern not in self._made:
+            self._made[pattern] = self._make(pattern, group) if len(self._made) < _PATTERNS else None
+        return self._made[pattern]
+
+    @functools.cached_property
+    def _patterns(self) -> list[bytes]:
+        """For each group, which of the columns whose type depends on nulls have one."""
+        starts = np.array(self._bounds[:-1])
+        flags = np.zeros((len(starts), self._rows.num_columns), bool)
+        for i, column in enumerate(self._rows.columns):
+            if column.null_count and (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
+                flags[:, i] = np.logical_or.reduceat(column.is_null().to_numpy(), starts)
+        return [row.tobytes() for row in flags]
+
+    def _make(self, pattern: bytes, group: int) -> Frames | None:
+        command = self._command
+        try:
+            series = [self._all(i, bool(has_null)) for i, has_null in enumerate(pattern)]
+        except Exception:  # some group's: it is the one to raise it
+            return None
+        frames = Frames(series, command.key_columns, command.value_columns)
+        if pattern not in self._checked:
+            own = self.series(group)
+            frame = pd.concat([own[i] for i in command.value_columns], axis=1)
+            self._checked[pattern] = is_same(frames.frame(*self.bounds(group)), frame)
+            if not self._checked[pattern]:
+                _log.warning("pandas %s makes frames in another way: groups are converted on their own", pd.__version__)
+        return frames if self._checked[pattern] else None
+
+    def _all(self, index: int, has_null: bool) -> Any:
+        """Return a column of all groups, as that of groups with a null in it or as that of groups without."""
+        if (index, has_null) not in self._series:
+            self._series[index, has_null] = self._convert(self._filled(index, has_null))
+        return self._series[index, has_null]
+
+    def _filled(self, index: int, has_null: bool) -> pa.ChunkedArray:
+        column = self._rows.column(index)
+        kind = column.type
+        if column.null_count and not has_null and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+            filled = column.fill_null(pa.scalar(0).cast(kind))  # in groups that this is not for
+            return pa.table([filled], names=[self._rows.column_names[index]]).column(0)
+        return column
+
+    def _convert(self, column: pa.ChunkedArray) -> Any:
+        return self._command.serializer.arrow_to_pandas(column)

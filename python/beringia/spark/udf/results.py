@@ -1,0 +1,124 @@
+"""The frames that functions return, as columns of a batch.
+
+A column of a group is taken as it is and converted with those of other groups, by PySpark's code, where its conversion
+looks at one value after the other: at dtypes of NumPy, and at objects that cannot change. What fails so is converted a
+group at a time, for the error to be that of its group.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql.pandas.types import to_arrow_type
+
+from beringia.spark.udf.command import Command
+from beringia.spark.udf.types import as_taken
+
+_KINDS = "biufM"  # booleans, numbers, times
+
+
+class Results:
+    """Results of a batch.
+
+    Parameters
+    ----------
+    command : Command
+        What gives them.
+    schema : pyarrow.Schema
+        The columns that they become.
+    """
+
+    def __init__(self, command: Command, schema: pa.Schema) -> None:
+        self._serializer = command.serializer
+        self._type = to_arrow_type(command.return_type)
+        self._kinds = [field.type for field in self._type]
+        self._schema = schema
+        self._names = list(schema.names)
+        self._is_plain = len(set(self._names)) == len(self._names)
+        self._unchanging = [_never_changes(kind) for kind in self._kinds]
+        # Of each field: arrays of NumPy that wait to be converted, and columns that are.
+        self._parts: list[list[Any]] = [[] for _ in self._names]
+        self._count = 0
+
+    def fits(self, result: Any) -> bool:
+        """Tell whether a result has the fields under their names in their order: then nothing else is to be checked."""
+        return type(result) is pd.DataFrame and self._is_plain and result.columns.tolist() == self._names
+
+    def append(self, result: Any) -> int:
+        """Take the result of a group; return how many rows there are."""
+        taken = self._taken(result)
+        for parts, part in zip(self._parts, taken, strict=True):
+            parts.append(part)
+        self._count += len(result)
+        return self._count
+
+    def table(self) -> pa.Table:
+        """Return the rows of all groups."""
+        try:
+            return pa.Table.from_arrays([self._column(i) for i in range(len(self._names))], schema=self._schema)
+        except Exception as error:
+            raised = error
+        self._raise_first()
+        raise raised
+
+    def _taken(self, result: Any) -> list[Any]:
+        try:
+            return self._take(result) if self.fits(result) else self._convert_whole(result)
+        except Exception as error:
+            raised = error
+        self.table()  # what an earlier group returned may be at fault too, and comes first;
+        self._convert_whole(result)  # and then an earlier column
+        raise raised
+
+    def _take(self, result: pd.DataFrame) -> list[Any]:
+        taken: list[Any] = [None] * len(self._names)
+        for block in result._mgr.blocks:
+            values = block.values
+            kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else ""
+            for j, i in enumerate(block.mgr_locs):
+                if kind and (kind in _KINDS or (kind == "O" and self._unchanging[i])):
+                    taken[i] = np.array(values[j])  # a copy: the function may use its frame again
+                else:
+                    taken[i] = self._convert(i, result[self._names[i]])
+        return taken
+
+    def _convert_whole(self, result: Any) -> list[Any]:
+        [column] = self._serializer._create_batch([(result, self._type)]).columns
+        return list(column.flatten())
+
+    def _convert(self, field: int, series: pd.Series[Any]) -> pa.Array:
+        return self._serializer._create_array(series, self._kinds[field], arrow_cast=self._serializer._arrow_cast)
+
+    def _column(self, field: int) -> pa.ChunkedArray:
+        chunks: list[Any] = []
+        waiting: list[Any] = []
+
+        def convert() -> None:
+            if waiting:
+                values = np.concatenate(waiting)
+                series = pd.Series(values, name=self._names[field], dtype=values.dtype)
+                chunks.append(self._convert(field, series))
+                waiting.clear()
+
+        for part in self._parts[field]:
+            is_array = isinstance(part, np.ndarray)
+            if waiting and (not is_array or part.dtype != waiting[0].dtype):
+                convert()
+            (waiting if is_array else chunks).append(part)
+        convert()
+        return as_taken(pa.chunked_array(chunks, self._kinds[field]), self._schema.field(field).type)
+
+    def _raise_first(self) -> None:
+        """Convert group by group, until one raises."""
+        for parts in zip(*self._parts, strict=True):
+            for field, part in enumerate(parts):
+                if isinstance(part, np.ndarray):
+                    self._convert(field, pd.Series(part, name=self._names[field], dtype=part.dtype))
+
+
+def _never_changes(kind: pa.DataType) -> bool:
+    """Tell whether objects that a field of this type takes cannot be changed by the function that returned them."""
+    return bool(pa.types.is_string(kind) or pa.types.is_date(kind) or pa.types.is_decimal(kind))
