@@ -91,6 +91,7 @@ spark.stop()
     assert set(gone(workers)) <= workers
 
 
+@pytest.mark.slow
 def test_the_package_in_an_archive(run, cluster, packed, find_workers, gone):
     workers = set(find_workers())
     program = (
