@@ -53,7 +53,8 @@ WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-hail test-hail-next test-slow format
+  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-cluster test-hail \
+  test-hail-next test-slow format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -74,7 +75,8 @@ test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
-	  --ignore=integration-tests/connect --ignore=integration-tests/test_examples.py
+	  --ignore=integration-tests/connect --ignore=integration-tests/cluster \
+	  --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
@@ -99,6 +101,7 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	@$(PYTEST_4) python/tests/test_udf_groups.py
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect
+	@$(PYTEST_4) integration-tests/cluster
 	@$(PYTEST_4) $(FAULTS_4)
 	@for spark in $(OLDER_4); do \
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
@@ -110,13 +113,18 @@ build/spark-%/pyspark: | $(STAMPS)/python-4
 	$(call say,Spark $*)
 	$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pyspark==$*
 
+test-cluster: $(STAMPS)/package $(STAMPS)/python-4 ## Jobs on clusters of two hosts: lost ones, allocations.
+	$(call say,Jobs on clusters: some minutes)
+	@$(call PYTEST_ANY,$(RUN_4)) integration-tests/cluster
+
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
 
 test-slow: $(STAMPS)/package ## What `make test` leaves out: much data, another heap, every executor of a cluster.
 	$(call say,Slow tests)
-	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests --ignore=integration-tests/hail
+	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests --ignore=integration-tests/hail \
+	  --ignore=integration-tests/cluster
 	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests/hail
 
 # A file, or what pip finds: HAIL_WHEEL="hail==0.2.138". PYTHON=python3.12 where the wheel wants a newer one.

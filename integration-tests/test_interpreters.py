@@ -12,9 +12,7 @@ import pytest
 import beringia
 from beringia.errors import InterpreterError
 from beringia.spark import numpy_map
-
-OTHER = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
-MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
+from other_python import MINE, OTHER, other_python, script
 
 
 @pytest.fixture
@@ -34,12 +32,6 @@ def refused(spark):
         return str(caught.value)
 
     return refused
-
-
-def script(path, text):
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -68,26 +60,7 @@ def test_a_python_without_this_package(refused, bare):
 
 def test_a_python_of_another_minor_version(refused, tmp_path):
     """Such a Python cannot load this one's extension: it says so itself, or its handshake does."""
-    site = tmp_path / "site"
-    package = site / "beringia"
-    shutil.copytree(Path(beringia.__file__).parent, package, ignore=shutil.ignore_patterns("jars", "__pycache__"))
-    real = shutil.which(f"python{OTHER}")
-    probe = [real, "-c", "import sys; print(sys.version_info[:2])"] if real else None
-    if probe is None or subprocess.run(probe, capture_output=True, check=False).returncode != 0:
-        # No such Python here: this one, made to say that it is another.
-        (site / "sitecustomize.py").write_text(
-            f"import platform, sys\nplatform.python_version = lambda: '{OTHER}.0'\n"
-            "import importlib.machinery\nimportlib.machinery.EXTENSION_SUFFIXES[:] = []\n",
-            encoding="utf-8",
-        )
-        real = sys.executable
-    else:
-        # Without NumPy it would fail for another reason.
-        numpy = site / "numpy"
-        numpy.mkdir()
-        (numpy / "__init__.py").write_text("", encoding="utf-8")
-    interpreter = script(tmp_path / "python", f'#!/bin/sh\nPYTHONPATH="{site}" exec "{real}" "$@"\n')
-    message = refused(interpreter)
+    message = refused(other_python(tmp_path))
     assert OTHER in message
     assert MINE in message
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import subprocess
 import time
 from pathlib import Path
 
 import fronts
-import pyspark
 import pytest
 import strikes
 
 import beringia
+import standalone
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "build" / "faults.json"
@@ -79,24 +75,5 @@ def cluster(nothing_stays, tmp_path_factory):
     The workers have two addresses of this machine: Spark starts no copy of a slow task on the host of the first, and
     all workers of a ``local-cluster`` are on one.
     """
-    directory = tmp_path_factory.mktemp("cluster")
-    spark_home = Path(pyspark.__file__).parent
-
-    @contextlib.contextmanager
-    def started(role, *arguments):
-        log = directory / f"{role}-{len(list(directory.iterdir()))}.log"
-        command = [spark_home / "bin" / "spark-class", f"org.apache.spark.deploy.{role.lower()}.{role}", *arguments]
-        environment = {**os.environ, "SPARK_HOME": str(spark_home)}
-        with (
-            log.open("wb") as output,
-            subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
-        ):
-            yield log
-            process.terminate()
-
-    with started("Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0") as log:
-        assert fronts.settled(lambda: "Starting Spark master at" in log.read_text(), seconds=60), log.read_text()
-        url = re.search(r"spark://\S+", log.read_text())[0]
-        worker = ("--cores", "1", "--memory", "1g", "--webui-port", "0", "-d", directory / "work", url)
-        with started("Worker", "--host", "127.0.0.2", *worker), started("Worker", "--host", "127.0.0.3", *worker):
-            yield url
+    with standalone.started(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster.url

@@ -11,6 +11,7 @@ import os
 import platform
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -89,6 +90,22 @@ def machine() -> Iterator[Finding]:
     """Look at what this machine lends to this process."""
     yield Finding("cores", str(_cores()))
     yield from _memory()
+
+
+def look(_: object) -> tuple[str, int, str, str]:
+    """Say where this worker is, and what it has: runs on an executor, which need not have PySpark.
+
+    Returns
+    -------
+    tuple of str, int, str, str
+        Its host, its executor's process, what it finds there, and its version of the package.
+    """
+    import numpy as np
+
+    time.sleep(0.2)  # for the next task to go to another executor
+    parts: Iterator[str] = (f"{each.name} {each.value}" for each in machine())
+    python = f"Python {platform.python_version()}, {sys.executable}; NumPy {np.__version__}; beringia {__version__}; "
+    return socket.gethostname(), os.getppid(), python + "; ".join(parts), __version__
 
 
 def _library(name: str, package: str, advice: str | None = None) -> Finding:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import socket
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 
+from beringia import doctor
 from beringia.spark import interpreter
 from beringia.spark.front import numpy_map
 
@@ -66,22 +61,10 @@ def seen(spark: SparkSession) -> tuple[list[Executor], int]:
 
 def _looks(spark: SparkSession, tasks: int) -> DataFrame:
     fields = "host string, pid long, sees string, version string"
-    return numpy_map(_look, spark.range(tasks).repartition(tasks), fields, per="partition", args={"_": "id"})
+    return numpy_map(doctor.look, spark.range(tasks).repartition(tasks), fields, per="partition", args={"_": "id"})
 
 
 def _count(spark: SparkSession) -> int:
     context = spark.sparkContext
     known = int(context._jsc.sc().getExecutorMemoryStatus().size())
     return known if interpreter.is_local(context) else known - 1  # the driver is one of them
-
-
-def _look(_: object) -> tuple[str, int, str, str]:
-    """Say where this is: runs in a worker."""
-    import numpy as np
-
-    from beringia import __version__, doctor
-
-    time.sleep(0.2)  # for the next task to go to another executor
-    parts: Iterator[str] = (f"{each.name} {each.value}" for each in doctor.machine())
-    python = f"Python {platform.python_version()}, {sys.executable}; NumPy {np.__version__}; beringia {__version__}; "
-    return socket.gethostname(), os.getppid(), python + "; ".join(parts), __version__

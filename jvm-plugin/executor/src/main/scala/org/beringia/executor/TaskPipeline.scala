@@ -45,15 +45,18 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
    * The next result, which is the caller's to [[release]]; null when there are no more: then all is freed, results that
    * were not given back too. To be called [[inside]].
    */
-  def advance(): JobResult = {
-    fill()
-    if (inFlight > 0) await()
-    else {
-      finished = true
-      free()
-      null
+  def advance(): JobResult =
+    try {
+      fill()
+      if (inFlight > 0) await()
+      else {
+        finished = true
+        free()
+        null
+      }
+    } catch {
+      case failure: BeringiaException => throw Located(failure)
     }
-  }
 
   /** Gives back a result: nothing reads it any more. To be called [[inside]]. */
   def release(result: JobResult): Unit = {
