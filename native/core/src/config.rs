@@ -75,7 +75,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: "count",
         default: "0",
         doc: "How many workers of one executor are to be busy: where fewer tasks run, the batches of one go to several. \
-              0 means its cores, where the front knows them (`local[n]`, `spark.executor.cores`); 1 is one per task.",
+              0 means as many as tasks may run at a time, where the engine says that; 1 is one for each task.",
     },
     Setting {
         name: "worker.max",

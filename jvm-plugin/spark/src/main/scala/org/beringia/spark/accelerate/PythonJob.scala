@@ -19,7 +19,8 @@ object PythonJob {
       .put("pythonVersion", command.version)
       .put("environment", environment(command))
     JobSpec.shape(spec, keys, many = !kind.aggregates)
-    spec.put("spread", false) // what a function keeps from one group to the next, PySpark's workers keep within a task
+    // What a function keeps from one group to the next, PySpark's workers keep within a task.
+    spec.put("spread", false)
     Settings.groupTimeout(conf.getAllConfs).foreach(JobSpec.part(spec, "policy").put("timeout", _))
     val options = JobSpec.part(spec, "options")
     options
