@@ -96,7 +96,7 @@ FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py s
   or fault_table and Spark and (killed or exits or loops or replaces)"
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
-	@$(PYTEST_4) $(ON_4) -k "not local and not scala and not hail and not metrics.md and not configuration.md \
+	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \
 	  and not results_are_converted and not frames_of_any_shape"
 	@$(PYTEST_4) python/tests/test_udf_groups.py
 	@$(PYTEST_4) $(SHORT)
