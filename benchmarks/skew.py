@@ -28,7 +28,7 @@ SHAPES = {
 
 
 def cost(x: NDArray[np.float64]) -> float:
-    """Sort the rows by blocks, several times: 1 µs a row."""
+    """Sort the rows by blocks, several times."""
     return float(sum(np.sort(x[start : start + 2000]).sum() for start in range(0, x.size, 2000) for _ in range(30)))
 
 
@@ -63,7 +63,7 @@ def page(found: dict[str, dict[str, float]]) -> str:
     lines = [
         "# Fewer tasks than cores",
         "",
-        f"Written by `make bench`, on two cores: {ROWS:,} rows, a function that takes 1 µs a row. A task's batches go",
+        f"Written by `make bench`, on two cores: {ROWS:,} rows, a function that sorts its rows by blocks. Batches go",
         "to workers that would be idle, or with `worker.busy=1` to its own alone. Each way ran",
         f"{RUNS} times, the fastest run counts; Spark's scan, exchange and sort are in all of them. Python",
         f"{platform.python_version()}, NumPy {np.__version__}. Ratios travel between machines, seconds do not.",
