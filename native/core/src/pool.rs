@@ -77,10 +77,14 @@ impl State {
         self.idle.values().map(Vec::len).sum()
     }
 
+    fn busy(&self) -> usize {
+        self.count - self.idle()
+    }
+
     fn has_spare(&self, interpreter: &Interpreter, config: &Config) -> bool {
         let one = self.idle.get(interpreter).is_some_and(|idle| !idle.is_empty())
             || config.max_workers.is_none_or(|max| self.count < max);
-        one && !self.closed && self.queue.len() == 0 && self.count - self.idle() < config.busy
+        one && !self.closed && self.queue.len() == 0 && self.busy() < config.busy
     }
 
     fn check_open(&self) -> Result<()> {
@@ -189,7 +193,7 @@ impl Pool {
     /// Whether tasks wait for workers, or more are busy than `worker.busy`.
     pub fn is_crowded(&self) -> bool {
         let state = self.state();
-        state.queue.len() > 0 || state.count - state.idle() > self.config.busy
+        state.queue.len() > 0 || state.busy() > self.config.busy
     }
 
     /// One more worker for a task that has its own, where fewer are busy than `worker.busy` and nobody waits for one.
