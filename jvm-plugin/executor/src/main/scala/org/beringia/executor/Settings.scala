@@ -42,7 +42,8 @@ object Settings {
     bytes(settings, MaxGroupBytes, DefaultMaxGroupBytes)
   )
 
-  def accelerates(settings: Map[String, String]): Boolean = settings.getOrElse(Accelerate, "false") match {
+  /** What the setting [[Accelerate]] says. */
+  def accelerates(setting: Option[String]): Boolean = setting.getOrElse("false") match {
     case "true" => true
     case "false" => false
     case text =>

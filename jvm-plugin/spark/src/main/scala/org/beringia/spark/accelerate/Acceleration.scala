@@ -19,7 +19,7 @@ object Acceleration extends Rule[SparkPlan] {
   val Reason: TreeNodeTag[String] = TreeNodeTag("beringia.reason")
 
   override def apply(plan: SparkPlan): SparkPlan =
-    if (!Settings.accelerates(conf.getAllConfs)) plan
+    if (!Settings.accelerates(Option(conf.getConfString(Settings.Accelerate, null)))) plan
     else {
       plan.transformUp {
         case node if node.getTagValue(Reason).isEmpty && Coverage.isPython(node) =>

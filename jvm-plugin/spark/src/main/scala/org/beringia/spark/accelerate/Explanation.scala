@@ -15,7 +15,7 @@ object Explanation extends AdaptiveSparkPlanHelper {
   def of(data: DataFrame): JavaList[JavaList[String]] = {
     val session = data.sparkSession
     val otherwise =
-      if (!Settings.accelerates(session.conf.getAll)) s"${Settings.Accelerate} is false"
+      if (!Settings.accelerates(session.conf.getOption(Settings.Accelerate))) s"${Settings.Accelerate} is false"
       else "the session was started without Beringia's plugin"
     collectWithSubqueries(data.queryExecution.executedPlan) {
       case node: AcceleratedGroupsExec => (node, "")
