@@ -97,8 +97,9 @@ FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py s
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \
-	  and not results_are_converted and not frames_of_any_shape"
-	@$(PYTEST_4) python/tests/test_udf_groups.py
+	  and not results_are_converted and not frames_of_any_shape and not cloned_session and not killed_worker \
+	  and not takes_too_long and not used_again"
+	@$(PYTEST_4) python/tests/test_udf_groups.py python/tests/test_udf_pulling.py
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect
 	@$(PYTEST_4) integration-tests/cluster

@@ -8,15 +8,16 @@ from __future__ import annotations
 import platform
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyspark
-from pyspark.sql import DataFrame, GroupedData, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
@@ -50,14 +51,41 @@ def deviation(x: pd.Series) -> float:
     return float(np.std(x.to_numpy()))
 
 
-def mapped(function: Callable[[pd.DataFrame], pd.DataFrame], groups: GroupedData) -> DataFrame:
+def same(frames: Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
+    """Return them."""
+    return frames
+
+
+def summed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Return their columns, with the sum of two in place of one."""
+    for batch in batches:
+        g, x, y = batch.columns
+        yield pa.RecordBatch.from_arrays([g, x, pa.array(x.to_numpy() + y.to_numpy())], schema=batch.schema)
+
+
+def mapped(function: Callable[[pd.DataFrame], pd.DataFrame], df: DataFrame) -> DataFrame:
     """Return the query of a grouped map."""
-    return groups.applyInPandas(function, SCHEMA)
+    return df.groupBy("g").applyInPandas(function, SCHEMA)
 
 
-def aggregated(groups: GroupedData) -> DataFrame:
+def of_arrow(df: DataFrame) -> DataFrame:
+    """Return the query of a grouped map of tables."""
+    return df.groupBy("g").applyInArrow(identity, SCHEMA)  # type: ignore[attr-defined, no-any-return]
+
+
+def pulled(df: DataFrame) -> DataFrame:
+    """Return the query of a map of frames."""
+    return df.mapInPandas(same, SCHEMA)
+
+
+def pulled_of_arrow(df: DataFrame) -> DataFrame:
+    """Return the query of a map of batches."""
+    return df.mapInArrow(summed, SCHEMA)
+
+
+def aggregated(df: DataFrame) -> DataFrame:
     """Return the query of an aggregate of one column."""
-    return groups.agg(pandas_udf(deviation, "double")("x"))  # type: ignore[call-overload]
+    return df.groupBy("g").agg(pandas_udf(deviation, "double")("x"))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -67,7 +95,7 @@ class Case:
     name: str
     groups: int
     rows: int
-    query: Callable[[GroupedData], DataFrame]
+    query: Callable[[DataFrame], DataFrame]
     target: float
     runs: int = 3
 
@@ -81,6 +109,9 @@ CASES = (
     Case("many_groups_sm, identity", 2_000, 500, partial(mapped, identity), 0.95),
     Case("few_groups_sm, identity", 50, 5_000, partial(mapped, identity), 0.95),
     Case("few_groups_lg, identity", 50, 50_000, partial(mapped, identity), 0.95),
+    *[Case("tables, identity", 20_000, 20, of_arrow, 2.5)][: pyspark.__version__ > "4"],
+    Case("mapInPandas, identity", 1, 2_000_000, pulled, 0.95),
+    Case("mapInArrow, a sum", 1, 2_000_000, pulled_of_arrow, 0.95),
 )
 
 
@@ -111,7 +142,7 @@ def data(spark: SparkSession, groups: int, rows: int) -> DataFrame:
 def run(spark: SparkSession, df: DataFrame, case: Case, accelerate: str) -> None:
     """Compute every row one way or the other."""
     spark.conf.set("spark.beringia.accelerate", accelerate)
-    query = case.query(df.groupBy("g"))
+    query = case.query(df)
     [node] = beringia.spark.explain_acceleration(query)
     if (node.reason is None) != (accelerate == "true"):
         raise RuntimeError(f"{node}: {node.reason}")
@@ -148,15 +179,16 @@ def page(times: list[Times]) -> str:
     return f"""# Benchmarks of accelerated PySpark code
 
 Written by `python -m benchmarks accelerate`. `df.groupBy("g").applyInPandas(…)` of three columns, a long and two
-doubles, and `agg` of a pandas UDF of one, on `local[{CORES}]`, warm; medians of runs in turn, with
+doubles, `agg` of a pandas UDF of one, and maps without groups, on `local[{CORES}]`, warm; medians of runs in turn, with
 `spark.beringia.accelerate` off and on and nothing else changed. Spark {pyspark.__version__}, pandas {pd.__version__},
 Python {platform.python_version()}, {platform.system()} on {platform.machine()}. Ratios travel between machines, seconds
 do not.
 
 {table(times)}
 
-Both have Spark's own exchange and sort within. Light pandas is `frame.assign(x=frame.x - frame.x.mean())`, NumPy within
-a least-squares line, the aggregate a standard deviation: what is left of these is the function's own time.
+Where there are groups, both have Spark's own exchange and sort within. Light pandas is `frame.assign(x=frame.x -
+frame.x.mean())`, NumPy within a least-squares line, the aggregate a standard deviation: what is left of these is the
+function's own time.
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from beringia.spark.udf.calls import Caller, Calls
+from beringia.spark.udf.calls import Calls, CuttingCaller
 from beringia.spark.udf.series import Series
 
 _DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", np.int64: "i8"}
@@ -34,7 +34,7 @@ class SeriesCalls(Calls):
         return self.function.column(field, pd.Series([value])) if dtype is None else np.array([value], dtype)
 
 
-class Aggregate(Caller):
+class Aggregate(CuttingCaller):
     """Aggregates."""
 
     kind = "Aggregate"

@@ -17,7 +17,6 @@ import pandas as pd
 import pyarrow as pa
 
 from beringia.spark.udf.command import Command
-from beringia.spark.udf.types import as_given
 
 _PATTERNS = 8
 """Of nulls, in one batch: each takes as much memory as the batch."""
@@ -52,13 +51,11 @@ class Groups:
     def __init__(
         self, command: Command, batch: pa.RecordBatch, cut: Callable[[list[Any]], Cut], checked: _Checked
     ) -> None:
-        lists = batch.columns[command.keys :]
-        names = batch.schema.names[command.keys :]
         self._command = command
         self._cut = cut
         self._checked = checked
-        self._bounds: list[int] = lists[0].offsets.to_pylist()
-        self._rows = pa.Table.from_arrays([as_given(column.values, command.time_zone) for column in lists], names=names)
+        rows, self._bounds = command.rows(batch)
+        self._rows = pa.table(rows)
         self._made: dict[bytes, Cut | None] = {}
         self._series: dict[tuple[int, bool], Any] = {}
 

@@ -1,7 +1,7 @@
 """How the native side drives functions over groups (its convention ``arrow``): a batch, then a group at a time.
 
 What a kind of function gets for a group, and what becomes of its result, is the kind's:
-:mod:`groups`, :mod:`aggregates`.
+:mod:`groups`, :mod:`aggregates`, :mod:`tables`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from beringia.spark.udf.results import Results
 
 
 class Calls(ABC):
-    """Calls of one batch; a group at a time, in order.
+    """Calls of one batch, with arguments of pandas; a group at a time, in order.
 
     Parameters
     ----------
@@ -94,18 +94,34 @@ class Caller(ABC):
 
     explain = staticmethod(explain)
     kind: ClassVar[str]
-    calls: ClassVar[type[Calls]]
 
     def __init__(self, pickled: bytes, options: bytes, schema: Any) -> None:
         self._command = Command(pickled, options, self.kind)
         self._schema: pa.Schema = pa.RecordBatchReader.from_stream(schema).schema
-        self._checked: dict[bytes, bool] = {}
 
-    def begin(self, batch: Any) -> Calls:
+    def begin(self, batch: Any) -> Any:
         """Start a batch: columns of the keys, for messages, and a list column of each column of the rows."""
         [given] = pa.RecordBatchReader.from_stream(batch)
+        return self.calls_of(given)
+
+    @abstractmethod
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+
+
+class CuttingCaller(Caller):
+    """What makes calls with series and frames that are cut from those of a batch."""
+
+    calls: ClassVar[type[Calls]]
+
+    def __init__(self, pickled: bytes, options: bytes, schema: Any) -> None:
+        super().__init__(pickled, options, schema)
+        self._checked: dict[bytes, bool] = {}
+
+    def calls_of(self, batch: pa.RecordBatch) -> Calls:
+        """Make the calls of a batch."""
         command = self._command
-        groups = Groups(command, given, self.cut, self._checked)
+        groups = Groups(command, batch, self.cut, self._checked)
         return self.calls(command.function, groups, Results(command.function, self._schema))
 
     @abstractmethod

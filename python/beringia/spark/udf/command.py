@@ -10,7 +10,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from pyspark.resource import ResourceInformation
 from pyspark.taskcontext import TaskContext
 
 from beringia.errors import ConfigError
+from beringia.spark.udf.types import as_given
 
 # Of the line of Spark that is installed.
 _worker = importlib.import_module(f"beringia.spark.udf.pyspark_{__version__.partition('.')[0]}")
@@ -73,6 +74,28 @@ class GroupedMap(Function, Protocol):
         """Return a frame as the fields of the result."""
 
 
+class GroupedArrow(Protocol):
+    """A function of tables; see :class:`Function`.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Of its results.
+    """
+
+    schema: pa.Schema
+
+    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
+        """Call it with the rows of one group; return its result."""
+
+
+class Pulling(Protocol):
+    """A function of all rows of a partition."""
+
+    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct, a generator; give batches of one struct."""
+
+
 class Aggregate(Function, Protocol):
     """Functions of series.
 
@@ -103,7 +126,10 @@ class Command:
         os.environ.update(given["environment"])
         _enter(given["task"])
         self.keys: int = given["keys"]
-        self.time_zone: str = given["timeZone"]
+        limit: int = given["batchRows"]
+        self.batch_rows = limit if limit > 0 else sys.maxsize
+        self._time_zone: str = given["timeZone"]
+        self._has_large_types = given["settings"].get("spark.sql.execution.arrow.useLargeVarTypes") == "true"
         self._offsets: list[list[int]] = [function["offsets"] for function in given["functions"]]
         stream = io.BytesIO(pickled)
         functions = [(stream.read(one["bytes"]), one["offsets"]) for one in given["functions"]]
@@ -113,6 +139,12 @@ class Command:
         """Return which columns are the key of a grouped map, and which are its frame."""
         [[_, keys, *columns]] = self._offsets
         return columns[:keys], columns[keys:]
+
+    def rows(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[int]]:
+        """Return the rows of all groups as PySpark's worker would get them, and where each group begins and ends."""
+        lists = batch.columns[self.keys :]
+        columns = [as_given(column.values, self._time_zone, self._has_large_types) for column in lists]
+        return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), lists[0].offsets.to_pylist()
 
     @staticmethod
     def check() -> None:

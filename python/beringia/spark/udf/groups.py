@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspark.worker import verify_pandas_result
 
-from beringia.spark.udf.calls import Caller, Calls
+from beringia.spark.udf.calls import Calls, CuttingCaller
 from beringia.spark.udf.frames import Frames
 
 
@@ -27,7 +27,7 @@ class FrameCalls(Calls):
         return result
 
 
-class GroupedMap(Caller):
+class GroupedMap(CuttingCaller):
     """A grouped map."""
 
     kind = "GroupedMap"

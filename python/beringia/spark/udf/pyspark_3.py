@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ Functions = list[tuple[bytes, list[int]]]
 
 
 class _Function:
-    """What PySpark's worker makes of pickled functions, by `wrapper`, which is given each."""
+    """What PySpark's worker makes of pickled functions, by `wrapper`, of which :meth:`see` is given the arguments."""
 
     types: list[pa.DataType]
     wrapper: str
@@ -69,6 +69,35 @@ class GroupedMap(_Function):
         """Run PySpark's own loop over one group."""
         [column] = self.mapped(rows)
         return column.flatten()
+
+
+class MapInPandas(_Function):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
+
+    wrapper = "wrap_pandas_batch_iter_udf"
+
+    def see(self, *args: Any) -> None:
+        """Take no note."""
+
+    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
+        frames = (self.series(pa.Table.from_batches([batch])) for batch in batches)
+        for result in self._map(0, frames):
+            yield self._serializer._create_batch(result)
+
+
+class MapInArrow(MapInPandas):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
+
+    wrapper = "wrap_arrow_batch_iter_udf"
+
+    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
+        structs = (batch.column(0) for batch in batches)
+        flat = ([pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema(struct.type))] for struct in structs)
+        for batch, _ in self._map(0, flat):
+            struct = pa.StructArray.from_arrays(batch.columns, fields=pa.struct(list(batch.schema)))
+            yield pa.RecordBatch.from_arrays([struct], ["_0"])
 
 
 class Aggregate(_Function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -78,6 +79,40 @@ class GroupedMap(_Function):
         """Run PySpark's own loop over one group."""
         [column] = self.mapped(rows)
         return column.flatten()
+
+
+class GroupedArrow(_Function):
+    """See :class:`beringia.spark.udf.command.GroupedArrow`."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        [(self._called, [_, keys, *columns], return_type, arguments)] = self._read
+        self._keys = columns[:keys] if arguments != 1 else None
+        self._values = columns[keys:]
+        large = self._taken["prefers_large_types"]
+        self.schema = pa.schema(list(to_arrow_type(return_type, timezone="UTC", prefers_large_types=large)))
+
+    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
+        """Call it with the rows of one group; return its result."""
+        table = pa.Table.from_batches([ArrowBatchTransformer.select_columns(batch, self._values) for batch in batches])
+        if self._keys is None:
+            result = self._called(table)
+        else:
+            result = self._called(tuple(batches[0].column(i)[0] for i in self._keys), table)
+        worker.verify_return_type(result, pa.Table)
+        return ArrowBatchTransformer.enforce_schema(result, self.schema, arrow_cast=False, reorder_by_name=self.by_name)
+
+
+class MapInPandas(_Function):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
+
+    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
+        return self._map(0, batches)  # type: ignore[no-any-return]
+
+
+class MapInArrow(MapInPandas):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
 
 
 class Aggregate(_Function):

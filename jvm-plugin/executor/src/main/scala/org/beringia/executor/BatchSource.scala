@@ -15,6 +15,9 @@ trait BatchSource extends AutoCloseable {
   /** Whether there is another group. May pull the child. */
   def hasGroup: Boolean
 
+  /** Whether there may be another group after a result where there was none before it. */
+  def goesOn: Boolean = false
+
   /** Opens the job; called once, when there is a first group. */
   def open(): BatchJob
 

@@ -135,6 +135,7 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
     }
     inFlight -= 1
     source.received(result, waited)
+    if (source.goesOn) exhausted = false
     result
   }
 

@@ -2,6 +2,7 @@ package org.beringia.executor
 
 import java.util.concurrent.TimeUnit
 
+import scala.collection.mutable
 import scala.collection.mutable.ArrayBuffer
 
 import org.apache.spark.{TaskContext, TaskKilledException}
@@ -23,7 +24,7 @@ class TaskPipelineTest {
 
   @After def end(): Unit = TaskContexts.complete(context)
 
-  final private class Numbers(numbers: Iterator[Int]) extends BatchSource {
+  private class Numbers(numbers: Iterator[Int]) extends BatchSource {
     private val array = new ArrowArrayStruct(ArrowField.struct("", ArrowField.of("n", "l")))
     private var arena: Arena = _
     private var values: SharedBuffer = _
@@ -119,6 +120,22 @@ class TaskPipelineTest {
     assertNull(advance(running))
     assertEquals(1, job.closed)
     assertEquals(1, events.count(_ == "source closed"))
+  }
+
+  @Test def aResultMayBringGroupsWhereThereWereNone(): Unit = {
+    val numbers = mutable.Queue(0)
+    val running = new TaskPipeline(
+      new Numbers(Iterator.continually(numbers.dequeue())) {
+        override def hasGroup: Boolean = numbers.nonEmpty
+        override def goesOn: Boolean = true
+        override def received(result: JobResult, nanos: Long): Unit =
+          if (values(result).head < 3) numbers += values(result).head.toInt + 1
+      },
+      context
+    )
+    (0L to 3L).foreach(number => assertEquals(Seq(number), values(advance(running))))
+    assertNull(advance(running))
+    assertEquals(1, job.closed)
   }
 
   @Test def withoutAGroupThereIsNoJob(): Unit = {

@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.bridge.ArrowField
-import org.beringia.executor.{BatchJob, NativeJob, ShippedFunction}
+import org.beringia.executor.{BatchJob, BatchSource, NativeJob, ShippedFunction}
 import org.beringia.executor.memory.BatchLimits
 import org.beringia.spark.columns.{ArrowTypes, BatchWriter, InputColumn}
 
@@ -33,6 +33,10 @@ class NumpyMapTask(
     val input = BatchWriter.schema(keys, arguments, per.lists)
     NativeJob.open(settings, function, context, input, ArrowField.struct("", output: _*))
   }
+
+  /** The batches of some rows. */
+  def source(rows: Iterator[InternalRow], context: TaskContext): BatchSource =
+    new RowBatches(this, rows, context)
 
   def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =
     new BatchIterator(this, rows, TaskContext.get())

@@ -6,8 +6,11 @@ import org.apache.spark.sql.execution.python.beringia.PythonLine
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import org.beringia.{BeringiaException, ErrorCode}
 
-/** @param hidden how many leading columns of `batches` are not shown */
-final class AcceleratedBatches(batches: Iterator[ColumnarBatch], hidden: Int)
+/**
+ * @param hidden how many leading columns of `batches` are not shown
+ * @param marks how many rows at the end of each
+ */
+final class AcceleratedBatches(batches: Iterator[ColumnarBatch], hidden: Int, marks: Int = 0)
     extends Iterator[ColumnarBatch] {
 
   override def hasNext: Boolean = translating(batches.hasNext)
@@ -15,7 +18,7 @@ final class AcceleratedBatches(batches: Iterator[ColumnarBatch], hidden: Int)
   override def next(): ColumnarBatch = {
     val batch = translating(batches.next())
     val columns = (hidden until batch.numCols).map(batch.column(_): ColumnVector)
-    new ColumnarBatch(columns.toArray, batch.numRows)
+    new ColumnarBatch(columns.toArray, batch.numRows - marks)
   }
 
   private def translating[T](action: => T): T =

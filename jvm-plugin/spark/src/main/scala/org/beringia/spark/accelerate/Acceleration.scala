@@ -5,8 +5,13 @@ package org.beringia.spark.accelerate
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
 import org.apache.spark.sql.execution.SparkPlan
-import org.apache.spark.sql.execution.python.FlatMapGroupsInPandasExec
-import org.apache.spark.sql.execution.python.beringia.{PythonAggregate, PythonColumns, PythonCommands}
+import org.apache.spark.sql.execution.python.beringia.{
+  PythonAggregate,
+  PythonColumns,
+  PythonCommands,
+  PythonGroups,
+  PythonMap
+}
 import org.beringia.executor.Settings
 import org.slf4j.LoggerFactory
 
@@ -28,35 +33,50 @@ object Acceleration extends Rule[SparkPlan] {
     }
 
   private def accelerated(node: SparkPlan): Either[String, SparkPlan] = node match {
-    case groups: FlatMapGroupsInPandasExec => groupsInPandas(groups)
+    case PythonGroups(groups) => mappedGroups(groups)
     case PythonAggregate(aggregate) => aggregateInPandas(aggregate)
+    case PythonMap(map) => mappedRows(map)
     case _ => Left("nodes of this kind are not covered")
   }
 
-  private def groupsInPandas(node: FlatMapGroupsInPandasExec): Either[String, SparkPlan] = {
-    val kind = Kind.GroupsInPandas
-    val (columns, offsets) = PythonColumns.resolve(node.child.output, node.groupingAttributes)
+  private def mappedGroups(node: PythonGroups): Either[String, SparkPlan] = {
+    val keys = node.grouping
+    val (columns, offsets) = PythonColumns.resolve(node.child.output, keys)
     for {
-      command <- PythonCommands.of(Seq(node.func -> offsets.toSeq), conf)
-      _ <- Coverage.refusal(kind, command, conf, node.child, columns, node.output).toLeft(())
+      command <- PythonCommands.of(Seq(node.function -> offsets.toSeq), conf)
+      kind <- Kind.ofGroups(command.evalType)
+      _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
     } yield {
-      val keys = node.groupingAttributes
       val function = PythonJob.of(kind, command, keys.length, conf)
       AcceleratedGroupsExec(kind, keys, columns, function, node.output, node.child)
     }
   }
 
   private def aggregateInPandas(node: PythonAggregate): Either[String, SparkPlan] = {
-    val kind = Kind.AggregateInPandas
     for {
       keys <- node.keys
       input <- node.input
       command <- PythonCommands.of(input.functions, conf)
+      kind <- Kind.ofAggregates(command.evalType)
       results = node.results
-      _ <- Coverage.refusal(kind, command, conf, input.plan, keys ++ input.columns, results).toLeft(())
+      _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.columns, results).toLeft(())
     } yield {
       val function = PythonJob.of(kind, command, keys.length, conf)
       node.project(AcceleratedGroupsExec(kind, keys, input.columns, function, keys ++ results, input.plan))
+    }
+  }
+
+  private def mappedRows(node: PythonMap): Either[String, SparkPlan] = {
+    val columns = node.child.output
+    for {
+      command <- PythonCommands.of(Seq(node.function -> Seq(0)), conf)
+      kind <- Kind.ofIterators(command.evalType)
+      _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
+      _ <- Coverage.pulling(node, conf).toLeft(())
+    } yield {
+      val below = node.child.collect { case map: AcceleratedMapExec => map }.length
+      val function = PythonJob.pulling(kind, command, columns.map(_.nullable), below, conf)
+      AcceleratedMapExec(kind, function, node.output, node.child)
     }
   }
 

@@ -4,6 +4,7 @@ package org.beringia.spark.accelerate
 import org.apache.spark.{SparkConf, SparkEnv}
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.python.beringia.PythonMap
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
@@ -15,7 +16,6 @@ object Coverage {
 
   /** Why a function cannot run on our workers; none where it can. */
   def refusal(
-      kind: Kind,
       command: PythonCommand,
       session: SQLConf,
       child: SparkPlan,
@@ -26,7 +26,6 @@ object Coverage {
     Settings.find(setting => setting.forbids(conf))
       .map(setting => s"${setting.name} is ${conf.get(setting.name)}")
       .orElse(first(
-        (command.evalType != kind.evalType) -> s"functions of kind ${command.evalType} are not covered",
         child.exists(_.logicalLink.exists(_.isStreaming)) -> "it is part of a stream",
         (columns.isEmpty || fields.isEmpty) -> "there are no columns",
         session.contains(Profiler) -> s"$Profiler is set",
@@ -39,6 +38,19 @@ object Coverage {
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
 
+  /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
+  def pulling(node: PythonMap, session: SQLConf): Option[String] = first(
+    node.barrier -> "it is in barrier mode",
+    node.profile -> "it has a resource profile",
+    (session.arrowMaxRecordsPerBatch <= 0) -> s"$BatchRows is ${session.arrowMaxRecordsPerBatch}",
+    session.contains(BatchBytes) -> s"$BatchBytes is set",
+    session.contains(Validation) -> s"$Validation is set",
+    !node.output.forall(_.nullable) -> "a field of the result cannot be null"
+  )
+
+  private val BatchRows = "spark.sql.execution.arrow.maxRecordsPerBatch"
+  private val Validation = "spark.sql.execution.arrow.pyspark.validateSchema.enabled"
+  private val BatchBytes = "spark.sql.execution.arrow.maxBytesPerBatch"
   private val Profiler = "spark.sql.pyspark.udf.profiler"
   private val Encryption = "spark.io.encryption.enabled"
   private val HashSeed = "PYTHONHASHSEED"

@@ -15,10 +15,11 @@ object Explanation extends AdaptiveSparkPlanHelper {
   def of(data: DataFrame): JavaList[JavaList[String]] = {
     val session = data.sparkSession
     val otherwise =
-      if (!Settings.accelerates(session.conf.getOption(Settings.Accelerate))) s"${Settings.Accelerate} is false"
+      if (!Settings.accelerates(session.conf.getOption(Settings.Accelerate)))
+        s"${Settings.Accelerate} is false"
       else "the session was started without Beringia's plugin"
     collectWithSubqueries(data.queryExecution.executedPlan) {
-      case node: AcceleratedGroupsExec => (node, "")
+      case node @ (_: AcceleratedGroupsExec | _: AcceleratedMapExec) => (node, "")
       case node if Coverage.isPython(node) =>
         (node, node.getTagValue(Acceleration.Reason).getOrElse(otherwise))
     }.map { case (node, reason) => Seq(node.nodeName, reason).asJava }.asJava

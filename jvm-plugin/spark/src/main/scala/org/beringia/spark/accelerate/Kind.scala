@@ -12,8 +12,27 @@ final case class Kind(node: String, evalType: Int, caller: String, aggregates: B
 }
 
 object Kind {
-  val GroupsInPandas: Kind =
+  private val GroupsInPandas =
     Kind("AcceleratedGroupsInPandas", 201, "beringia.spark.udf.groups:GroupedMap", false)
-  val AggregateInPandas: Kind =
+  private val GroupsInArrow =
+    Kind("AcceleratedGroupsInArrow", 209, "beringia.spark.udf.tables:GroupedMap", false)
+  private val AggregateInPandas =
     Kind("AcceleratedAggregateInPandas", 202, "beringia.spark.udf.aggregates:Aggregate", true)
+
+  private val MapInPandas =
+    Kind("AcceleratedMapInPandas", 205, "beringia.spark.udf.pulling:MapInPandas", false)
+  private val MapInArrow =
+    Kind("AcceleratedMapInArrow", 207, "beringia.spark.udf.pulling:MapInArrow", false)
+
+  /** The kind of a function over groups; or why there is none. */
+  def ofGroups(evalType: Int): Either[String, Kind] = of(evalType, GroupsInPandas, GroupsInArrow)
+
+  /** The kind of an aggregate; or why there is none. */
+  def ofAggregates(evalType: Int): Either[String, Kind] = of(evalType, AggregateInPandas)
+
+  /** The kind of a function that pulls rows; or why there is none. */
+  def ofIterators(evalType: Int): Either[String, Kind] = of(evalType, MapInPandas, MapInArrow)
+
+  private def of(evalType: Int, kinds: Kind*): Either[String, Kind] =
+    kinds.find(_.evalType == evalType).toRight(s"functions of kind $evalType are not covered")
 }

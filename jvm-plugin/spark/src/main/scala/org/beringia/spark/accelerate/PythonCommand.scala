@@ -1,9 +1,12 @@
 // Functions as PySpark gave them to Spark: what our worker, and what runs there of PySpark, has to know of them.
 package org.beringia.spark.accelerate
 
-import org.apache.spark.SparkContext
+import java.util.concurrent.atomic.AtomicLong
+
+import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.spark.{SparkContext, TaskContext}
 import org.apache.spark.sql.execution.python.beringia.PythonTask
-import org.beringia.executor.{NumpyFunction, ShippedFunction}
+import org.beringia.executor.{JobSpec, NumpyFunction, ShippedFunction, TaskDetails}
 
 /**
  * @param pickled the function and the type that it returns
@@ -36,6 +39,10 @@ final class AcceleratedFunction(private val function: NumpyFunction, task: Pytho
 
   def ship(context: SparkContext): ShippedFunction = function.ship(context, Some(task))
 
+  /** The same for one node of a plan: no other node of a task has its calls. */
+  def shipAlone(context: SparkContext): ShippedFunction =
+    function.ship(context, Some(new Alone(task, AcceleratedFunction.nodes.incrementAndGet())))
+
   override def hashCode: Int = function.hashCode
 
   override def equals(other: Any): Boolean = other match {
@@ -44,4 +51,16 @@ final class AcceleratedFunction(private val function: NumpyFunction, task: Pytho
   }
 
   override def toString: String = function.toString
+}
+
+object AcceleratedFunction {
+  private val nodes = new AtomicLong
+}
+
+/** A task's details, and which node of the plan it is that runs. */
+private final class Alone(task: PythonTask, node: Long) extends TaskDetails {
+  override def add(spec: ObjectNode, context: TaskContext): Unit = {
+    task.add(spec, context)
+    JobSpec.part(spec, "options").put("node", node): Unit
+  }
 }

@@ -8,7 +8,35 @@ import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 
 object PythonJob {
 
-  def of(kind: Kind, command: PythonCommand, keys: Int, conf: SQLConf): AcceleratedFunction = {
+  def of(kind: Kind, command: PythonCommand, keys: Int, conf: SQLConf): AcceleratedFunction =
+    accelerated(spec(kind, command, keys, environment(command), conf), command)
+
+  /**
+   * The job of a function that pulls its input. It keeps its worker for all of a task, between its calls too: others of the
+   * task have workers of their own.
+   *
+   * @param nullable of each column whether it may have nulls
+   * @param below how many such functions there are below it
+   */
+  def pulling(
+      kind: Kind,
+      command: PythonCommand,
+      nullable: Seq[Boolean],
+      below: Int,
+      conf: SQLConf
+  ): AcceleratedFunction = {
+    val result = spec(kind, command, keys = 0, s"${environment(command)} pulling $below", conf)
+    // Another worker would not know where it was.
+    JobSpec.part(result, "policy").put("retries", 0)
+    val flags = JobSpec.part(result, "options").putArray("nullable")
+    nullable.foreach(flag => flags.add(flag))
+    accelerated(result, command)
+  }
+
+  private def accelerated(spec: ObjectNode, command: PythonCommand) =
+    new AcceleratedFunction(new NumpyFunction(command.pickled, spec.toString, command.name), command.task)
+
+  private def spec(kind: Kind, command: PythonCommand, keys: Int, environment: String, conf: SQLConf) = {
     val spec = JobSpec.parse("{}")
     JobSpec
       .part(spec, "program")
@@ -17,7 +45,7 @@ object PythonJob {
       .put("function", kind.caller)
       .put("interpreter", command.interpreter)
       .put("pythonVersion", command.version)
-      .put("environment", environment(command))
+      .put("environment", environment)
     JobSpec.shape(spec, keys, many = !kind.aggregates)
     // What a function keeps from one group to the next, PySpark's workers keep within a task.
     spec.put("spread", false)
@@ -27,6 +55,7 @@ object PythonJob {
       .put("evalType", command.evalType)
       .put("keys", keys)
       .put("timeZone", conf.sessionLocalTimeZone)
+      .put("batchRows", conf.arrowMaxRecordsPerBatch)
     val functions = options.putArray("functions")
     command.functions.foreach { function =>
       val offsets = functions.addObject().put("bytes", function.pickled.length).putArray("offsets")
@@ -34,7 +63,7 @@ object PythonJob {
     }
     fill(options.putObject("settings"), command.settings)
     fill(options.putObject("environment"), command.environment)
-    new AcceleratedFunction(new NumpyFunction(command.pickled, spec.toString, command.name), command.task)
+    spec
   }
 
   private def fill(node: ObjectNode, values: Map[String, String]): Unit =

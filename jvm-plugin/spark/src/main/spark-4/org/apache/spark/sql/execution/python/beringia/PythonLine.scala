@@ -7,6 +7,7 @@ import org.apache.spark.api.python.PythonException
 import org.apache.spark.sql.catalyst.expressions.NamedExpression
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.python._
 
 object PythonLine {
 
@@ -14,6 +15,15 @@ object PythonLine {
   val refusal: Option[String] =
     if (SPARK_VERSION.startsWith("4.3.")) None
     else Some(s"functions of PySpark are accelerated on Spark 3.5 and 4.3, and this is $SPARK_VERSION")
+
+  /** Functions over groups, of pandas and of Arrow. */
+  def groups(node: SparkPlan): Option[PythonGroups] = node match {
+    case FlatMapGroupsInPandasExec(grouping, function, output, child) =>
+      Some(PythonGroups(grouping, function, output, child))
+    case FlatMapGroupsInArrowExec(grouping, function, output, child) =>
+      Some(PythonGroups(grouping, function, output, child))
+    case _ => None
+  }
 
   /** Aggregates of PySpark, whose node 4.0, which this is compiled with, has not. */
   def aggregate(node: SparkPlan): Option[PythonAggregate] =
@@ -23,6 +33,15 @@ object PythonLine {
       val (grouping, functions) = (part[NamedExpression](0), part[AggregateExpression](1))
       Some(PythonAggregate(grouping, functions, part[NamedExpression](2), node.children.head))
     }
+
+  /** Functions that pull rows. */
+  def map(node: SparkPlan): Option[PythonMap] = node match {
+    case MapInPandasExec(function, output, child, barrier, profile) =>
+      Some(PythonMap(function, output, child, barrier, profile.nonEmpty))
+    case MapInArrowExec(function, output, child, barrier, profile) =>
+      Some(PythonMap(function, output, child, barrier, profile.nonEmpty))
+    case _ => None
+  }
 
   /** The error of a function that raised. */
   def raised(traceback: String): RuntimeException = {

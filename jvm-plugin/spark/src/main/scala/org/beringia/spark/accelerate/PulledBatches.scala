@@ -1,0 +1,128 @@
+// The rows of a partition for a function that pulls them, as many in a batch as Spark would give it at a time.
+//
+// A batch is one group: rows, or none, which asks for more results; two without rows say that there is no more input. The
+// function may give any results for any batch. The last row of a result says how the function stands, in its first
+// column; so no more is asked of one that has ended, and one that has more results is given no rows meanwhile.
+package org.beringia.spark.accelerate
+
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
+import org.apache.spark.sql.types.{ByteType, DataType}
+import org.beringia.bridge.{ArrowArrayStruct, JobResult}
+import org.beringia.executor.{BatchJob, BatchSource, ShippedFunction}
+import org.beringia.executor.memory.{BatchLimits, SegmentSource}
+import org.beringia.spark.{GroupRows, JobMetrics, NumpyMapTask, Per}
+import org.beringia.spark.columns.{BatchWriter, InputColumn, ResultVector}
+
+/** @param batchRows how many rows the function gets at a time */
+final class PullingTask(
+    columns: Seq[InputColumn],
+    results: Seq[(String, DataType)],
+    val batchRows: Int,
+    rowSchema: Seq[Attribute],
+    function: ShippedFunction,
+    settings: Map[String, String],
+    limits: BatchLimits,
+    metrics: JobMetrics
+) extends NumpyMapTask(
+      Nil,
+      columns,
+      ("", ByteType) +: results,
+      Per.Partition,
+      rowSchema,
+      function,
+      settings,
+      limits,
+      metrics
+    ) {
+  override def source(rows: Iterator[InternalRow], context: TaskContext): BatchSource =
+    new PulledBatches(this, rows, context)
+}
+
+final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], context: TaskContext)
+    extends BatchSource {
+  import PulledBatches._
+
+  private[this] val input = new GroupRows(rows, Nil, grouped = true, task.rowSchema)
+  private[this] var first: UnsafeRow = _ // of the next batch
+  private[this] var writer: BatchWriter = _
+  private[this] var movedBefore = 0L
+
+  private[this] var stands = Wants
+  private[this] var saidEnd = false
+
+  override def hasGroup: Boolean = stands match {
+    case Wants if !saidEnd =>
+      first = input.startGroup()
+      true
+    case More => true
+    case _ => false
+  }
+
+  /** What there is to do is known when the function has answered. */
+  override def goesOn: Boolean = true
+
+  override def open(): BatchJob = task.open(context)
+
+  override def attach(segments: SegmentSource): Unit =
+    writer = new BatchWriter(Nil, task.arguments, task.per.lists, task.limits, segments)
+
+  override def begin(): Unit = writer.begin()
+
+  override def writeGroup(): Boolean = {
+    if (stands == More) writeNothing()
+    else if (first != null) writeRows()
+    else {
+      saidEnd = true
+      writeNothing()
+      writeNothing()
+    }
+    true
+  }
+
+  private def writeRows(): Unit = {
+    writer.startGroup(first, () => "")
+    var row = first
+    var count = 0
+    while (row != null) {
+      writer.append(row)
+      count += 1
+      row = if (count == task.batchRows) input.endGroup() else input.nextOfGroup()
+    }
+    writer.endGroup(): Unit
+  }
+
+  private def writeNothing(): Unit = {
+    writer.startGroup(NoRow, () => "")
+    writer.endGroup(): Unit
+  }
+
+  override def finish(): ArrowArrayStruct = writer.finish()
+
+  override def filled(nanos: Long): Unit = task.metrics.filling += nanos
+
+  override def submitted(): Unit = {
+    task.metrics.submitted(writer.bytes, writer.bytesMoved - movedBefore)
+    movedBefore = writer.bytesMoved
+  }
+
+  override def received(result: JobResult, nanos: Long): Unit = {
+    task.metrics.waiting += nanos
+    task.metrics.received(result)
+    val array = result.array
+    val marks = ResultVector.of(ByteType, ArrowArrayStruct.child(array, 0), ArrowArrayStruct.offset(array))
+    stands = marks.getByte(Math.toIntExact(ArrowArrayStruct.length(array)) - 1)
+  }
+
+  override def close(): Unit = if (writer != null) writer.close()
+}
+
+object PulledBatches {
+
+  /** How a function stands: it waits for input, it has more results, or it has ended (beringia.spark.udf.pulling). */
+  private val Wants: Byte = 0
+  private val More: Byte = 1
+
+  private val NoRow = new UnsafeRow(0)
+}

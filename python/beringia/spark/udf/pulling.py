@@ -1,0 +1,229 @@
+"""``mapInPandas`` and ``mapInArrow``: one call for a partition, which pulls its rows and gives results when it likes.
+
+Rows come a batch at a time, and each batch is to be answered. So the function runs in a thread of its own, in turn with
+the one that serves batches, and never beside it: it goes on until it wants rows that are not there, has given many
+results, or has ended. An answer is what it gave by then, and how it stands.
+
+A task that needs no more results says nothing: the next task's function finds what was left behind, and ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import enum
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from beringia.spark.udf.calls import Caller
+from beringia.spark.udf.command import Command
+from beringia.spark.udf.explain import explain
+from beringia.spark.udf.types import as_taken, is_taken
+
+_MUCH = 8 << 20
+"""Bytes of results after which a function stands."""
+
+_LONG = 0.05
+"""Seconds after which it stands with any results: who waits for them may want no more."""
+
+_PATIENCE = 5.0
+"""Seconds for the cleaning up of a function that was left behind."""
+
+
+class State(enum.IntEnum):
+    """How a function stands, as ``org.beringia.spark.accelerate.PulledBatches`` has it."""
+
+    WANTS = 0
+    MORE = 1
+    ENDED = 2
+
+
+class LeftBehind(BaseException):
+    """Nobody wants results any more; raised within the function."""
+
+
+class Pull:
+    """A function in a thread of its own, which runs only while :meth:`go_on` waits for it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an iterator of batches, and returns one.
+    """
+
+    def __init__(self, function: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]) -> None:
+        self._function = function
+        self._thread = threading.Thread(target=self._run, name="function", daemon=True)
+        self._goes = threading.Semaphore(0)
+        self._stands = threading.Semaphore(0)
+        self._state = State.WANTS
+        self._error: BaseException | None = None
+        self._is_left = False
+        self._given: collections.deque[pa.RecordBatch] = collections.deque()
+        self._gets_more = True
+        self._results: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._since = 0.0
+
+    def give(self, batch: pa.RecordBatch) -> None:
+        """Put a batch where the function finds it."""
+        self._given.append(batch)
+
+    def end(self) -> None:
+        """Say that there are no more batches."""
+        self._gets_more = False
+
+    def go_on(self) -> State:
+        """Let the function run until it stands; raises what it raised."""
+        if self._state is not State.ENDED:
+            if self._thread.ident is None:
+                self._thread.start()
+            self._since = time.monotonic()
+            self._goes.release()
+            self._stands.acquire()
+        if self._error is not None:
+            raise self._error
+        return self._state
+
+    def take(self) -> list[pa.RecordBatch]:
+        """Return the results since the last time."""
+        results, self._results, self._bytes = self._results, [], 0
+        return results
+
+    def leave(self) -> None:
+        """End the function, wherever it stands."""
+        self._is_left = True
+        if self._thread.ident is not None:
+            self._goes.release()
+            self._thread.join(_PATIENCE)
+
+    def _run(self) -> None:
+        self._goes.acquire()
+        asyncio.set_event_loop(loop := asyncio.new_event_loop())  # get_event_loop() makes one on main threads only
+        try:
+            results = self._function(self._input())
+            try:
+                for batch in results:
+                    self._results.append(batch)
+                    self._bytes += batch.nbytes
+                    if self._bytes >= _MUCH or time.monotonic() - self._since >= _LONG:
+                        self._stand(State.MORE)
+            finally:
+                results.close()  # type: ignore[attr-defined]
+        except BaseException as error:
+            self._error = error
+        loop.close()
+        self._state = State.ENDED
+        self._given.clear()
+        self._stands.release()
+
+    def _input(self) -> Iterator[pa.RecordBatch]:
+        while self._given or self._gets_more:
+            if self._given:
+                yield self._given.popleft()
+            else:
+                self._stand(State.WANTS)
+
+    def _stand(self, state: State) -> None:
+        self._state = state
+        self._stands.release()
+        self._goes.acquire()
+        if self._is_left:
+            raise LeftBehind
+
+
+class PullingCalls:
+    """The calls of a batch: rows, or none, which asks for results; two without rows say that there are no more."""
+
+    explain = staticmethod(explain)
+
+    def __init__(self, pull: Pull, command: Command, nullable: list[bool], batch: pa.RecordBatch, schema: pa.Schema):
+        self._pull = pull
+        self._schema = schema
+        self._results: list[pa.RecordBatch] = []
+        self._state = State.WANTS
+        rows, _ = command.rows(batch)
+        if rows.num_rows:
+            # Memory of its own: the function may keep it as long as it likes.
+            own = pa.concat_batches([rows])
+            fields = [field.with_nullable(flag) for field, flag in zip(own.schema, nullable, strict=True)]
+            struct = pa.StructArray.from_arrays(own.columns, fields=fields)
+            pull.give(pa.RecordBatch.from_arrays([struct], names=["_0"]))
+        elif batch.num_rows > 1:
+            pull.end()
+
+    def prepare(self, group: int) -> None:
+        """Do nothing."""
+
+    def call(self) -> State:
+        """Let the function run until it stands."""
+        return self._pull.go_on()
+
+    def append(self, state: State) -> int:
+        """Take what it gave; return how many rows there are, with the one that says how it stands."""
+        self._state = state
+        self._results += self._pull.take()
+        return sum(batch.num_rows for batch in self._results) + 1
+
+    def finish(self) -> pa.Table:
+        """Return the results, and the row that says how the function stands."""
+        Command.check()
+        rows = sum(batch.num_rows for batch in self._results)
+        mark, *fields = self._schema
+        states = pa.chunked_array([pa.nulls(rows, mark.type), pa.array([self._state], mark.type)])
+        taken = [self._taken(batch.column(0), fields) for batch in self._results]
+        columns = [
+            pa.chunked_array([*(columns[i] for columns in taken), pa.nulls(1, field.type)], field.type)
+            for i, field in enumerate(fields)
+        ]
+        return pa.Table.from_arrays([states, *columns], schema=self._schema).combine_chunks()
+
+    @staticmethod
+    def _taken(structs: pa.StructArray, fields: list[pa.Field]) -> list[pa.Array]:
+        """Return results as columns of ours, by their places."""
+        given = list(structs.type)[: len(fields)]
+        if len(given) < len(fields) or not all(
+            is_taken(one.type, field.type) for one, field in zip(given, fields, strict=True)
+        ):
+            declared = pa.schema(fields).to_string()
+            raise TypeError(
+                f"results of the schema\n{pa.schema(given).to_string()}\nwhere this was declared:\n{declared}"
+            )
+        return [as_taken(column, field.type) for column, field in zip(structs.flatten(), fields, strict=False)]
+
+
+class _Map(Caller):
+    _pulls: ClassVar[dict[int, list[Pull]]] = {}
+    """Of the task that this process is at."""
+
+    def __init__(self, pickled: bytes, options: bytes, schema: Any) -> None:
+        given = json.loads(options)
+        task = given["task"]["attemptId"]
+        for other in set(self._pulls) - {task}:
+            for pull in self._pulls.pop(other):
+                pull.leave()
+        super().__init__(pickled, options, schema)
+        self._nullable: list[bool] = given["nullable"]
+        self._pull = Pull(self._command.function.pulling)
+        self._pulls.setdefault(task, []).append(self._pull)
+
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+        return PullingCalls(self._pull, self._command, self._nullable, batch, self._schema)
+
+
+class MapInPandas(_Map):
+    """A function of frames."""
+
+    kind = "MapInPandas"
+
+
+class MapInArrow(_Map):
+    """A function of batches."""
+
+    kind = "MapInArrow"
