@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,20 @@ def checked(column: Any, size: Any, step: Any, *, of_rows: bool) -> Window:
     if size / step > MOST:
         raise ArgumentError(f"window: a row would lie in {size / step:.0f} windows. Take a larger step")
     return Window(column, size, step, of_rows)
+
+
+def among(keys: Sequence[Any]) -> Window | None:
+    """Return the windows among what is grouped by.
+
+    Raises
+    ------
+    ArgumentError
+        If there are several.
+    """
+    found = [key for key in keys if isinstance(key, Window)]
+    if len(found) > 1:
+        raise ArgumentError("by: one window at a time")
+    return found[0] if found else None
 
 
 def is_whole(value: Any) -> bool:

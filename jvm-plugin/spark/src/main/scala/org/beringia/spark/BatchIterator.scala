@@ -13,7 +13,7 @@ import org.beringia.spark.columns.ResultVector
 final class BatchIterator(task: NumpyMapTask, rows: Iterator[InternalRow], context: TaskContext)
     extends Iterator[ColumnarBatch]
     with AutoCloseable {
-  private[this] val pipeline = new TaskPipeline(new RowBatches(task, rows, context), context)
+  private[this] val pipeline = new TaskPipeline(TaskBatches.of(task, rows, context), context)
   private[this] val outputTypes = task.outputTypes
 
   private[this] var ready: JobResult = _ // the result that next() hands out
