@@ -85,19 +85,20 @@ test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 t
 # What a line of Spark can change: plans, types, sessions, streams, errors and ends. What it cannot (the local front,
 # workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The whole contract runs
 # through Connect, on the same server's side; by a classic session what meets most of Spark: types, keys and refusals.
-# The older 4 run the same jar: that, and whether all is there that it calls.
-ON_4 := $(addprefix integration-tests/,test_docs.py test_examples.py test_executor_metrics.py test_keep.py \
-  test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_streams.py \
-  test_uncaught.py)
+# The older 4 run the same jar: that, SQL's clauses, and whether all is there that the jar calls.
+ON_4 := $(addprefix integration-tests/,test_accelerate.py test_docs.py test_examples.py test_executor_metrics.py \
+  test_keep.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py test_spark_types.py test_sql.py \
+  test_streams.py test_uncaught.py)
 SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
-  -k "jar_calls or pyspark and (column_of or key or refused)"
+  integration-tests/test_sql.py -k "jar_calls or clauses or pyspark and (column_of or key or refused)"
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
   -k "fault_cancel or fault_ends and (stopped or executor) and not posix or fault_starts and not local \
   or fault_table and Spark and (killed or exits or loops or replaces)"
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
-	@$(PYTEST_4) $(ON_4) -k "not local and not scala and not hail and not metrics.md and not configuration.md \
-	  and not accelerate.md"
+	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \
+	  and not results_are_converted and not frames_of_any_shape"
+	@$(PYTEST_4) python/tests/test_udf_groups.py
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect
 	@$(PYTEST_4) integration-tests/cluster

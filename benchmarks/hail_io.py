@@ -1,7 +1,7 @@
 """Measure how data of Hail come in and go out, against Hail's own ways.
 
-``python -m benchmarks.hail_io`` writes docs/benchmarks/hail_io.md. Both ways of a row run in one process; the fastest
-run counts, and a way that takes long runs once.
+``python -m benchmarks.hail_io`` writes docs/benchmarks/hail_io.md and its picture. Both ways of a row run in one
+process; the fastest run counts, and a way that takes long runs once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import apart
+from benchmarks import apart, bars
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "hail_io.md"
 RUNS = 5
@@ -127,6 +127,8 @@ def page(found: dict[str, dict[str, float]]) -> str:
         f"counts. Hail {hl.version().partition('-')[0]}, Python {platform.python_version()}, NumPy {np.__version__},",
         f"pandas {pd.__version__}. Ratios travel between machines, seconds do not.",
         "",
+        "![Both ways beside each other](hail_io.png)",
+        "",
         "| | seconds | Hail's way | seconds | times | target |",
         "|---|--:|---|--:|--:|--:|",
     ]
@@ -147,6 +149,15 @@ def page(found: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def draw(found: dict[str, dict[str, float]]) -> None:
+    """Draw both ways of each row."""
+    panels = {}
+    for name, seconds in found.items():
+        ours, hails, _ = (str(part).replace("`", "") for part in TARGETS[name])
+        panels[ours] = {"beringia.hail": (seconds["ours"], bars.OURS), hails: (seconds["hails"], bars.OTHER)}
+    bars.draw(PAGE.with_suffix(".png"), panels)
+
+
 def copied(seconds: dict[str, float]) -> float:
     """Return the time of `to_numpy` over that of reading and copying."""
     return seconds["ours"] / (seconds["read"] + seconds["copy"])
@@ -163,6 +174,7 @@ def main() -> None:
     print(text)
     if len(found) == len(TARGETS):
         PAGE.write_text(text)
+        draw(found)
     missed = [name for name in measured if name not in found]
     missed += [name for name, s in found.items() if s["hails"] / s["ours"] < TARGETS[name][2]]
     if "to_numpy" in found and copied(found["to_numpy"]) > COPIED:

@@ -1,7 +1,7 @@
 """Measure windows that overlap, against rows that are exploded by window and grouped.
 
-``python -m benchmarks.windows`` writes docs/benchmarks/windows.md. A row lies in four windows, and the function is one
-product. Both ways of a front run in one process, by `numpy_map` both; the fastest run counts.
+``python -m benchmarks.windows`` writes docs/benchmarks/windows.md and its picture. A row lies in four windows, and the
+function is one product. Both ways of a front run in one process, by `numpy_map` both; the fastest run counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import apart
+from benchmarks import apart, bars
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "windows.md"
 RUNS = 5
@@ -113,6 +113,8 @@ def page(found: dict[str, dict[str, float]]) -> str:
         f"ran {RUNS} times, the fastest run counts. Python {platform.python_version()}, NumPy {np.__version__}. Ratios",
         "travel between machines, seconds do not.",
         "",
+        "![Both ways beside each other](windows.png)",
+        "",
         "| | `window` | rows exploded, and grouped | times | target |",
         "|---|--:|--:|--:|--:|",
     ]
@@ -120,6 +122,15 @@ def page(found: dict[str, dict[str, float]]) -> str:
         ratio = s["exploded"] / s["windows"]
         lines.append(f"| {FRONTS[front]} | {s['windows']:.2f} s | {s['exploded']:.2f} s | {ratio:.1f} | {TIMES:g} |")
     return "\n".join(lines) + "\n"
+
+
+def draw(found: dict[str, dict[str, float]]) -> None:
+    """Draw both ways on each front."""
+    ways = {"windows": ("window", bars.OURS), "exploded": ("rows exploded, and grouped", bars.OTHER)}
+    panels = {
+        FRONTS[front]: {name: (s[way], colour) for way, (name, colour) in ways.items()} for front, s in found.items()
+    }
+    bars.draw(PAGE.with_suffix(".png"), panels)
 
 
 def main() -> None:
@@ -133,6 +144,7 @@ def main() -> None:
     print(text)
     if len(found) == len(FRONTS):
         PAGE.write_text(text)
+        draw(found)
     missed = [front for front in measured if front not in found]
     missed += [front for front, s in found.items() if s["exploded"] / s["windows"] < TIMES]
     if missed:

@@ -24,7 +24,13 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers
 ACCELERATED = "AcceleratedGroupsInPandas"
 SPARKS = "FlatMapGroupsInPandas"
 
-pytestmark = pytest.mark.skipif(pyspark.__version__ >= "4", reason="functions are accelerated on Spark 3.5 only")
+COVERED = pyspark.__version__.startswith(("3.5.", "4.3."))
+pytestmark = pytest.mark.skipif(not COVERED, reason="functions are accelerated on Spark 3.5 and 4.3")
+
+
+def some(cases):
+    """Every third of many cases; `make test-slow` has the others."""
+    return [pytest.param(case, marks=[pytest.mark.slow] if i % 3 else [], id=str(case)) for i, case in enumerate(cases)]
 
 
 @pytest.fixture
@@ -53,12 +59,12 @@ def both(spark, conf):
             return type(error), str(error)
         return df.schema, rows
 
-    def both(query):
+    def both(query, accelerated=ACCELERATED):
         conf("spark.beringia.accelerate", "false")
         theirs = outcome(query)
         conf("spark.beringia.accelerate", "true")
         [node] = beringia.spark.explain_acceleration(query())
-        assert node == (ACCELERATED, None)
+        assert node == (accelerated, None)
         return theirs, outcome(query)
 
     return both
@@ -159,7 +165,7 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", some(RESULTS))
 def test_results_are_converted_as_by_pyspark(both, data, name):
     make, kind = RESULTS[name]
     f = returning(g=lambda p: p.g, x=make)
@@ -197,16 +203,17 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", some(SHAPES))
 def test_frames_of_any_shape_are_taken_as_by_pyspark(both, data, name):
     small = data.selectExpr("g", "f64 as a", "id as b")
     theirs, ours = both(lambda: small.groupBy("g").applyInPandas(SHAPES[name], "g int, a double, b long"))
     assert same(ours, theirs)
 
 
-@pytest.mark.parametrize(
-    "keys", [["g"], ["s_null"], ["f64_null"], ["i64_null", "b"], ["d_null"], ["t_null"], ["dec_null"], []], ids=str
-)
+KEYS = (["g"], ["s_null"], ["f64_null"], ["i64_null", "b"], ["d_null"], ["t_null"], ["dec_null"], [])
+
+
+@pytest.mark.parametrize("keys", some(KEYS))
 def test_keys_are_the_same(both, data, keys):
     def f(key, frame):
         return pd.DataFrame({"key": [repr(key)], "types": [repr([type(k) for k in key])], "n": [len(frame)]})
@@ -406,3 +413,65 @@ def test_a_call_that_takes_too_long_is_an_error_with_its_group(spark, conf, data
     query = data.select("g").groupBy("g").applyInPandas(f, "g int")
     with pytest.raises(errors.GroupTimeoutError, match="g=3"):
         query.collect()
+
+
+def total(*columns: pd.Series) -> float:
+    return float(sum(column.sum() for column in columns))
+
+
+def text(column: pd.Series) -> str:
+    array = getattr(column.array, "_ndarray", np.empty(0))
+    return repr((column.tolist(), column.dtype, column.name, column.index, array.flags.writeable))
+
+
+def halved(column: pd.Series) -> float:
+    return column.iloc[0] / 2
+
+
+def nothing(column: pd.Series) -> float:
+    return None
+
+
+AGGREGATES = {
+    "of one column": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")("f64")),
+    "of several": lambda df: df.groupBy("g").agg(
+        F.pandas_udf(total, "double")("f64", "id").alias("a"), F.pandas_udf(halved, "int")("id").alias("b")
+    ),
+    "of expressions": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")(F.col("id") * 2, F.col("f32"))),
+    "within expressions": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")("id") + F.col("g") + 1),
+    "with keys that are expressions": lambda df: df.groupBy(F.col("id") % 4).agg(F.pandas_udf(total, "double")("id")),
+    "of all rows": lambda df: df.agg(F.pandas_udf(total, "double")("id")),
+    "of no rows": lambda df: df.where("id < 0").agg(F.pandas_udf(total, "double")("id")),
+    "of a key that is null": lambda df: df.groupBy("s_null", "b").agg(F.pandas_udf(total, "double")("id")),
+    "that are null": lambda df: df.groupBy("g").agg(F.pandas_udf(nothing, "double")("id")),
+    "that do not fit": lambda df: df.groupBy("g").agg(F.pandas_udf(text, "double")("id")),
+    "that raise": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")("s")),
+    "without a group": lambda df: df.groupBy("g").agg(F.pandas_udf(halved, "double")("id")).where("g > 3"),
+    **{
+        f"that see {name}": lambda df, name=name: df.groupBy("g").agg(F.pandas_udf(text, "string")(name))
+        for name in ("i8", "f64_null", "i32_null", "b_null", "s", "d", "t", "n", "dec_null", "bin")
+    },
+}
+
+
+@pytest.mark.parametrize("name", some(AGGREGATES))
+def test_aggregates_are_the_same(both, data, name):
+    theirs, ours = both(lambda: AGGREGATES[name](data), "AcceleratedAggregateInPandas")
+    assert same(ours, theirs)
+
+
+AGGREGATES_LEFT = {
+    "column 'argument' is of type array<bigint>": lambda df: df.groupBy("g").agg(
+        F.pandas_udf(text, "string")(F.array("id"))
+    ),
+    "the key 'f64_null' is of type double": lambda df: df.groupBy("f64_null").agg(F.pandas_udf(total, "double")("id")),
+}
+
+
+@pytest.mark.parametrize("reason", AGGREGATES_LEFT)
+def test_aggregates_that_are_not_covered_are_left_to_spark(spark, conf, data, reason):
+    conf("spark.beringia.accelerate", "true")
+    query = AGGREGATES_LEFT[reason](data)
+    [node] = beringia.spark.explain_acceleration(query)
+    assert node.reason == reason
+    query.collect()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pyspark
 import pytest
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-import beringia.spark
 from beringia.spark import numpy_map
 
 
@@ -198,15 +196,3 @@ spark.stop()
 
 def test_a_chain_and_a_join_do_with_one_worker_per_core(run):
     assert run(ONE_CORE).splitlines() == ["True", "1"]
-
-
-@pytest.mark.skipif(pyspark.__version__ < "4", reason="see test_accelerate.py")
-def test_functions_of_pyspark_are_left_to_spark_4(spark):
-    spark.conf.set("spark.beringia.accelerate", "true")
-    try:
-        query = spark.range(4).groupBy("id").applyInPandas(lambda frame: frame, "id long")
-        [node] = beringia.spark.explain_acceleration(query)
-        assert node == ("FlatMapGroupsInPandas", "functions of PySpark are accelerated on Spark 3.5 only")
-        assert query.count() == 4
-    finally:
-        spark.conf.unset("spark.beringia.accelerate")

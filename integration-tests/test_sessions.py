@@ -67,6 +67,9 @@ def test_attach_to_a_running_session(run):
         "assert beringia.spark.attach(spark) is spark\n"
         "beringia.spark.attach(spark)\n"
         "job(spark)\n"
+        "table = 'TABLE(SELECT id AS a FROM range(3))'\n"
+        "query = f\"SELECT * FROM numpy_map({table}, 'numpy:sum', 'total long', by => array())\"\n"
+        "print(spark.sql(query).collect())\n"
         "other = spark.newSession()\n"
         "try:\n"
         "    job(other)\n"
@@ -74,7 +77,7 @@ def test_attach_to_a_running_session(run):
         "    print('refused')\n"
         "job(beringia.spark.attach(other))\n"
     )
-    assert run(program) == "ran\nrefused\nran\n"
+    assert run(program) == "ran\n[Row(total=3)]\nrefused\nran\n"
 
 
 def test_attach_where_the_plugin_is_already(run):

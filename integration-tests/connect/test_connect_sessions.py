@@ -71,10 +71,12 @@ def test_a_hundred_sessions_that_come_and_go_leave_no_workers(connect, tmp_path,
     assert gone(set()) == []
 
 
-def test_a_function_of_another_python_is_refused_by_name(spark, monkeypatch):
+def test_a_function_of_another_python_is_refused_before_it_runs(spark, monkeypatch, tmp_path):
+    mark = tmp_path / "ran"
     monkeypatch.setitem(Program.__init__.__kwdefaults__, "python_version", "3.9")
     with pytest.raises(InterpreterError, match=r"3\.9") as caught:
-        numpy_map(lambda x: 1, spark.range(1), "y int", args=ID).collect()
+        numpy_map(lambda x: mark.touch(), spark.range(1), "y int", args=ID).collect()
+    assert not mark.exists()
     assert "spark.beringia.python" in str(caught.value)
 
 
@@ -94,6 +96,8 @@ def test_a_server_without_the_plugin(nothing_stays, settings, tmp_path):
         session = SparkSession.builder.remote(address).create()
         with pytest.raises(ConfigError, match=r"spark\.plugins=org\.beringia\.spark\.BeringiaPlugin"):
             numpy_map(lambda x: 1, session.range(1), "y int", args=ID)
+        with pytest.raises(ConfigError, match=r"spark\.plugins=org\.beringia\.spark\.BeringiaPlugin"):
+            beringia.spark.register(session, "one", lambda x: 1, "y int", args=ID)
         session.stop()
 
 

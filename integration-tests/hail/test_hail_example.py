@@ -50,6 +50,11 @@ def test_upper_tails_are_those_of_chi_squared():
         assert upper_tail(q, np.ones(freedom)) == pytest.approx(stats.chi2.sf(q, freedom), abs=1e-7)
 
 
+@pytest.mark.slow  # Hail's own way; what the function gives is compared in the documentation, too
+def test_ld_scores(demonstrate):
+    assert "3,000 variants: hl.experimental.ld_score's to" in demonstrate("hail_ld_scores.py")
+
+
 def test_blocks_to_zarr(demonstrate):
     pytest.importorskip("zarr", "3")
     assert "8 chunks of 250 variants" in demonstrate("hail_zarr.py")

@@ -7,7 +7,12 @@ import pytest
 from test_hail_grouping import checked, newest_stage, shuffled
 
 ROWS = 900
-EXTENTS = [(100, 50), (100, 100), (70, 30), (30, 80), (5000, 1250), (1, 1)]
+# Size and step, and bytes of a batch: large batches, a window for each, and small ones.
+EXTENTS = [
+    *((100, 50, batch_bytes) for batch_bytes in (None, 1, 3000)),
+    *((5000, 1250, batch_bytes) for batch_bytes in (None, 1, 3000)),
+    (100, 100, 3000), (70, 30, 1), (70, 30, 3000), (30, 80, 1), (1, 1, 3000),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +68,7 @@ def windows(hl, ht, position, **options):
     )
 
 
-@pytest.mark.parametrize(("size", "step"), EXTENTS)
-@pytest.mark.parametrize("batch_bytes", [None, 1, 3000], ids=["large batches", "a window each", "small batches"])
+@pytest.mark.parametrize(("size", "step", "batch_bytes"), EXTENTS)
 def test_windows_of_loci(hl, loci, size, step, batch_bytes):
     ht, rows = loci
     before = newest_stage(hl)
@@ -84,8 +88,10 @@ def test_windows_of_a_number_do_not_cross_contigs(hl, loci, size, step):
     assert shuffled(hl, before) == 0
 
 
-@pytest.mark.parametrize(("size", "step"), [(10, 5), (7, 3), (3, 8), (1000, 1000), (200, 20)])
-@pytest.mark.parametrize("batch_bytes", [None, 1])
+@pytest.mark.parametrize(
+    ("size", "step", "batch_bytes"),
+    [(10, 5, None), (10, 5, 1), (7, 3, 1), (3, 8, None), (1000, 1000, None), (200, 20, None), (200, 20, 1)],
+)
 def test_windows_of_rows(hl, loci, size, step, batch_bytes):
     ht, rows = loci
     table = windows(hl, ht, ht.locus, size=size, step=step, unit="rows", batch_bytes=batch_bytes)
@@ -107,7 +113,12 @@ def test_rows_in_no_order_are_sorted(hl, loci, lie):
     ht = ht.order_by(*orders[lie])
     table = windows(hl, ht, ht.locus, size=100, step=50)
     assert found(hl, table) == expected(rows, 100, 50)
-    # Not by a locus: there are no contigs.
+
+
+def test_rows_in_no_order_without_contigs_are_sorted(hl, loci):
+    ht, rows = loci
+    ht = ht.key_by()
+    ht = ht.order_by(-ht.x)
     of_x = windows(hl, ht, hl.int64(ht.x) - 300, size=90, step=40)
     assert of_x.key.dtype == hl.tstruct(start=hl.tint64, end=hl.tint64)
     assert found(hl, of_x) == expected([(None, x - 300, x) for *_, x in rows], 90, 40, from_zero=False)
@@ -140,10 +151,9 @@ def test_partitions_that_are_empty_or_small(hl):
     ht = ht.filter((ht.idx < 150) | (ht.idx >= 290))
     ht = ht.select(x=ht.idx)
     rows = [(None, x, x) for x in range(400) if x < 150 or x >= 290]
-    for size, step in ((95, 10), (7, 7), (1000, 100), (12, 30)):
-        for batch_bytes in (None, 200):
-            table = windows(hl, ht, ht.idx, size=size, step=step, batch_bytes=batch_bytes)
-            assert found(hl, table) == expected(rows, size, step, from_zero=False)
+    for size, step, batch_bytes in ((95, 10, None), (95, 10, 200), (7, 7, 200), (1000, 100, 200), (12, 30, None)):
+        table = windows(hl, ht, ht.idx, size=size, step=step, batch_bytes=batch_bytes)
+        assert found(hl, table) == expected(rows, size, step, from_zero=False)
 
 
 def test_entries_and_what_else_a_window_has(hl, cohort):

@@ -6,6 +6,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from beringia.errors import BeringiaError
+
 @final
 class Views:
     """Owner of the shared memory behind a batch's arrays: the base of each, so that a kept view stays valid."""
@@ -49,6 +51,53 @@ class Constants:
     @property
     def name(self) -> str:
         """What names them in a spec."""
+
+@final
+class Calls:
+    """Single calls through the workers of a pool."""
+
+    def __new__(
+        cls,
+        pool: Pool,
+        *,
+        function: str,
+        payload: bytes,
+        paths: Sequence[str],
+        interpreter: str,
+        python_version: str,
+        threads: int,
+        lanes: int,
+        calls_per_worker: int | None,
+    ) -> Calls:
+        """Take calls for at most `lanes` workers, each of which first runs `function` (as in a job's spec)."""
+
+    def submit(
+        self, number: int, body: bytes, data: Sequence[NDArray[np.uint8]], timeout: float | None, retries: int
+    ) -> bool:
+        """Take a call, whose number no other has; return whether one more lane would have work."""
+
+    def withdraw(self, number: int) -> bool:
+        """Take a call back; return False when it has begun, or is over."""
+
+    def is_running(self, number: int) -> bool:
+        """Tell whether a call has begun and is not over."""
+
+    def open_lane(self) -> int | None:
+        """Open a lane, for a thread that asks for what comes next; None where there are as many as may be."""
+
+    def next(
+        self, lane: int
+    ) -> list[tuple[int, tuple[bytes, list[NDArray[np.uint8]]] | None, BeringiaError | None, bool]] | None:
+        """Wait for what came back: number; what it returned, or an error, and whether that is one of all calls."""
+
+    def close(self) -> None:
+        """Take no call any more."""
+
+    def kill(self) -> None:
+        """End the workers now, with the calls that they are at."""
+
+    def processes(self) -> list[int]:
+        """Return the ids of the workers."""
 
 @final
 class Pool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import linecache
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -39,19 +40,23 @@ def dumps(value: Any) -> bytes:
         Whatever pickling raises.
     """
     with io.BytesIO() as file:
-        pickler = _Pickler(file)
+        pickler = Pickler(file)
         pickler.dump(value)
-        # Unpickling ends where the pickle does: what follows makes another function of one whose modules changed.
-        modules = _modules.fingerprint(pickler.modules)
-        file.write(hashlib.sha256(repr(modules).encode()).digest() if modules else b"")
-        return file.getvalue()
+        return file.getvalue() + pickler.fingerprint()
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
+    """Pickles into `file`; `beside` may take a buffer out of the pickle, as :class:`pickle.Pickler` has it."""
+
+    def __init__(self, file: io.BytesIO, beside: Callable[[pickle.PickleBuffer], bool] | None = None) -> None:
+        super().__init__(file, 5, beside)
         self.modules: set[str] = set()  # that it may refer to, among other names
         self._within: set[int] = set()  # the code inside other code, whose lines travel with that
+
+    def fingerprint(self) -> bytes:
+        """Return what makes another function of one whose modules changed: unpickling ends where the pickle does."""
+        modules = _modules.fingerprint(self.modules)
+        return hashlib.sha256(repr(modules).encode()).digest() if modules else b""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, CodeType):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pyspark
@@ -28,6 +29,7 @@ def test_by_default_the_plugin_its_jar_and_this_python(jar):
     assert setup.conf() == {
         "spark.jars": jar,
         "spark.plugins": "org.beringia.spark.BeringiaPlugin",
+        "spark.pyspark.driver.python": sys.executable,
     }
 
 

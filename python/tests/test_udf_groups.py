@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import struct
 import sys
 from decimal import Decimal
 
@@ -15,18 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark import SparkFiles, TaskContext, cloudpickle
-from pyspark import __version__ as spark_version
-from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
 from beringia.spark.udf import batch as batches
+from beringia.spark.udf.aggregates import Aggregate
 from beringia.spark.udf.command import Command
 from beringia.spark.udf.groups import GroupedMap
-
-pytestmark = pytest.mark.skipif(spark_version >= "4", reason="functions are accelerated on Spark 3.5 only")
 
 every = settings(derandomize=True, deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 
 ZONE = "America/New_York"
+SETTINGS = {"spark.sql.session.timeZone": ZONE}
 TYPES = {
     pa.bool_(): st.booleans(),
     pa.int8(): st.integers(-128, 127),
@@ -64,35 +61,22 @@ def no_worker(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
 
 
-def payload(function, schema, columns):
-    """What Spark 3.5 writes for a function of key and frame, of which the first column is the key."""
-    out = io.BytesIO()
-
-    def integer(value):
-        out.write(struct.pack("!i", value))
-
-    def text(value):
-        integer(len(value))
-        out.write(value)
-
-    integer(1)
-    text(b"spark.sql.session.timeZone")
-    text(ZONE.encode())
-    offsets = [columns + 2, 1, 0, *range(columns)]
-    integer(1)
-    integer(len(offsets))
-    for offset in offsets:
-        integer(offset)
-    integer(1)
-    text(cloudpickle.dumps((function, from_arrow_schema(schema, prefer_timestamp_ntz=True))))
-    return out.getvalue()
+def pickled(function, schema):
+    return cloudpickle.dumps((function, from_arrow_schema(schema, prefer_timestamp_ntz=True)))
 
 
-def options(columns):
+def options(kind, functions):
     task = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": 3, "cpus": 1, "localProperties": {}}
     task |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
-    given = {"evalType": 201, "keys": 1, "keyColumns": [0], "valueColumns": list(range(columns)), "timeZone": ZONE}
-    return json.dumps({**given, "environment": {}, "task": task}).encode()
+    given = {"evalType": kind, "keys": 1, "functions": functions, "timeZone": ZONE}
+    return json.dumps({**given, "settings": SETTINGS, "environment": {}, "task": task}).encode()
+
+
+def grouped_map(function, schema, columns):
+    """Arguments of a function of key and frame, of which the first column is the key."""
+    program = pickled(function, schema)
+    offsets = [columns + 2, 1, 0, *range(columns)]
+    return program, options(201, [{"bytes": len(program), "offsets": offsets}])
 
 
 def batch(sizes, columns):
@@ -107,18 +91,21 @@ def plain(kind):
     return {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(kind, kind)
 
 
+def called(caller, sizes, columns):
+    calls = caller.begin(batch(sizes, columns))
+    for group in range(len(sizes)):
+        calls.prepare(group)
+        calls.append(calls.call())
+    return calls.finish()
+
+
 def mapped(function, sizes, columns, fields, *, patterns=None):
     """The results of a batch, or what was raised; with `patterns` of nulls beyond which groups go their own way."""
-    arguments = payload(function, pa.schema([field.with_type(plain(field.type)) for field in fields]), len(columns))
+    given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), len(columns))
     before = batches._PATTERNS
     batches._PATTERNS = before if patterns is None else patterns
     try:
-        grouped = GroupedMap(arguments, options(len(columns)), pa.schema(fields).empty_table())
-        calls = grouped.begin(batch(sizes, columns))
-        for group in range(len(sizes)):
-            calls.prepare(group)
-            calls.append(calls.call())
-        return calls.finish()
+        return called(GroupedMap(*given, pa.schema(fields).empty_table()), sizes, columns)
     except Exception as error:
         return type(error), str(error)
     finally:
@@ -126,15 +113,14 @@ def mapped(function, sizes, columns, fields, *, patterns=None):
 
 
 def by_pyspark(function, sizes, columns, fields):
-    """The same by PySpark's function and serializer, a group at a time."""
-    arguments = payload(function, pa.schema([field.with_type(plain(field.type)) for field in fields]), len(columns))
-    command = Command(arguments, options(len(columns)))
-    groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], {})
+    """The same by PySpark's own loop, a group at a time."""
+    given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), len(columns))
+    command = Command(*given, "GroupedMap")
+    groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], None, {})
     try:
-        results = [command.serializer._create_batch(command(groups.series(i))) for i in range(len(sizes))]
+        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
     except Exception as error:
         return type(error), str(error)
-    parts = [result.column(0).flatten() for result in results]
     return pa.table(
         [
             pa.chunked_array(list(chunks)).cast(field.type)
@@ -192,9 +178,12 @@ def test_results_of_any_type_are_converted_to_any_type(given, data):
 def test_groups_are_cut_from_the_batch():
     sizes, columns = [2, 3, 1], [pa.array([0, 0, 1, 1, None, 2]), pa.array([True, None, True, True, False, None])]
     fields = [pa.field("seen", pa.large_string())]
-    command = Command(payload(described, pa.schema([pa.field("seen", pa.string())]), 2), options(2))
-    groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], {})
-    assert all(groups.frames(i) is not None for i in range(3))
+    for caller in (
+        GroupedMap(*grouped_map(described, pa.schema([pa.field("seen", pa.string())]), 2), pa.table([])),
+        Aggregate(*aggregates([(seen, pa.large_string())], 2), pa.table([])),
+    ):
+        groups = batches.Groups(caller._command, batch(sizes, columns).to_batches()[0], caller.cut, {})
+        assert all(groups.cut(i) is not None for i in range(3))
     assert same(mapped(described, sizes, columns, fields), by_pyspark(described, sizes, columns, fields))
 
 
@@ -209,3 +198,53 @@ def test_the_error_of_an_earlier_group_comes_first():
     kind, text = mapped(f, [1, 1], columns, fields)
     assert (kind, text) == by_pyspark(f, [1, 1], columns, fields)
     assert "later" not in text
+
+
+def aggregates(functions, columns):
+    """Arguments of functions that are each given all columns, and return a value of a type."""
+    programs = [
+        cloudpickle.dumps((function, from_arrow_type(plain(kind), prefer_timestamp_ntz=True)))
+        for function, kind in functions
+    ]
+    given = [{"bytes": len(program), "offsets": list(range(columns))} for program in programs]
+    return b"".join(programs), options(202, given)
+
+
+def seen(*series):
+    """All that a function can see."""
+    about = [(one.dtype, one.name, one.index, [(type(v), repr(v)) for v in one]) for one in series]
+    return repr([about, [getattr(one.array, "_ndarray", np.empty(0)).flags.writeable for one in series]])
+
+
+def outcome(work):
+    try:
+        return work()
+    except Exception as error:
+        return type(error), str(error)
+
+
+@every
+@given(rows(), st.data(), st.sampled_from([None, 0]))
+def test_aggregates_are_the_same(given, data, patterns):
+    sizes, columns = given
+    kinds = [data.draw(st.sampled_from(list(TYPES))) for _ in range(2)]
+    functions = [(seen, pa.large_string())]
+    functions += [(lambda *series, i=i: series[i % len(series)].iloc[0], kind) for i, kind in enumerate(kinds)]
+    functions += [(lambda *series: len(series[0]), pa.float64()), (lambda *series: None, pa.int64())]
+    fields = [pa.field(f"f{i}", kind) for i, (_, kind) in enumerate(functions)]
+    given = aggregates(functions, len(columns))
+    command = Command(*given, "Aggregate")
+    groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], None, {})
+
+    def by_pyspark():
+        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
+        chunks = [pa.chunked_array(list(chunks)) for chunks in zip(*parts, strict=True)]
+        return pa.table([c.cast(f.type) for c, f in zip(chunks, fields, strict=True)], schema=pa.schema(fields))
+
+    before = batches._PATTERNS
+    batches._PATTERNS = before if patterns is None else patterns
+    try:
+        ours = outcome(lambda: called(Aggregate(*given, pa.schema(fields).empty_table()), sizes, columns))
+    finally:
+        batches._PATTERNS = before
+    assert same(ours, outcome(by_pyspark))

@@ -139,8 +139,8 @@ impl Channel {
             let mut parts = [IoSliceMut::new(&mut body)];
             match recvmsg(&self.socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
                 Ok(received) => break received,
-                Err(Errno::INTR) => {}
-                Err(Errno::CONNRESET) => return Ok(Received::Closed),
+                // It went with messages of ours unread, which is said once: what it said before is still there.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(errno) => return Err(Error::os("cannot receive a message", errno)),
             }
         };

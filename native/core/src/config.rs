@@ -71,6 +71,13 @@ pub const SETTINGS: &[Setting] = &[
         doc: "A directory: each executor writes a trace there, for Chrome or Perfetto (see docs/metrics.md).",
     },
     Setting {
+        name: "worker.busy",
+        kind: "count",
+        default: "0",
+        doc: "How many workers of one executor are to be busy: where fewer tasks run, the batches of one go to several. \
+              0 means as many as tasks may run at a time, where the engine says that; 1 is one for each task.",
+    },
+    Setting {
         name: "worker.max",
         kind: "count",
         default: "0",
@@ -140,6 +147,8 @@ pub struct Config {
     pub python: Option<String>,
     /// See `trace`.
     pub trace: Option<PathBuf>,
+    /// See `worker.busy`; 0 where the front says nothing.
+    pub busy: usize,
     /// See `worker.max`; `None` is no limit.
     pub max_workers: Option<usize>,
     /// See `worker.maxTasks`; `None` is no limit.
@@ -184,6 +193,7 @@ impl Config {
             max_bytes: some(bytes("segment.maxBytes")?),
             python: Some(values["python"].trim().to_owned()).filter(|python| !python.is_empty()),
             trace: Some(values["trace"].trim()).filter(|path| !path.is_empty()).map(PathBuf::from),
+            busy: count("worker.busy")?,
             max_workers: some(count("worker.max")?),
             max_tasks: some(count("worker.maxTasks")?),
             prewarm: count("worker.prewarm")?,

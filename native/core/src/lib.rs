@@ -2,11 +2,13 @@
 //!
 //! The crate knows neither the JVM nor Python: bindings hand it Arrow arrays and get Arrow arrays back.
 //! Data lies in shared-memory [`segment`]s, [`protocol`] messages name it, a [`worker`] computes on it as a
-//! [`definition`] says, the [`pool`] owns the workers and a [`job`] drives batches through one of them.
+//! [`definition`] says, the [`pool`] owns the workers, a [`job`] drives batches through one of them, and [`calls`] go one
+//! by one to whichever is free.
 
 #![deny(unsafe_code)]
 
 pub mod blocks;
+pub mod calls;
 pub mod channel;
 pub mod config;
 pub mod definition;

@@ -2,6 +2,7 @@
 //!
 //! All nodes of one task share its worker: with a worker per node, two nodes in one stage could each
 //! hold one and wait for ever for a second. Where workers are few, tasks get them in the order in which they asked.
+//! Where tasks are few, a task may have spare workers beside its own, and never waits for one.
 //! Nothing slow (starting, ending, reaping a process, looking whether it lives) happens under the lock: what is claimed
 //! under it is looked at outside, and claimed anew if it is dead.
 
@@ -10,7 +11,7 @@ mod queue;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ type Tenant = (u64, Interpreter);
 struct State {
     idle: HashMap<Interpreter, Vec<Idle>>,
     tasks: HashMap<Tenant, Slot>,
+    spares: Vec<Weak<WorkerLease>>,
     queue: Queue,
     prewarmed: HashSet<Interpreter>,
     /// Workers that live or are being started, idle or leased.
@@ -71,6 +73,20 @@ enum Claim {
 }
 
 impl State {
+    fn idle(&self) -> usize {
+        self.idle.values().map(Vec::len).sum()
+    }
+
+    fn busy(&self) -> usize {
+        self.count - self.idle()
+    }
+
+    fn has_spare(&self, interpreter: &Interpreter, config: &Config) -> bool {
+        let one = self.idle.get(interpreter).is_some_and(|idle| !idle.is_empty())
+            || config.max_workers.is_none_or(|max| self.count < max);
+        one && !self.closed && self.queue.len() == 0 && self.busy() < config.busy
+    }
+
     fn check_open(&self) -> Result<()> {
         if self.closed {
             return Err(Error::new(ErrorCode::Cancelled, "the pool of workers is closed"));
@@ -81,8 +97,7 @@ impl State {
     /// A worker, or leave to start one, for the task at `place` of the queue.
     fn claim(&mut self, interpreter: &Interpreter, place: u64, max: Option<usize>) -> Option<Claim> {
         let room = max.map_or(usize::MAX, |max| max.saturating_sub(self.count));
-        let idle: usize = self.idle.values().map(Vec::len).sum();
-        if self.queue.ahead_of(place) >= room.saturating_add(idle) {
+        if self.queue.ahead_of(place) >= room.saturating_add(self.idle()) {
             return None;
         }
         if let Some(idle) = self.idle.get_mut(interpreter).and_then(Vec::pop) {
@@ -117,6 +132,12 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A task that no engine has, for who needs a worker of its own.
+    pub fn own_task() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The last place in the queue for a worker.
     pub fn queue(self: &Arc<Self>, task: u64, interpreter: &Interpreter) -> Place {
         Place::new(Arc::clone(self), (task, interpreter.clone()))
@@ -135,24 +156,21 @@ impl Pool {
                 None => return Ok(None),
                 Some(Claim::Own(lease)) if lease.worker.is_alive() => return Ok(Some(lease)),
                 Some(Claim::Own(lease)) => self.lost(task, &lease),
-                Some(Claim::Idle(idle)) if idle.worker.is_alive() => break Ok((idle.worker, idle.tasks)),
-                Some(Claim::Idle(idle)) => self.lost_idle(task, &idle),
+                Some(Claim::Idle(idle)) if idle.worker.is_alive() => break Ok(idle),
+                Some(Claim::Idle(idle)) => {
+                    self.state().tasks.remove(task);
+                    self.lost_idle(&idle);
+                }
                 Some(Claim::Start(other)) => {
                     drop(other);
-                    break self.start(&task.1).map(|worker| (worker, 0));
+                    break self.start(&task.1);
                 }
             }
         };
         let mut state = self.state();
         let lease = match worker {
-            Ok((worker, tasks)) => {
-                let lease = Arc::new(WorkerLease {
-                    worker,
-                    tasks: tasks + 1,
-                    interpreter: task.1.clone(),
-                    counted: AtomicBool::new(true),
-                    pool: Arc::downgrade(self),
-                });
+            Ok(idle) => {
+                let lease = self.lease_of(idle, &task.1);
                 state.tasks.insert(task.clone(), Slot::Leased(Arc::downgrade(&lease)));
                 Ok(Some(lease))
             }
@@ -165,6 +183,53 @@ impl Pool {
         drop(state);
         self.changed.notify_all();
         lease
+    }
+
+    /// Whether [`Self::spare`] would find a worker, or start one.
+    pub fn has_spare(&self, interpreter: &Interpreter) -> bool {
+        self.state().has_spare(interpreter, &self.config)
+    }
+
+    /// Whether tasks wait for workers, or more are busy than `worker.busy`.
+    pub fn is_crowded(&self) -> bool {
+        let state = self.state();
+        state.queue.len() > 0 || state.busy() > self.config.busy
+    }
+
+    /// One more worker for a task that has its own, where fewer are busy than `worker.busy` and nobody waits for one.
+    /// Where there is none that is idle, one is started in the background.
+    pub fn spare(self: &Arc<Self>, interpreter: &Interpreter) -> Option<Arc<WorkerLease>> {
+        let mut state = self.state();
+        if !state.has_spare(interpreter, &self.config) {
+            return None;
+        }
+        let Some(idle) = state.idle.get_mut(interpreter).and_then(Vec::pop) else {
+            state.count += 1;
+            drop(state);
+            self.in_background(interpreter, |pool, interpreter| pool.start_idle(interpreter).map(|_| false));
+            return None;
+        };
+        drop(state);
+        if !idle.worker.is_alive() {
+            self.lost_idle(&idle);
+            return None;
+        }
+        let lease = self.lease_of(idle, interpreter);
+        let mut state = self.state();
+        state.spares.retain(|spare| spare.strong_count() > 0);
+        state.spares.push(Arc::downgrade(&lease));
+        Some(lease)
+    }
+
+    fn lease_of(self: &Arc<Self>, idle: Idle, interpreter: &Interpreter) -> Arc<WorkerLease> {
+        Arc::new(WorkerLease {
+            worker: idle.worker,
+            tasks: idle.tasks + 1,
+            interpreter: interpreter.clone(),
+            counted: AtomicBool::new(true),
+            retired: AtomicBool::new(false),
+            pool: Arc::downgrade(self),
+        })
     }
 
     /// What the task at `place` gets, waiting until `deadline` for it. Other nodes of the task wait from then on.
@@ -210,12 +275,9 @@ impl Pool {
         self.changed.notify_all();
     }
 
-    /// The worker that `task` was about to get is dead.
-    fn lost_idle(&self, task: &Tenant, idle: &Idle) {
-        let mut state = self.state();
-        state.count -= 1;
-        state.tasks.remove(task);
-        drop(state);
+    /// The worker that somebody was about to get is dead.
+    fn lost_idle(&self, idle: &Idle) {
+        self.state().count -= 1;
         self.changed.notify_all();
         self.metrics.lost();
         tracing::warn!(worker = idle.worker.describe(), "an idle worker ended; another one takes its place");
@@ -223,7 +285,7 @@ impl Pool {
         sweep();
     }
 
-    fn start(&self, interpreter: &Interpreter) -> Result<Arc<Worker>> {
+    fn start(&self, interpreter: &Interpreter) -> Result<Idle> {
         let (channel, peer) = (self.starter)(interpreter)?;
         let limits = Limits {
             start_timeout: self.config.start_timeout,
@@ -233,7 +295,7 @@ impl Pool {
         };
         let worker = Worker::start(channel, peer, self.config.backend, limits)?;
         self.metrics.started();
-        Ok(Arc::new(worker))
+        Ok(Idle { worker: Arc::new(worker), since: Instant::now(), tasks: 0 })
     }
 
     /// Starts `worker.prewarm` workers in the background, once for each interpreter. One that cannot be started is
@@ -244,10 +306,19 @@ impl Pool {
         if !wanted || !self.state().prewarmed.insert(interpreter.clone()) {
             return;
         }
+        self.in_background(interpreter, Pool::start_ahead);
+    }
+
+    /// Calls `start` until it says that there are enough workers.
+    fn in_background(
+        self: &Arc<Self>,
+        interpreter: &Interpreter,
+        start: fn(&Self, &Interpreter) -> Result<bool>,
+    ) {
         let (pool, interpreter) = (Arc::downgrade(self), interpreter.clone());
         let start = move || {
             while let Some(pool) = pool.upgrade() {
-                match pool.start_ahead(&interpreter) {
+                match start(&pool, &interpreter) {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(error) => {
@@ -257,7 +328,7 @@ impl Pool {
                 }
             }
         };
-        if let Err(error) = thread::Builder::new().name("beringia-prewarm".to_owned()).spawn(start) {
+        if let Err(error) = thread::Builder::new().name("beringia-start".to_owned()).spawn(start) {
             tracing::warn!(%error, "no thread to start workers ahead");
         }
     }
@@ -271,29 +342,32 @@ impl Pool {
         }
         state.count += 1;
         drop(state);
+        self.start_idle(interpreter)
+    }
+
+    /// Starts a worker that is counted already, to lie idle; false when the pool was closed meanwhile.
+    fn start_idle(&self, interpreter: &Interpreter) -> Result<bool> {
         let started = self.start(interpreter);
         let mut state = self.state();
-        match started {
-            Ok(worker) if !state.closed => {
-                let idle = Idle { worker, since: Instant::now(), tasks: 0 };
+        let done = match started {
+            Ok(idle) if !state.closed => {
                 state.idle.entry(interpreter.clone()).or_default().push(idle);
+                Ok(true)
             }
-            // The pool was closed meanwhile, or the error is the caller's.
             other => {
                 state.count -= 1;
-                drop(state);
-                self.changed.notify_all();
-                return other.map(|_| false);
+                other.map(|_| false)
             }
-        }
+        };
         drop(state);
         self.changed.notify_all();
-        Ok(true)
+        done
     }
 
     fn give_back(&self, lease: &WorkerLease) {
         let alive = lease.worker.is_alive();
-        let worn = self.config.max_tasks.is_some_and(|max| lease.tasks >= max);
+        let worn = lease.retired.load(Ordering::Relaxed)
+            || self.config.max_tasks.is_some_and(|max| lease.tasks >= max);
         let mut state = self.state();
         if alive && !worn && !state.closed {
             let idle = Idle { worker: Arc::clone(&lease.worker), since: Instant::now(), tasks: lease.tasks };
@@ -324,7 +398,7 @@ impl Pool {
 
     /// How many workers nobody uses.
     pub fn idle(&self) -> usize {
-        self.state().idle.values().map(Vec::len).sum()
+        self.state().idle()
     }
 
     /// How many jobs wait for a worker.
@@ -340,7 +414,7 @@ impl Pool {
             Slot::Leased(lease) => lease.upgrade(),
             Slot::Starting => None,
         });
-        let leases: Vec<_> = leases.collect();
+        let leases: Vec<_> = leases.chain(state.spares.iter().filter_map(Weak::upgrade)).collect();
         let workers: Vec<_> = idle.chain(leases.iter().map(|lease| Arc::clone(&lease.worker))).collect();
         // A lease that is the last one gives its worker back, for which it needs the state.
         drop(state);
@@ -395,7 +469,7 @@ fn end(workers: Vec<Arc<Worker>>) {
     }
 }
 
-/// The worker of one task; given back when the last job of the task drops it.
+/// A worker of one task; given back when the last job of the task drops it.
 pub struct WorkerLease {
     worker: Arc<Worker>,
     /// How many tasks have had the worker, this one included.
@@ -403,6 +477,8 @@ pub struct WorkerLease {
     interpreter: Interpreter,
     /// Whether it is one of the pool's count of workers.
     counted: AtomicBool,
+    /// Whether nobody is to have it after this task.
+    retired: AtomicBool,
     pool: Weak<Pool>,
 }
 
@@ -410,6 +486,11 @@ impl WorkerLease {
     /// The worker.
     pub fn worker(&self) -> &Arc<Worker> {
         &self.worker
+    }
+
+    /// The worker ends when it is given back.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     fn count_out(&self, state: &mut State) {

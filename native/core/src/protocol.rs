@@ -1,7 +1,8 @@
 //! The messages of both ends, and nothing else.
 //!
 //! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
-//! [`ArrayDescriptor`]. Parent and worker are always built together; [`VERSION`] catches a mixed installation.
+//! [`ArrayDescriptor`], the data of a call by where they lie, beside what its convention has to say. Parent and worker are
+//! always built together; [`VERSION`] catches a mixed installation.
 
 use std::cell::Cell;
 
@@ -15,7 +16,7 @@ use crate::segment::{Announcement, BufferRef, SegmentId, SegmentToken};
 use crate::spelling::Spelling;
 
 /// Changes with every change to this file.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// An Arrow array whose buffers lie in segments. Its type travels with the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +85,23 @@ pub enum ToWorker {
         recycle: Vec<SegmentId>,
         /// Groups that are not to be tried again, and why: they killed a worker or took too long.
         condemned: Vec<(u64, String)>,
+        /// What is observed meanwhile.
+        watch: Watch,
+    },
+    /// Make this one call.
+    Call {
+        /// The function.
+        definition: DefinitionId,
+        /// Names the call in the reply; counts up, with those of batches.
+        ticket: u64,
+        /// Segments to attach and to forget.
+        segments: Announcement,
+        /// What is called, which only the convention reads.
+        body: Vec<u8>,
+        /// Where its data lie.
+        buffers: Vec<BufferRef>,
+        /// As in `Run`.
+        recycle: Vec<SegmentId>,
         /// What is observed meanwhile.
         watch: Watch,
     },
@@ -168,9 +186,22 @@ pub enum FromWorker {
         /// What it took.
         stats: Box<BatchStats>,
     },
-    /// A batch failed; the worker lives.
+    /// A call is over: it returned, or raised, which only the convention can tell.
+    Returned {
+        /// The call.
+        ticket: u64,
+        /// Segments to attach and to forget.
+        segments: Announcement,
+        /// What came of it.
+        body: Vec<u8>,
+        /// Where its data lie.
+        buffers: Vec<BufferRef>,
+        /// Nanoseconds in the worker.
+        nanos: u64,
+    },
+    /// A batch failed, or a call could not be made or answered; the worker lives.
     Failed {
-        /// The batch.
+        /// The batch or call.
         ticket: u64,
         /// The row of the group at fault.
         group: Option<u64>,

@@ -8,7 +8,7 @@ use beringia_core::metrics::Stats;
 use beringia_core::runtime::Runtime;
 use beringia_core::{Error, ErrorCode, log};
 use jni::objects::{JByteArray, JClass, JObjectArray, JString};
-use jni::sys::{jint, jlong};
+use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
 use crate::arrow;
@@ -110,6 +110,15 @@ extern "system" fn Java_org_beringia_bridge_Natives_submit<'local>(
         let batch = unsafe { arrow::import_array(array, job.input())? };
         Ok(job.submit(&batch)?)
     });
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_hasRoom<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    job: jlong,
+) -> jboolean {
+    native(env, |_| Ok(handles::job(job)?.has_room()?))
 }
 
 #[unsafe(no_mangle)]

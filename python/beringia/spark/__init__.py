@@ -1,4 +1,4 @@
-"""Beringia on PySpark: turn the plugin on with :func:`conf`, then call :func:`numpy_map`.
+"""Beringia on PySpark: turn the plugin on with :func:`conf`, then :func:`numpy_map`, or :func:`register` for SQL.
 
 Importing this module makes the driver raise the typed errors of :mod:`beringia.errors` where Spark would
 raise a ``Py4JJavaError``. A client of Spark Connect alone has neither JVM nor py4j, and :func:`numpy_map` all the same.
@@ -14,8 +14,9 @@ import pyspark
 from beringia.errors import ConfigError
 from beringia.spark.connect.server import START
 from beringia.spark.front import numpy_map
+from beringia.spark.sql import register
 
-__all__ = ["attach", "conf", "explain_acceleration", "numpy_map"]
+__all__ = ["attach", "conf", "explain_acceleration", "numpy_map", "register"]
 
 if hasattr(pyspark, "SparkContext"):
     from beringia.spark import failures

@@ -1,18 +1,18 @@
-"""A classic session: ``numpy_map`` handed to ``PythonFront`` in the driver's JVM, over py4j."""
+"""A classic session: calls handed to ``PythonFront`` in the driver's JVM, over py4j."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, GroupedData
+from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
 from pyspark.sql import functions as F
 
-from beringia._job import Job
 from beringia.spark import interpreter, jvm, setup
+from beringia.spark.call import Call
 
 
 class Classic:
-    """The classic session of `data`; see :class:`beringia.spark.front.Session`.
+    """The classic session that `value` belongs to, or is; see :class:`beringia.spark.session.Session`.
 
     Raises
     ------
@@ -20,11 +20,11 @@ class Classic:
         If the session runs without the plugin.
     """
 
-    def __init__(self, data: DataFrame | GroupedData) -> None:
-        if isinstance(data, GroupedData):
-            self.grouped, self._java, self._session = True, data._jgd, data.session
+    def __init__(self, value: SparkSession | DataFrame | GroupedData) -> None:
+        if isinstance(value, SparkSession):
+            self._session = value
         else:
-            self.grouped, self._java, self._session = False, data._jdf, data.sparkSession
+            self._session = value.session if isinstance(value, GroupedData) else value.sparkSession
         self._front = setup.front(self._session)
         python = interpreter.resolve(self._session)
         self.interpreter: str | None = python
@@ -36,28 +36,36 @@ class Classic:
             return F.col(value)._jc
         return value._jc if isinstance(value, Column) else None
 
-    def map(
-        self,
-        function: bytes | bytearray,
-        job: Job,
-        args: list[Any],
-        keep: list[Any],
-        order_by: list[Any],
-        returns: str,
-        per: str | None,
-        batch_bytes: int | None,
-    ) -> DataFrame:
+    def groups(self, data: Any) -> bool:
+        """Tell whether data are groups."""
+        return isinstance(data, GroupedData)
+
+    def map(self, data: Any, call: Call, *, keep: list[Any], order_by: list[Any], per: str | None) -> DataFrame:
         """Return the DataFrame that the JVM makes."""
-        machine = self._session._jvm
+        function, spec, args, returns, batch_bytes = self._java(call)
         frame = self._front.map(
-            self._java,
-            jvm.function_bytes(self._front, function),
-            job.json(),
-            jvm.java_list(machine, args),
-            jvm.java_list(machine, keep),
-            jvm.java_list(machine, order_by),
+            data._jgd if self.groups(data) else data._jdf,
+            function,
+            spec,
+            args,
+            jvm.java_list(self._session._jvm, keep),
+            jvm.java_list(self._session._jvm, order_by),
             returns,
             per,
-            None if batch_bytes is None else str(batch_bytes),
+            batch_bytes,
         )
         return DataFrame(frame, self._session)
+
+    def register(self, name: str, call: Call) -> None:
+        """Give a call a name in the session's SQL."""
+        self._front.register(self._session._jsparkSession, name, *self._java(call))
+
+    def _java(self, call: Call) -> tuple[Any, ...]:
+        """Return a call as ``PythonFront`` takes it."""
+        return (
+            jvm.function_bytes(self._front, call.function),
+            call.job.json(),
+            jvm.java_list(self._session._jvm, call.args),
+            call.returns,
+            None if call.batch_bytes is None else str(call.batch_bytes),
+        )

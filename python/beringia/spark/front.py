@@ -6,53 +6,19 @@ py4j (:mod:`beringia.spark.classic`), or a server of Spark Connect (:mod:`bering
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import pyspark
 from pyspark.sql.types import DataType
 
-from beringia import _consts, _function, _options, _signature
-from beringia._job import Argument, Job, NumpyOptions, Program, Shape
-from beringia.errors import ArgumentError, ConfigError
+from beringia import _options
+from beringia.spark.call import call_of
+from beringia.spark.session import column_of, session_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, GroupedData
 
-
-class Session(Protocol):
-    """The session that data belong to, and the data.
-
-    Attributes
-    ----------
-    grouped : bool
-        Whether the data are groups.
-    interpreter : str, optional
-        The Python that runs the functions, where it is this side that decides.
-    paths : list of str, optional
-        Entries for its ``sys.path``, where it is this side that decides.
-    """
-
-    grouped: bool
-    interpreter: str | None
-    paths: list[str] | None
-
-    def column(self, value: Any) -> Any:
-        """Return the column that the user wrote, by name or as an expression; None if it is none."""
-
-    def map(
-        self,
-        function: bytes | bytearray,
-        job: Job,
-        args: list[Any],
-        keep: list[Any],
-        order_by: list[Any],
-        returns: str,
-        per: str | None,
-        batch_bytes: int | None,
-    ) -> Any:
-        """Return the lazy DataFrame; `returns` is DDL, or Spark's JSON of a type."""
+_DATA = ("dataframe.DataFrame", "group.GroupedData")
 
 
 def numpy_map(
@@ -142,83 +108,30 @@ def numpy_map(
     ...     return np.polyfit(x, y, 1)
     >>> numpy_map(line, df.groupBy("patient"), "slope double, intercept double")  # doctest: +SKIP
     """
-    session = _session(data)
-    column = functools.partial(_column, session)
-    fields = _text(returns)
-    constants = _consts.checked(consts)
-    arguments = _signature.bind(f, args, missing, column, constants)
-    if not session.grouped:
+    session = session_of(data, _DATA, "data must be df.groupBy(...) or a Spark DataFrame")
+    if not session.groups(data):
         _options.check_per(per)
-    size = _options.batch_bytes(batch_bytes)
-    kept = [column("keep", item) for item in _items(keep)]
-    payload = _consts.pack(f, constants)
-    job = Job(
-        program=Program(
-            name=_function.name_of(f),
-            function_bytes=payload.function_bytes,
-            interpreter=session.interpreter,
-            paths=session.paths,
-        ),
-        shape=Shape(mapping=_options.mapping(writable)),
-        policy=_options.policy(on_error, timeout),
-        block=payload.block,
-        options=NumpyOptions(
-            arguments=[Argument(name=a.name, keyword=a.keyword, missing=a.missing) for a in arguments],
-            arrays=payload.arrays,
-            nan_as_null=bool(nan_as_null),
-        ),
+    call = call_of(
+        f,
+        returns,
+        session,
+        args=args,
+        consts=consts,
+        missing=missing,
+        nan_as_null=nan_as_null,
+        on_error=on_error,
+        writable=writable,
+        batch_bytes=batch_bytes,
+        timeout=timeout,
     )
-    return cast(
-        "DataFrame",
-        session.map(
-            payload.data,
-            job,
-            args=[argument.column for argument in arguments],
-            keep=kept,
-            order_by=[column("order_by", item) for item in _items(order_by)],
-            returns=fields,
-            per=None if per is None else str(per),
-            batch_bytes=size,
-        ),
+    frame = session.map(
+        data,
+        call,
+        keep=[column_of(session, "keep", item) for item in _items(keep)],
+        order_by=[column_of(session, "order_by", item) for item in _items(order_by)],
+        per=None if per is None else str(per),
     )
-
-
-def _session(data: Any) -> Session:
-    # By name: a client of Spark Connect alone cannot import the one, a classic session need not have the other.
-    kinds = {f"{cls.__module__}.{cls.__qualname__}" for cls in type(data).__mro__}
-    if kinds & {"pyspark.sql.connect.dataframe.DataFrame", "pyspark.sql.connect.group.GroupedData"}:
-        if pyspark.__version__.startswith("3."):
-            raise ConfigError(
-                "numpy_map on Spark Connect needs Spark 4 (a server of Spark 3.5 does not tell its clients what caused "
-                "an error): use a classic session of Spark 3.5, SparkSession.builder.master(...)"
-            )
-        from beringia.spark.connect.front import Connect
-
-        return Connect(data)
-    if kinds & {"pyspark.sql.dataframe.DataFrame", "pyspark.sql.group.GroupedData"}:
-        from beringia.spark.classic import Classic
-
-        return Classic(data)
-    raise ArgumentError(f"data must be df.groupBy(...) or a Spark DataFrame, got {type(data).__name__}")
-
-
-def _column(session: Session, parameter: str, value: Any) -> Any:
-    column = session.column(value)
-    if column is None:
-        raise ArgumentError(
-            f"{parameter} must be a column, by name or as an expression, got {type(value).__name__}. "
-            "Pass a constant in consts: consts={'name': value}"
-        )
-    return column
-
-
-def _text(returns: Any) -> str:
-    """Return the type of a result as Spark reads it: DDL, or its JSON."""
-    if isinstance(returns, DataType):
-        return returns.json()
-    if isinstance(returns, str):
-        return returns
-    raise ArgumentError(f"returns is DDL, 'name type, …', or a type of pyspark.sql.types, got {returns!r}")
+    return cast("DataFrame", frame)
 
 
 def _items(columns: Any) -> Sequence[Any]:

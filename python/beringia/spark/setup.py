@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from beringia.spark.connect.server import START
 PLUGIN = "org.beringia.spark.BeringiaPlugin"
 PREFIX = "spark.beringia."
 
+_DRIVER_PYTHON = "spark.pyspark.driver.python"  # where the JVM finds it, for functions that SQL names
+
 # What the plugin sets by itself. A server of Spark Connect that PySpark starts within its process takes no plugin but
 # Connect's own.
 _CONNECT = {
     "spark.sql.extensions": "org.beringia.spark.BeringiaExtensions",
     "spark.connect.extensions.relation.classes": "org.beringia.spark.connect.NumpyMapRelation",
+    "spark.connect.extensions.command.classes": "org.beringia.spark.connect.RegisterCommand",
 }
 
 
@@ -48,9 +52,10 @@ def conf(**settings: Any) -> dict[str, Any]:
     Returns
     -------
     dict of str to str
-        The given settings, and ``spark.jars`` and ``spark.plugins`` (from Spark 4 on also ``spark.sql.extensions`` and
-        ``spark.connect.extensions.relation.classes``): Beringia's behind those given here, else behind those that
-        Spark would find by itself (``spark-submit``'s, ``PYSPARK_SUBMIT_ARGS``, ``spark-defaults.conf``).
+        The given settings; ``spark.jars`` and ``spark.plugins`` (from Spark 4 on also ``spark.sql.extensions``,
+        ``spark.connect.extensions.relation.classes`` and ``…command.classes``): Beringia's behind those given here,
+        else behind those that Spark would find by itself (``spark-submit``'s, ``PYSPARK_SUBMIT_ARGS``,
+        ``spark-defaults.conf``); and ``spark.pyspark.driver.python``, which is this Python if it is not given.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def conf(**settings: Any) -> dict[str, Any]:
         ours |= _CONNECT
     for name, own in ours.items():  # lists, to which ours are added
         given[name] = appended(given.get(name, found.get(name, "")), own)
-    return given
+    return {_DRIVER_PYTHON: sys.executable, **given}
 
 
 def attach(spark: SparkSession) -> SparkSession:
@@ -102,6 +107,7 @@ def attach(spark: SparkSession) -> SparkSession:
     if not attacher.isAttached(spark._jsparkSession):
         context._jsc.addJar(str(jar))
         attacher.attach(spark._jsparkSession)
+        attacher.nameDriver(spark._jsparkSession, sys.executable)
     return spark
 
 

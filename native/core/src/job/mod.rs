@@ -1,9 +1,10 @@
 //! The one orchestration: batch in → worker → batch out, for one node of one task.
 //!
-//! Batches go to the task's worker in order, at most as many at a time as the caller submits; results come back in
-//! the same order. A job that failed answers every later call with the same error.
+//! Batches go to the task's worker in order, and to others where these would be idle; results come back in the order of
+//! the batches. A job that failed answers every later call with the same error.
 
 mod assemble;
+mod crew;
 mod observe;
 mod spec;
 
@@ -22,16 +23,25 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::log;
 use crate::metrics::Stats;
 use crate::placement;
-use crate::pool::{Place, WorkerLease};
 use crate::protocol::{ArrayDescriptor, Watch};
 use crate::runtime::Runtime;
-use crate::segment::{Arena, BufferRef, Lease, Position, SegmentId};
-use crate::worker::{Assignment, Interpreter, Reply};
+use crate::segment::{Arena, BufferRef, Lease, SegmentId};
+use crate::worker::{Assignment, Interpreter, Reply, Worker};
 
+use crew::{Crew, DEPTH};
 use observe::Observer;
 pub use spec::{JobSpec, ProgramSpec, ShapeSpec, Task};
 
+/// Batches in flight, done or not, of a job that has spare workers.
+const AHEAD: usize = 16;
+/// How long a job that has spare workers looks at one of them before it looks at the others.
+const TURN: Duration = Duration::from_millis(5);
+
 struct Batch {
+    /// Who has it, and its ticket there; nobody yet, or no more.
+    at: Option<(Arc<Worker>, u64)>,
+    /// The answer, where a batch before it is not done.
+    reply: Option<Reply>,
     descriptor: ArrayDescriptor,
     leases: Vec<Arc<Lease>>,
     copied: u64,
@@ -46,11 +56,9 @@ struct Batch {
 struct State {
     /// Segments given out since the last batch.
     filling: Vec<Arc<Lease>>,
-    pending: VecDeque<Batch>,
-    running: VecDeque<(u64, Batch)>,
-    worker: Option<Arc<WorkerLease>>,
-    /// Where it waits for one.
-    place: Option<Place>,
+    /// Those without a result, in their order.
+    batches: VecDeque<Batch>,
+    crew: Crew,
     ended: Option<Error>,
     observer: Observer,
 }
@@ -72,6 +80,7 @@ pub struct Output {
 pub struct Job {
     runtime: Arc<Runtime>,
     task: Task,
+    spread: bool,
     interpreter: Interpreter,
     python: Option<String>,
     id: DefinitionId,
@@ -101,7 +110,7 @@ impl Job {
             offset: 0,
             len: block.len as u64,
         });
-        let (task, interpreter) = (spec.task.clone(), spec.interpreter());
+        let (task, spread, interpreter) = (spec.task.clone(), spec.spread, spec.interpreter());
         let python = spec.program.python_version.clone();
         let definition = spec.define(function.to_vec(), reference, input, output)?;
         let id = content_id(&definition)?;
@@ -110,6 +119,7 @@ impl Job {
         Ok(Job {
             runtime,
             task,
+            spread,
             interpreter,
             python,
             id,
@@ -161,31 +171,48 @@ impl Job {
         let (descriptor, copied) = placement::place(batch, &leases, &mut arena)?;
         let moved = arena.moved();
         leases.extend(arena.into_leases());
-        let batch = Batch { descriptor, leases, copied, moved, condemned: Vec::new(), lost: 0 };
+        let batch = Batch {
+            at: None,
+            reply: None,
+            descriptor,
+            leases,
+            copied,
+            moved,
+            condemned: Vec::new(),
+            lost: 0,
+        };
         state.observer.submitted(&batch);
-        state.pending.push_back(batch);
+        state.batches.push_back(batch);
         self.advance(&mut state, Duration::ZERO)
     }
 
-    /// Gives pending batches to the worker, waiting up to `timeout` for one.
+    /// Whether another batch would keep a worker busy; with two in flight only where there are spare ones.
+    ///
+    /// # Errors
+    /// The job's own error when it has ended.
+    pub fn has_room(&self) -> Result<bool> {
+        let state = self.state();
+        state.check()?;
+        let open = state.batches.iter().filter(|batch| batch.reply.is_none()).count();
+        let spare = self.spread && self.runtime.pool().has_spare(&self.interpreter);
+        let room = state.crew.depth() + usize::from(spare);
+        let in_flight = state.batches.len();
+        Ok(in_flight < DEPTH || (in_flight < AHEAD && open < room))
+    }
+
+    /// Gives batches to workers, waiting up to `timeout` for the first one.
     fn advance(&self, state: &mut State, timeout: Duration) -> Result<()> {
-        if state.pending.is_empty() {
-            return Ok(());
-        }
-        let worker = match &state.worker {
-            Some(lease) => Arc::clone(lease),
-            None => {
-                let enter = || self.runtime.pool().queue(self.task.id, &self.interpreter);
-                let Some(lease) = state.place.get_or_insert_with(enter).lease(timeout)? else {
-                    return Ok(());
-                };
-                state.place = None;
-                state.worker = Some(Arc::clone(&lease));
-                lease
+        let State { batches, crew, observer, .. } = state;
+        let pool = self.runtime.pool();
+        while let Some(index) = batches.iter().position(|batch| batch.at.is_none()) {
+            if !crew.complete(pool, self.task.id, &self.interpreter, timeout)? {
+                return Ok(());
             }
-        };
-        while let Some(batch) = state.pending.pop_front() {
-            let ticket = worker.worker().run(Assignment {
+            let load = |worker: &Arc<Worker>| batches.iter().filter(|batch| batch.is_open_at(worker)).count();
+            let spare = || if self.spread { pool.spare(&self.interpreter) } else { None };
+            let Some(worker) = crew.next(load, spare) else { return Ok(()) };
+            let batch = &mut batches[index];
+            let ticket = worker.run(Assignment {
                 id: self.id,
                 definition: &self.definition,
                 block: self.block.as_ref().map(|block| &block.segment),
@@ -196,10 +223,10 @@ impl Job {
                 watch: Watch {
                     task: self.task.to_string(),
                     log_level: log::level(),
-                    trace: state.observer.traces(),
+                    trace: observer.traces(),
                 },
             })?;
-            state.running.push_back((ticket, batch));
+            batch.at = Some((worker, ticket));
         }
         Ok(())
     }
@@ -226,24 +253,29 @@ impl Job {
     fn step(&self, state: &mut State, timeout: Duration) -> Result<Option<Output>> {
         let deadline = Instant::now() + timeout;
         self.advance(state, timeout)?;
-        let (Some((ticket, batch)), Some(lease)) = (state.running.front(), &state.worker) else {
-            return if state.pending.is_empty() {
-                Err(Error::protocol("a result was asked for where no batch was submitted"))
-            } else {
-                Ok(None)
-            };
+        let has_spares = state.crew.has_spares();
+        if has_spares {
+            self.collect(state)?;
+            self.advance(state, Duration::ZERO)?;
+        }
+        let Some(batch) = state.batches.front_mut() else {
+            return Err(Error::protocol("a result was asked for where no batch was submitted"));
         };
-        let worker = lease.worker();
-        let remaining = deadline.saturating_duration_since(Instant::now());
-        let reply = match worker.reply(*ticket, remaining) {
-            Ok(reply) => reply,
-            Err(error) => {
-                let position = worker.position();
-                return self.recover(state, error, position).map(|()| None);
+        let Some((worker, ticket)) = batch.at.clone() else { return Ok(None) };
+        let reply = match batch.reply.take() {
+            None => {
+                let remaining = deadline.saturating_duration_since(Instant::now());
+                match worker.reply(ticket, if has_spares { remaining.min(TURN) } else { remaining }) {
+                    Ok(reply) => reply,
+                    Err(error) => return self.recover(state, error, &worker).map(|()| None),
+                }
             }
+            reply => reply,
         };
+        let batch = &state.batches[0];
         match reply {
             None => Ok(None),
+            Some(Reply::Returned { .. }) => Err(Error::protocol("a batch was answered as a call is")),
             Some(Reply::Failed { error, group }) => {
                 let error = match group {
                     Some(group) => {
@@ -252,7 +284,7 @@ impl Job {
                     None => error,
                 };
                 // It has answered: nothing more is awaited of it, and the worker is as good as before.
-                state.running.pop_front();
+                state.batches.pop_front();
                 Err(error)
             }
             Some(Reply::Done { result, loans, stats: of_worker }) => {
@@ -280,33 +312,50 @@ impl Job {
                     slowest_nanos: of_worker.slowest.map_or(0, |(_, nanos)| nanos),
                 };
                 self.runtime.pool().metrics().done(&stats, &of_worker.durations);
-                state.observer.done(&self.definition, batch, worker, &stats, &of_worker);
-                state.running.pop_front();
-                Ok(Some(Output { array, held, mapped: lease.worker().result_segments(), stats }))
+                state.observer.done(&self.definition, batch, &worker, &stats, &of_worker);
+                state.batches.pop_front();
+                Ok(Some(Output { array, held, mapped: worker.result_segments(), stats }))
             }
         }
     }
 
-    /// What to do when the worker is lost: blame the group it was at, or try again without that group, or, where
+    /// Takes what is answered of the batches behind the first, and gives back the spare workers that tasks wait for.
+    fn collect(&self, state: &mut State) -> Result<()> {
+        for index in 1..state.batches.len() {
+            let batch = &mut state.batches[index];
+            let Some((worker, ticket)) = batch.at.clone().filter(|_| batch.reply.is_none()) else { continue };
+            match worker.reply(ticket, Duration::ZERO) {
+                Ok(reply) => batch.reply = reply,
+                Err(error) => self.recover(state, error, &worker)?,
+            }
+        }
+        let State { batches, crew, .. } = state;
+        crew.yield_spares(self.runtime.pool(), |worker| batches.iter().any(|batch| batch.is_open_at(worker)));
+        Ok(())
+    }
+
+    /// What to do when a worker is lost: blame the group it was at, or try again without that group, or, where
     /// it was at another job's or between calls, just try again.
-    fn recover(&self, state: &mut State, error: Error, position: Option<Position>) -> Result<()> {
+    fn recover(&self, state: &mut State, error: Error, worker: &Arc<Worker>) -> Result<()> {
         if !matches!(error.code, ErrorCode::WorkerDied | ErrorCode::Timeout) {
             return Err(error);
         }
+        let position = worker.position();
         let name = &self.definition.program.name;
         let ticket = position.map(|position| position.ticket);
-        let own = state.running.iter_mut().find(|(running, _)| Some(*running) == ticket);
+        let lost = |batch: &&mut Batch| batch.is_open_at(worker);
+        let own = state.batches.iter_mut().filter(lost).find(|batch| batch.ticket() == ticket);
         match (own, position.and_then(|position| position.group)) {
             (Some(_), None) => {
                 let summary = format!("{} while '{name}' was loaded", error.summary);
                 return Err(Error { summary, ..error });
             }
-            (Some((_, batch)), Some(group)) if self.definition.policy.on_error == OnError::Raise => {
+            (Some(batch), Some(group)) if self.definition.policy.on_error == OnError::Raise => {
                 let group = assemble::describe_group(&self.definition.shape, batch, group);
                 let summary = format!("{} while '{name}' ran", error.summary);
                 return Err(Error { summary, ..error }.with_group(group));
             }
-            (Some((_, batch)), Some(group)) => {
+            (Some(batch), Some(group)) => {
                 // One that dies without end must not be tried without end.
                 let known = batch.condemned.iter().any(|(condemned, _)| *condemned == group);
                 if known || group >= batch.descriptor.len {
@@ -315,7 +364,7 @@ impl Job {
                 batch.condemned.push((group, error.summary));
             }
             (None, _) => {
-                for (_, batch) in &mut state.running {
+                for batch in state.batches.iter_mut().filter(lost) {
                     batch.lost += 1;
                     if batch.lost > self.definition.policy.retries {
                         let summary = format!("{} between the calls of '{name}'", error.summary);
@@ -324,10 +373,10 @@ impl Job {
                 }
             }
         }
-        // Dropping the lease reaps the worker; its batches go to the next one, in their order.
-        state.worker = None;
-        while let Some((_, batch)) = state.running.pop_back() {
-            state.pending.push_front(batch);
+        // With its last lease the worker is reaped; its batches go to another.
+        state.crew.lose(worker);
+        for batch in state.batches.iter_mut().filter(lost) {
+            batch.at = None;
         }
         Ok(())
     }
@@ -339,12 +388,9 @@ impl Job {
     }
 
     fn stop(&self, state: &mut State, error: Error) {
-        if let Some(lease) = state.worker.take() {
-            self.quiesce(state, lease);
-        }
-        state.place = None;
-        state.pending.clear();
-        state.running.clear();
+        self.quiesce(state);
+        state.crew = Crew::default();
+        state.batches.clear();
         state.filling.clear();
         if state.ended.is_none() {
             state.observer.ended(&self.task, &self.definition.program.name);
@@ -352,28 +398,28 @@ impl Job {
         }
     }
 
-    fn quiesce(&self, state: &State, lease: Arc<WorkerLease>) {
-        let worker = lease.worker();
-        let Some((last, _)) = state.running.back() else { return };
+    /// Sees to it that no worker is at a batch of this job.
+    fn quiesce(&self, state: &State) {
+        let open = |worker| state.batches.iter().filter(move |batch| batch.is_open_at(worker));
+        for worker in state.crew.all() {
+            if let Some(last) = open(worker).filter_map(Batch::ticket).max() {
+                worker.cancel(last);
+            }
+        }
         let deadline = Instant::now() + self.runtime.config().cancel_grace;
-        // Replies come in order, so with the last one all are in; dropping them returns their segments.
-        worker.cancel(*last);
-        for (ticket, _) in &state.running {
-            let remaining = deadline.saturating_duration_since(Instant::now());
-            match worker.reply(*ticket, remaining) {
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    tracing::info!(
+        for worker in state.crew.all() {
+            // Dropping replies returns their segments.
+            for ticket in open(worker).filter_map(Batch::ticket) {
+                match worker.reply(ticket, deadline.saturating_duration_since(Instant::now())) {
+                    Ok(Some(_)) => continue,
+                    Ok(None) => tracing::info!(
                         worker = worker.describe(),
                         "a worker did not finish a cancelled call and is killed"
-                    );
-                    worker.kill();
-                    return;
+                    ),
+                    Err(_) => {}
                 }
-                Err(_) => {
-                    worker.kill();
-                    return;
-                }
+                worker.kill();
+                break;
             }
         }
     }
@@ -382,6 +428,17 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+impl Batch {
+    fn ticket(&self) -> Option<u64> {
+        self.at.as_ref().map(|(_, ticket)| *ticket)
+    }
+
+    /// Whether `worker` has it and did not answer yet.
+    fn is_open_at(&self, worker: &Arc<Worker>) -> bool {
+        self.reply.is_none() && self.at.as_ref().is_some_and(|(own, _)| Arc::ptr_eq(own, worker))
     }
 }
 
@@ -395,7 +452,7 @@ impl State {
 }
 
 /// Equal definitions get equal ids, whoever makes them.
-fn content_id(definition: &Definition) -> Result<DefinitionId> {
+pub(crate) fn content_id(definition: &Definition) -> Result<DefinitionId> {
     // The metadata of fields has no order, but where they are hashed.
     let Definition {
         program,

@@ -29,6 +29,9 @@ pub struct JobSpec {
     /// The task that runs it.
     #[serde(default)]
     pub task: Task,
+    /// Whether other workers than the task's own may have batches of it.
+    #[serde(default = "yes")]
+    pub spread: bool,
 }
 
 /// What runs.
@@ -101,6 +104,10 @@ impl fmt::Display for Task {
             _ => Ok(()),
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> usize {

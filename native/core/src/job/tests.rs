@@ -69,10 +69,23 @@ fn job_with(
     act: impl FnMut(ArrayData) -> Act + Send + 'static,
 ) -> Job {
     let runtime = runtime(backend);
-    let interpreter = Interpreter { program: "fake".to_owned(), threads: 1, environment: None };
+    adopt(&runtime, act);
+    job_in(runtime, rows, policy)
+}
+
+fn fake() -> Interpreter {
+    Interpreter { program: "fake".to_owned(), threads: 1, environment: None }
+}
+
+/// One more idle worker. The one that was adopted last is used first.
+fn adopt(runtime: &Runtime, act: impl FnMut(ArrayData) -> Act + Send + 'static) {
+    let backend = runtime.config().backend;
     let (channel, peer) = thread::spawn(backend, act);
     let worker = Worker::start(channel, peer, backend, thread::LIMITS).unwrap();
-    runtime.pool().adopt(worker, interpreter);
+    runtime.pool().adopt(worker, fake());
+}
+
+fn job_in(runtime: Arc<Runtime>, rows: RowCount, policy: &str) -> Job {
     let rows = match rows {
         RowCount::One => "one",
         RowCount::Many => "many",
@@ -303,6 +316,164 @@ fn a_worker_that_does_not_finish_a_cancelled_batch_is_killed() {
     job.close();
     drop(block);
     assert_eq!(job.runtime.pool().size(), 0);
+}
+
+/// Two workers, of which a task may have both, or more workers if it asks.
+fn runtime_of_two(
+    settings: &[(&str, &str)],
+    first: impl FnMut(ArrayData) -> Act + Send + 'static,
+) -> Arc<Runtime> {
+    let settings = [&[("worker.cancelGrace", "200ms"), ("worker.busy", "2"), ("worker.max", "2")], settings];
+    let runtime = Runtime::new(Config::parse(settings.concat()).unwrap()).unwrap();
+    adopt(&runtime, |array| Act::Reply(result(sums(&array))));
+    adopt(&runtime, first);
+    runtime
+}
+
+fn keys(results: &StructArray) -> Vec<&str> {
+    results.column(0).as_string::<i64>().iter().flatten().collect()
+}
+
+#[test]
+fn while_a_worker_is_at_a_long_batch_a_spare_one_takes_the_next_and_results_stay_in_order() {
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let mut slow = true;
+    let runtime = runtime_of_two(&[], move |array| {
+        if std::mem::take(&mut slow) {
+            wait.recv_timeout(WAIT).unwrap();
+        }
+        Act::Reply(result(sums(&array)))
+    });
+    let job = job_in(runtime, RowCount::One, "");
+    submit(&job, &[("a", &[1.0])]);
+    let mut submitted = vec!["a"];
+    let deadline = Instant::now() + WAIT;
+    for key in ["b", "c", "d", "e", "f"] {
+        while !job.has_room().unwrap() {
+            assert!(Instant::now() < deadline, "no room for {key}");
+            assert!(job.next(Duration::from_millis(1)).unwrap().is_none());
+        }
+        submit(&job, &[(key, &[2.0])]);
+        submitted.push(key);
+    }
+    let answered = |job: &Job| job.state().batches.iter().filter(|batch| batch.reply.is_some()).count();
+    while answered(&job) < 3 {
+        assert!(Instant::now() < deadline);
+        assert!(job.next(Duration::from_millis(1)).unwrap().is_none());
+    }
+    go_on.send(()).unwrap();
+    for key in submitted {
+        let result = loop {
+            if let Some(output) = job.next(WAIT).unwrap() {
+                break StructArray::from(output.array);
+            }
+        };
+        assert_eq!(keys(&result), [key]);
+    }
+    assert_eq!(job.runtime.pool().size(), 2);
+}
+
+#[test]
+fn what_a_job_has_in_flight_is_bounded() {
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let runtime = runtime_of_two(&[], move |array| {
+        let _ = wait.recv_timeout(WAIT);
+        Act::Reply(result(sums(&array)))
+    });
+    let job = job_in(runtime, RowCount::One, "");
+    let deadline = Instant::now() + WAIT;
+    while job.state().batches.len() < AHEAD {
+        assert!(Instant::now() < deadline);
+        if job.has_room().unwrap() {
+            submit(&job, &[("a", &[1.0])]);
+        }
+        assert!(job.next(Duration::from_millis(1)).unwrap().is_none());
+    }
+    for _ in 0..20 {
+        assert!(job.next(Duration::from_millis(1)).unwrap().is_none());
+        assert!(!job.has_room().unwrap());
+    }
+    drop(go_on);
+}
+
+#[test]
+fn where_one_worker_is_to_be_busy_two_batches_are_in_flight() {
+    for settings in [("worker.busy", "1"), ("worker.busy", "0")] {
+        let runtime = runtime_of_two(&[settings], |array| Act::Reply(result(sums(&array))));
+        let job = job_in(runtime, RowCount::One, "");
+        submit(&job, &[("a", &[])]);
+        assert!(job.has_room().unwrap());
+        submit(&job, &[("b", &[])]);
+        assert!(!job.has_room().unwrap());
+        assert_eq!(job.runtime.pool().idle(), 1);
+    }
+}
+
+#[test]
+fn the_batches_of_a_spare_worker_that_dies_go_to_another() {
+    let runtime = Runtime::new(Config::parse([("worker.busy", "2"), ("worker.max", "2")]).unwrap()).unwrap();
+    adopt(&runtime, |_| Act::Die(0));
+    adopt(&runtime, |array| Act::Reply(result(sums(&array))));
+    let job = job_in(runtime, RowCount::One, r#""onError": "null""#);
+    submit(&job, &[("a", &[])]);
+    submit(&job, &[("b", &[])]);
+    for key in ["a", "b"] {
+        let result = loop {
+            if let Some(output) = job.next(WAIT).unwrap() {
+                break StructArray::from(output.array);
+            }
+        };
+        assert_eq!(keys(&result), [key]);
+    }
+    // A third one is tried in its place, which is no program.
+    let deadline = Instant::now() + WAIT;
+    while job.runtime.pool().size() != 1 {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_spare_worker_goes_to_the_task_that_waits_for_one() {
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let runtime = runtime_of_two(&[], move |array| {
+        let _ = wait.recv_timeout(WAIT);
+        Act::Reply(result(sums(&array)))
+    });
+    let job = job_in(Arc::clone(&runtime), RowCount::One, "");
+    submit(&job, &[("a", &[])]);
+    submit(&job, &[("b", &[])]);
+    assert_eq!(runtime.pool().idle(), 0, "both are at work");
+    let other = runtime.pool().queue(2, &fake());
+    assert!(other.lease(Duration::ZERO).unwrap().is_none());
+    let deadline = Instant::now() + WAIT;
+    let lease = loop {
+        assert!(Instant::now() < deadline);
+        assert!(job.next(Duration::from_millis(1)).unwrap().is_none());
+        if let Some(lease) = other.lease(Duration::ZERO).unwrap() {
+            break lease;
+        }
+    };
+    assert!(!job.state().crew.has_spares());
+    drop((lease, go_on));
+}
+
+#[test]
+fn a_closed_job_waits_for_its_spare_workers_too() {
+    let (block, unblock) = std::sync::mpsc::channel::<()>();
+    let runtime =
+        Runtime::new(Config::parse([("worker.cancelGrace", "50ms"), ("worker.busy", "2")]).unwrap()).unwrap();
+    adopt(&runtime, move |array| {
+        let _ = unblock.recv_timeout(Duration::from_secs(2));
+        Act::Reply(result(sums(&array)))
+    });
+    adopt(&runtime, |array| Act::Reply(result(sums(&array))));
+    let job = job_in(runtime, RowCount::One, "");
+    submit(&job, &[("a", &[])]);
+    submit(&job, &[("b", &[])]);
+    job.close();
+    drop(block);
+    assert_eq!(job.runtime.pool().size(), 1, "the one that did not finish was killed");
 }
 
 #[test]

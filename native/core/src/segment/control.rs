@@ -1,7 +1,8 @@
 //! The control page: the few numbers that both sides read and write while a function runs.
 //!
 //! The worker tells which group of which batch it is at, so that its death or a timeout can name the group;
-//! the parent tells which batches nobody wants any more.
+//! the parent tells which batches nobody wants any more. A call that waits at the worker for its turn has a word of its
+//! own, *offered*, which the worker turns into *begun* or the parent into *revoked*: whoever is first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,17 @@ const TICKET: usize = 0;
 const GROUP: usize = 1;
 const STARTED: usize = 2;
 const CANCELLED: usize = 3;
-const WORDS: usize = 4;
+/// Where the words of calls begin: on cache lines of their own.
+const CALLS: usize = 8;
+const WORDS: usize = CALLS + MAX_OFFERED;
+
+/// Calls that may wait at a worker at once.
+pub const MAX_OFFERED: usize = 64;
+
+/// The states of a call, below its ticket.
+const OFFERED: u64 = 0;
+const BEGUN: u64 = 1;
+const REVOKED: u64 = 2;
 
 /// The value of "no group": the worker is between calls.
 const NONE: u64 = u64::MAX;
@@ -119,9 +130,58 @@ impl Control {
         self.word(CANCELLED).fetch_max(ticket, Ordering::Relaxed);
     }
 
+    fn call(&self, ticket: u64) -> &AtomicU64 {
+        self.word(CALLS + (ticket % MAX_OFFERED as u64) as usize)
+    }
+
+    fn turn(&self, ticket: u64, state: u64) -> bool {
+        let (offered, new) = (ticket << 2 | OFFERED, ticket << 2 | state);
+        self.call(ticket).compare_exchange(offered, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Call `ticket` is about to wait at the worker; those with the same word are over.
+    pub fn offer(&self, ticket: u64) {
+        self.call(ticket).store(ticket << 2 | OFFERED, Ordering::Release);
+    }
+
+    /// The worker begins call `ticket`; false when it was revoked.
+    pub fn begin(&self, ticket: u64) -> bool {
+        self.turn(ticket, BEGUN)
+    }
+
+    /// The parent takes call `ticket` back; false when it has begun.
+    pub fn revoke(&self, ticket: u64) -> bool {
+        self.turn(ticket, REVOKED)
+    }
+
+    /// Whether call `ticket` has begun, and may be over.
+    pub fn has_begun(&self, ticket: u64) -> bool {
+        self.call(ticket).load(Ordering::Acquire) == ticket << 2 | BEGUN
+    }
+
     /// Whether batch `ticket` is no longer wanted.
     #[inline]
     pub fn is_cancelled(&self, ticket: u64) -> bool {
         ticket <= self.word(CANCELLED).load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_begun_or_revoked_and_never_both() {
+        let control = Control::create(Backend::Heap).unwrap();
+        for ticket in [1, 2, 1 + MAX_OFFERED as u64] {
+            assert!(!control.begin(ticket), "{ticket} was not offered");
+            control.offer(ticket);
+        }
+        assert!(!control.begin(1), "another call has its word");
+        assert!(control.begin(2) && control.has_begun(2));
+        assert!(!control.revoke(2));
+        let third = 1 + MAX_OFFERED as u64;
+        assert!(control.revoke(third));
+        assert!(!control.begin(third) && !control.has_begun(third));
     }
 }

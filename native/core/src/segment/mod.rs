@@ -38,7 +38,7 @@ pub use arena::{Arena, SharedBuffer};
 pub(crate) use available::memory_left;
 pub use available::require;
 pub use cache::{Cache, Lease};
-pub use control::{Control, Position, nanos};
+pub use control::{Control, MAX_OFFERED, Position, nanos};
 pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};
 pub(crate) use names::tidy;
 pub use names::{abandon, sweep};
@@ -228,15 +228,20 @@ impl Segment {
         (offset.checked_add(len)? <= self.len()).then_some(offset)
     }
 
+    /// Whether `len` bytes at `offset` lie inside.
+    pub fn has(&self, offset: usize, len: usize) -> bool {
+        offset.checked_add(len).is_some_and(|end| end <= self.len())
+    }
+
     fn check(&self, offset: usize, len: usize) -> Result<()> {
-        match offset.checked_add(len) {
-            Some(end) if end <= self.len() => Ok(()),
-            _ => Err(Error::protocol(format!(
-                "bytes {offset}..+{len} lie outside {:?}, which has {} bytes",
-                self.id,
-                self.len()
-            ))),
+        if self.has(offset, len) {
+            return Ok(());
         }
+        Err(Error::protocol(format!(
+            "bytes {offset}..+{len} lie outside {:?}, which has {} bytes",
+            self.id,
+            self.len()
+        )))
     }
 
     /// Copies `data` to `offset`.

@@ -20,12 +20,13 @@ use crate::definition::{Definition, DefinitionId};
 use crate::error::{Error, ErrorCode, Result};
 use crate::protocol::{ArrayDescriptor, FromWorker, ToWorker, VERSION, Watch};
 use crate::segment::{
-    Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId, SegmentToken,
+    Announcement, Backend, BufferRef, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId,
+    SegmentToken,
 };
 use crate::spelling::{Spelling, spell};
 
 pub use process::{Interpreter, spawn};
-pub use reply::{Loan, Reply};
+pub use reply::{Loan, Reply, Returned};
 
 /// Functions that a worker keeps at once.
 const MAX_DEFINITIONS: usize = 16;
@@ -84,6 +85,26 @@ pub struct Assignment<'a> {
     pub watch: Watch,
 }
 
+/// A call to be made.
+pub struct Request<'a> {
+    /// Names the definition.
+    pub id: DefinitionId,
+    /// Sent when the worker does not know it.
+    pub definition: &'a Definition,
+    /// What is called, for the convention.
+    pub body: &'a [u8],
+    /// Where its data lie.
+    pub buffers: &'a [BufferRef],
+    /// The segments of these.
+    pub segments: &'a [Arc<Segment>],
+    /// The longest that it may take.
+    pub timeout: Option<Duration>,
+    /// As in [`Assignment`].
+    pub python: Option<&'a str>,
+    /// What is observed meanwhile.
+    pub watch: Watch,
+}
+
 #[derive(Default)]
 struct Sending {
     segments: Outgoing,
@@ -93,6 +114,15 @@ struct Sending {
     /// Batches without a reply so far, and the longest that each of their calls may take.
     under_way: HashMap<u64, Option<Duration>>,
     expected_python: Option<String>,
+}
+
+impl Sending {
+    /// The next ticket, for something whose calls may take `timeout` each.
+    fn ticket(&mut self, timeout: Option<Duration>) -> u64 {
+        self.last_ticket += 1;
+        self.under_way.insert(self.last_ticket, timeout);
+        self.last_ticket
+    }
 }
 
 struct Receiving {
@@ -202,9 +232,62 @@ impl Worker {
     pub fn run(&self, assignment: Assignment<'_>) -> Result<u64> {
         let Assignment { id, definition, block, batch, leases, condemned, python, watch } = assignment;
         let mut sending = self.sending();
-        sending.expected_python = python.map(str::to_owned);
+        self.register(&mut sending, id, definition, block, python)?;
+        let (segments, fresh) = sending.segments.announce(leases.iter().map(|lease| lease.segment()));
+        let recycle = std::mem::take(&mut sending.recycle);
+        let ticket = sending.ticket(definition.policy.timeout);
+        let condemned = condemned.to_vec();
+        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned, watch };
+        self.send(&run, &fresh)?;
+        Ok(ticket)
+    }
+
+    /// Hands over a call, which waits there for its turn and may be revoked until then, and returns its ticket. Does not
+    /// wait, if no more than [`MAX_OFFERED`](crate::segment::MAX_OFFERED) calls without an answer are there.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn call(&self, request: Request<'_>) -> Result<u64> {
+        let Request { id, definition, body, buffers, segments, timeout, python, watch } = request;
+        let mut sending = self.sending();
+        self.register(&mut sending, id, definition, None, python)?;
+        let (segments, fresh) = sending.segments.announce(segments);
+        let recycle = std::mem::take(&mut sending.recycle);
+        let ticket = sending.ticket(timeout);
+        self.control.offer(ticket);
+        let (body, buffers) = (body.to_vec(), buffers.to_vec());
+        let call = ToWorker::Call { definition: id, ticket, segments, body, buffers, recycle, watch };
+        self.send(&call, &fresh)?;
+        Ok(ticket)
+    }
+
+    /// Takes a call back; false when it has begun. It is answered all the same.
+    pub fn revoke(&self, ticket: u64) -> bool {
+        self.control.revoke(ticket)
+    }
+
+    /// Whether a call has begun, and may be over.
+    pub fn has_begun(&self, ticket: u64) -> bool {
+        self.control.has_begun(ticket)
+    }
+
+    /// Makes sure that the worker knows a definition.
+    fn register(
+        &self,
+        sending: &mut Sending,
+        id: DefinitionId,
+        definition: &Definition,
+        block: Option<&Arc<Segment>>,
+        python: Option<&str>,
+    ) -> Result<()> {
+        if sending.expected_python.as_deref() != python {
+            sending.expected_python = python.map(str::to_owned);
+        }
         if let Some(actual) = self.python.get() {
             self.check_python(actual, python)?;
+        }
+        if sending.definitions.back() == Some(&id) {
+            return Ok(());
         }
         match sending.definitions.iter().position(|known| *known == id) {
             Some(index) => {
@@ -221,15 +304,7 @@ impl Worker {
             }
         }
         sending.definitions.push_back(id);
-        let (segments, fresh) = sending.segments.announce(leases.iter().map(|lease| lease.segment()));
-        let recycle = std::mem::take(&mut sending.recycle);
-        sending.last_ticket += 1;
-        let ticket = sending.last_ticket;
-        let condemned = condemned.to_vec();
-        let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned, watch };
-        sending.under_way.insert(ticket, definition.policy.timeout);
-        self.send(&run, &fresh)?;
-        Ok(ticket)
+        Ok(())
     }
 
     fn send(&self, message: &ToWorker, segments: &[Arc<Segment>]) -> Result<()> {
@@ -341,11 +416,15 @@ impl Worker {
             }
             FromWorker::Done { ticket, segments, result, dropped, stats } => {
                 self.settle(ticket, &dropped)?;
-                receiving.segments.follow(&segments, &mut descriptors)?;
-                self.result_bytes.store(receiving.segments.bytes(), Ordering::Relaxed);
-                self.result_segments.store(receiving.segments.count(), Ordering::Relaxed);
+                self.follow(receiving, &segments, &mut descriptors)?;
                 let loans = reply::borrow(&result, &receiving.segments, self)?;
                 receiving.replies.insert(ticket, Reply::Done { result, loans, stats });
+            }
+            FromWorker::Returned { ticket, segments, body, buffers, nanos } => {
+                self.settle(ticket, &[])?;
+                self.follow(receiving, &segments, &mut descriptors)?;
+                let buffers = reply::take(&buffers, &receiving.segments, self)?;
+                receiving.replies.insert(ticket, Reply::Returned { body, buffers, nanos });
             }
             FromWorker::Failed { ticket, group, code, summary, traceback, dropped } => {
                 self.settle(ticket, &dropped)?;
@@ -356,7 +435,19 @@ impl Worker {
         Ok(())
     }
 
-    /// Batch `ticket` is answered; `dropped` would have to be announced anew.
+    fn follow(
+        &self,
+        receiving: &mut Receiving,
+        segments: &Announcement,
+        descriptors: &mut impl Iterator<Item = std::os::fd::OwnedFd>,
+    ) -> Result<()> {
+        receiving.segments.follow(segments, descriptors)?;
+        self.result_bytes.store(receiving.segments.bytes(), Ordering::Relaxed);
+        self.result_segments.store(receiving.segments.count(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Batch or call `ticket` is answered; `dropped` would have to be announced anew.
     fn settle(&self, ticket: u64, dropped: &[SegmentId]) -> Result<()> {
         let mut sending = self.sending();
         if sending.under_way.remove(&ticket).is_none() {

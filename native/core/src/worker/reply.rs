@@ -7,7 +7,7 @@ use super::Worker;
 use crate::error::{Error, Result};
 use crate::placement;
 use crate::protocol::{ArrayDescriptor, BatchStats};
-use crate::segment::{Incoming, Segment, SegmentId};
+use crate::segment::{BufferRef, Incoming, Segment, SegmentId};
 
 /// A segment of the worker that somebody here reads; dropping it lets the worker write to it again.
 pub struct Loan {
@@ -36,6 +36,62 @@ impl Drop for Loan {
     }
 }
 
+/// A buffer of what a call returned.
+pub struct Returned {
+    /// The segment, which the worker writes to again once this is dropped.
+    pub loan: Arc<Loan>,
+    /// Where it begins.
+    pub offset: usize,
+    /// How many bytes.
+    pub len: usize,
+    /// Whether it is mapped for whoever has this alone, who may write to it.
+    pub private: bool,
+}
+
+/// Bytes from which on a buffer is worth a mapping of its own.
+const WORTH_MAPPING: u64 = 1 << 20;
+/// Segments of a worker that may be held on to.
+const MOST_MAPPED: usize = 256;
+
+/// The memory that a call returned.
+///
+/// # Errors
+/// [`crate::ErrorCode::Protocol`] when it was never announced or lies outside.
+pub(super) fn take(
+    buffers: &[BufferRef],
+    segments: &Incoming,
+    worker: &Arc<Worker>,
+) -> Result<Vec<Returned>> {
+    let mut loans: HashMap<SegmentId, (Arc<Loan>, bool)> = HashMap::new();
+    for buffer in buffers {
+        if loans.contains_key(&buffer.segment) {
+            continue;
+        }
+        let large = |other: &BufferRef| other.segment == buffer.segment && other.len >= WORTH_MAPPING;
+        let private = segments.count() <= MOST_MAPPED && buffers.iter().any(large);
+        let segment = match private {
+            true => segments.private(buffer.segment)?,
+            false => Arc::clone(segments.get(buffer.segment)?),
+        };
+        loans.insert(buffer.segment, (Arc::new(Loan { segment, worker: Arc::downgrade(worker) }), private));
+    }
+    let take = |buffer: &BufferRef| {
+        let outside = || Error::protocol(format!("a result at {buffer:?}, outside of its segment"));
+        let (loan, private) = loans.get(&buffer.segment).ok_or_else(outside)?;
+        let (offset, len) = (usize::try_from(buffer.offset), usize::try_from(buffer.len));
+        match (offset, len) {
+            (Ok(offset), Ok(len)) if loan.segment.has(offset, len) => Ok(Returned {
+                loan: Arc::clone(loan),
+                offset,
+                len,
+                private: *private && buffer.len >= WORTH_MAPPING,
+            }),
+            _ => Err(outside()),
+        }
+    };
+    buffers.iter().map(take).collect()
+}
+
 /// The segments that `result` names.
 ///
 /// # Errors
@@ -62,8 +118,17 @@ pub(super) fn borrow(
     missing.map_or(Ok(loans), Err)
 }
 
-/// The answer to one batch.
+/// The answer to one batch or call.
 pub enum Reply {
+    /// The call is over.
+    Returned {
+        /// What came of it, for the convention.
+        body: Vec<u8>,
+        /// Its data.
+        buffers: Vec<Returned>,
+        /// How long it took in the worker, as the worker says.
+        nanos: u64,
+    },
     /// It is done.
     Done {
         /// The result's fields.

@@ -13,7 +13,9 @@ use crate::channel::{Channel, Received};
 use crate::error::ErrorCode;
 use crate::placement;
 use crate::protocol::{BatchStats, FromWorker, ToWorker, VERSION};
-use crate::segment::{Access, Arena, Backend, Cache, Control, Incoming, Lease, Outgoing};
+use crate::segment::{
+    Access, Announcement, Arena, Backend, Cache, Control, Incoming, Lease, Outgoing, nanos,
+};
 
 pub(crate) const LIMITS: Limits = Limits {
     start_timeout: Duration::from_secs(5),
@@ -86,6 +88,11 @@ pub(crate) fn spawn(
     (ours, Box::new(Fake { thread: std::sync::Mutex::new(Some(thread)), killed }))
 }
 
+fn failed(ticket: u64, code: ErrorCode, summary: &str) -> FromWorker {
+    let (group, traceback, dropped) = (None, None, Vec::new());
+    FromWorker::Failed { ticket, group, code, summary: summary.to_owned(), traceback, dropped }
+}
+
 fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> Act, killed: &AtomicBool) {
     let cache = Cache::new(backend, 1 << 20);
     let (mut incoming, mut outgoing) = (Incoming::from_parent(backend), Outgoing::default());
@@ -111,6 +118,26 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
             ToWorker::Register(_, definition, _) => input = Some(definition.shape.input),
             ToWorker::Unregister(_) => {}
             ToWorker::Shutdown => return,
+            ToWorker::Call { ticket, body, .. } => {
+                let begun = page.as_ref().unwrap().begin(ticket);
+                let answer = match (begun, body.as_slice()) {
+                    (false, _) => failed(ticket, ErrorCode::Cancelled, "revoked"),
+                    (true, b"die") => return,
+                    (true, b"fail") => failed(ticket, ErrorCode::Resource, "no memory"),
+                    (true, b"break") => failed(ticket, ErrorCode::FunctionRaised, "not loaded"),
+                    (true, body) => {
+                        page.as_ref().unwrap().enter(ticket, 0, nanos());
+                        if body == b"slow" {
+                            thread::sleep(Duration::from_millis(100));
+                        }
+                        page.as_ref().unwrap().leave();
+                        let (body, segments) = (body.to_vec(), Announcement::default());
+                        FromWorker::Returned { ticket, segments, body, buffers: Vec::new(), nanos: 1_000 }
+                    }
+                };
+                // Nobody may be there to hear it.
+                let _ = channel.send(&answer, &[]);
+            }
             ToWorker::Run { ticket, segments, batch, recycle, .. } => {
                 lent.retain(|lease| !recycle.contains(&lease.segment().id()));
                 incoming.follow(&segments, &mut descriptors).unwrap();
@@ -144,15 +171,11 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                         return;
                     }
                     Act::Fail(group, code, summary) => {
-                        let failed = FromWorker::Failed {
-                            ticket,
-                            group: Some(group),
-                            code,
-                            summary: summary.to_owned(),
-                            traceback: None,
-                            dropped: Vec::new(),
-                        };
-                        channel.send(&failed, &[]).unwrap();
+                        let mut answer = failed(ticket, code, summary);
+                        if let FromWorker::Failed { group: at, .. } = &mut answer {
+                            *at = Some(group);
+                        }
+                        channel.send(&answer, &[]).unwrap();
                     }
                 }
             }

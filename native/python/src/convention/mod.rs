@@ -3,8 +3,11 @@
 //! A convention says how a function is loaded, what a call gets, and how a result is taken; everything around a call
 //! (the loop, its control page, timing, groups that are given up, errors) is written once, in [`crate::worker`].
 //! A batch costs one dynamic call; within it, the loop is compiled for each convention. See docs/extending.md.
+//!
+//! [`futures`] is the one that maps no groups: it gets single calls, each with its own function.
 
 mod arrow;
+pub mod futures;
 pub mod numpy;
 mod program;
 
@@ -93,15 +96,20 @@ impl<C: Convention> Function for C {
     }
 }
 
-/// Loads the function of `definition` by its convention.
-pub fn load(
-    py: Python<'_>,
-    definition: &Definition,
-    block: Option<Arc<Segment>>,
-) -> Result<Box<dyn Function>> {
+/// What a definition runs, once it is loaded.
+pub enum Loaded {
+    /// A function that maps groups.
+    Groups(Box<dyn Function>),
+    /// What makes single calls.
+    Calls(futures::Callee),
+}
+
+/// Loads what `definition` runs, by its convention.
+pub fn load(py: Python<'_>, definition: &Definition, block: Option<Arc<Segment>>) -> Result<Loaded> {
     match definition.program.convention.as_str() {
-        "numpy" => Ok(Box::new(numpy::Numpy::load(py, definition, block)?)),
-        "arrow" => Ok(Box::new(arrow::Arrow::load(py, definition, block)?)),
+        "numpy" => Ok(Loaded::Groups(Box::new(numpy::Numpy::load(py, definition, block)?))),
+        "arrow" => Ok(Loaded::Groups(Box::new(arrow::Arrow::load(py, definition, block)?))),
+        "futures" => Ok(Loaded::Calls(futures::Callee::load(py, definition)?)),
         other => Err(Failure::new(
             ErrorCode::Protocol,
             format!(

@@ -1,6 +1,8 @@
 //! The local front's native side: tables, errors and interrupts of Python around `beringia-grouping`, which does the work.
 
 mod block;
+mod calls;
+mod shared;
 mod watch;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 pub use block::Constants;
+pub use calls::Calls;
 
 use crate::capsule;
 use crate::capsule::Stream;

@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use super::groups::{Done, Groups, Outcome};
 use super::memory::Held;
 use super::scope::{self, Scope};
-use super::{Server, forks};
-use crate::convention::{self, Batch};
+use super::{Registered, Server, forks};
+use crate::convention::{self, Batch, Loaded};
 use crate::failure::Failure;
 
 /// What the parent asks for.
@@ -39,7 +39,9 @@ impl Server {
         let mut dropped = Vec::new();
         for held in memory.into_iter().filter(|held| Arc::strong_count(held) > 1) {
             self.incoming.remove(held.id());
-            self.retained.keep(&held, &run.batch)?;
+            let mut shown = Vec::new();
+            placement::references(&run.batch, &mut |reference| shown.push(*reference));
+            self.retained.keep(&held, &shown)?;
             dropped.push(held.id());
         }
         if !dropped.is_empty()
@@ -89,22 +91,11 @@ impl Server {
 
     fn run(&mut self, py: Python<'_>, run: &Run, memory: &[Arc<Held>]) -> Outcome<Done> {
         let nowhere = |failure: Failure| (None, failure);
-        let Some(registered) = self.registered.get_mut(&run.definition) else {
-            let what = format!("{:?} was never registered", run.definition);
-            return Err(nowhere(Failure::new(ErrorCode::Protocol, what)));
-        };
-        let definition = &registered.definition;
-        scope::enter(Scope::loading(run.watch.task.clone(), definition.program.name.clone()));
-        let function = match &registered.function {
-            Some(function) => function,
-            None => {
-                let block = definition.block.map(|block| self.incoming.get(block.segment).cloned());
-                let block = block.transpose().map_err(|error| nowhere(error.into()))?;
-                self.control.load(run.ticket, nanos());
-                let loaded = convention::load(py, definition, block);
-                self.control.leave();
-                registered.function.insert(loaded.map_err(nowhere)?)
-            }
+        self.load(py, run.definition, run.ticket, &run.watch).map_err(nowhere)?;
+        let Some(Registered { definition, function: Some(Loaded::Groups(function)), result_bytes }) =
+            self.registered.get_mut(&run.definition)
+        else {
+            return Err(nowhere(Failure::new(ErrorCode::Protocol, "a batch for what makes single calls")));
         };
         let find = |id: SegmentId| {
             let held = memory.iter().find(|held| held.id() == id);
@@ -114,18 +105,41 @@ impl Server {
             .map_err(|error| nowhere(error.into()))?;
         scope::enter(Scope::of(&self.control, run.watch.task.clone(), definition, &rows));
         let batch = Batch { py, definition, rows: &rows, memory };
-        let arena = Arena::new(Arc::clone(&self.cache), registered.result_bytes);
+        let arena = Arena::new(Arc::clone(&self.cache), *result_bytes);
         let groups = Groups { control: &self.control, run };
         let done = function.map(&batch, arena, &groups)?;
         // A little more, so that the next result, of about the same size, lies in one segment.
         let bytes = usize::try_from(done.stats.result_bytes).unwrap_or(0);
-        registered.result_bytes = bytes + bytes / 16;
+        *result_bytes = bytes + bytes / 16;
         Ok(done)
+    }
+
+    /// Loads what a definition runs, if this is its first use.
+    pub(super) fn load(
+        &mut self,
+        py: Python<'_>,
+        id: DefinitionId,
+        ticket: u64,
+        watch: &Watch,
+    ) -> crate::failure::Result<()> {
+        let Some(Registered { definition, function, .. }) = self.registered.get_mut(&id) else {
+            return Err(Failure::new(ErrorCode::Protocol, format!("{id:?} was never registered")));
+        };
+        if function.is_some() {
+            return Ok(());
+        }
+        scope::enter(Scope::loading(watch.task.clone(), definition.program.name.clone()));
+        let block = definition.block.map(|block| self.incoming.get(block.segment).cloned()).transpose()?;
+        self.control.load(ticket, nanos());
+        let loaded = convention::load(py, definition, block);
+        self.control.leave();
+        *function = Some(loaded?);
+        Ok(())
     }
 }
 
 /// Flushes what the function printed, so that it reaches the log with its batch.
-fn flush(py: Python<'_>) {
+pub(super) fn flush(py: Python<'_>) {
     for stream in ["stdout", "stderr"] {
         // A function may have closed or replaced them; that is its own affair.
         let _ = py.import("sys").and_then(|sys| sys.getattr(stream)).and_then(|s| s.call_method0("flush"));

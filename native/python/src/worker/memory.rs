@@ -5,9 +5,8 @@
 
 use std::sync::{Arc, Weak};
 
-use beringia_core::protocol::ArrayDescriptor;
-use beringia_core::segment::{Segment, SegmentId};
-use beringia_core::{ErrorCode, placement};
+use beringia_core::ErrorCode;
+use beringia_core::segment::{BufferRef, Segment, SegmentId};
 use pyo3::prelude::*;
 
 use crate::failure::{Failure, Result};
@@ -50,15 +49,11 @@ impl Retained {
         self.memory.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Keeps what `batch` shows of `held`, which something was found to look at: it is copied, so that the parent may use
+    /// Keeps what `shown` names of `held`, which something was found to look at: it is copied, so that the parent may use
     /// the segment again.
-    pub fn keep(&mut self, held: &Arc<Held>, batch: &ArrayDescriptor) -> beringia_core::Result<()> {
-        let mut parts = Vec::new();
-        placement::references(batch, &mut |reference| {
-            if reference.segment == held.id() {
-                parts.push(reference.offset as usize..(reference.offset + reference.len) as usize);
-            }
-        });
+    pub fn keep(&mut self, held: &Arc<Held>, shown: &[BufferRef]) -> beringia_core::Result<()> {
+        let own = shown.iter().filter(|part| part.segment == held.id());
+        let parts: Vec<_> = own.map(|part| part.offset as usize..(part.offset + part.len) as usize).collect();
         let bytes = held.segment.own(&parts)?;
         self.memory.push((Arc::downgrade(held), bytes));
         Ok(())

@@ -1,6 +1,7 @@
 //! The worker's loop: serves its parent, one message after the other.
 
 mod batch;
+mod call;
 mod forks;
 pub mod groups;
 mod heap;
@@ -21,8 +22,9 @@ use beringia_core::{Error, Result};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::convention::Function;
+use crate::convention::Loaded;
 use batch::Run;
+use call::Request;
 use memory::Retained;
 
 /// Without work for so long, a worker gives free memory back.
@@ -52,7 +54,7 @@ pub fn run_worker(py: Python<'_>, fd: i32) -> PyResult<()> {
 struct Registered {
     definition: Box<Definition>,
     /// Once a batch has asked for it.
-    function: Option<Box<dyn Function>>,
+    function: Option<Loaded>,
     /// Bytes of its last result: the next one is likely to take as many.
     result_bytes: usize,
 }
@@ -157,6 +159,18 @@ impl Server {
                     self.incoming.follow(&segments, &mut descriptors)?;
                     self.prepare(py, definition, watch.log_level).map_err(Error::internal)?;
                     self.answer(py, &Run { definition, ticket, batch, condemned, watch })?;
+                }
+                ToWorker::Call { definition, ticket, segments, body, buffers, recycle, watch } => {
+                    for id in recycle {
+                        self.lent.remove(&id);
+                    }
+                    self.incoming.follow(&segments, &mut descriptors)?;
+                    if !self.control.begin(ticket) {
+                        self.revoked(ticket)?;
+                        continue;
+                    }
+                    self.prepare(py, definition, watch.log_level).map_err(Error::internal)?;
+                    self.make(py, &Request { definition, ticket, body, buffers, watch })?;
                 }
             }
         }

@@ -1,23 +1,25 @@
-"""A session of Spark Connect: ``numpy_map`` handed to the server as part of a plan.
+"""A session of Spark Connect: calls handed to the server in messages, a ``numpy_map`` as part of a plan.
 
-What the server makes of it is ``jvm-plugin/spark/src/main/spark-4/org/beringia/spark/connect``. It has the last word on
-the interpreter and its paths, which are its own machine's.
+What the server makes of them is ``jvm-plugin/spark/src/main/spark-4/org/beringia/spark/connect``. It has the last word
+on the interpreter and its paths, which are its own machine's.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.column import Column
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.group import GroupedData
+from pyspark.sql.connect.session import SparkSession
 
 import beringia
-from beringia._job import Job
 from beringia.errors import BeringiaError, ConfigError
-from beringia.spark.connect.relation import NumpyMap
+from beringia.spark.call import Call
+from beringia.spark.connect.messages import NumpyMap, register_command
 from beringia.spark.connect.server import START
 
 _MESSAGE_BYTES = 1 << 20  # a function of more goes to the server once, and not with each plan that it is part of
@@ -27,14 +29,16 @@ _RELATION = "org.beringia.spark.connect.NumpyMapRelation"
 
 
 class Connect:
-    """The session of `data` on a server; see :class:`beringia.spark.front.Session`."""
+    """The session that `value` belongs to, or is; see :class:`beringia.spark.session.Session`."""
 
     interpreter: str | None = None
     paths: list[str] | None = None
 
-    def __init__(self, data: DataFrame | GroupedData) -> None:
-        self.grouped = isinstance(data, GroupedData)
-        self._groups: GroupedData = data if isinstance(data, GroupedData) else data.groupBy()
+    def __init__(self, value: SparkSession | DataFrame | GroupedData) -> None:
+        if isinstance(value, SparkSession):
+            self._session = value
+        else:
+            self._session = (value._df if isinstance(value, GroupedData) else value).sparkSession
 
     def column(self, value: Any) -> Column | None:
         """Return the column that the user wrote; None if it is none."""
@@ -42,45 +46,51 @@ class Connect:
             return F.col(value)
         return value if isinstance(value, Column) else None
 
-    def map(
-        self,
-        function: bytes | bytearray,
-        job: Job,
-        args: list[Any],
-        keep: list[Any],
-        order_by: list[Any],
-        returns: str,
-        per: str | None,
-        batch_bytes: int | None,
-    ) -> DataFrame:
+    def groups(self, data: Any) -> bool:
+        """Tell whether data are groups."""
+        return isinstance(data, GroupedData)
+
+    def map(self, data: Any, call: Call, *, keep: list[Any], order_by: list[Any], per: str | None) -> DataFrame:
         """Return the DataFrame of a plan that the server has analysed: what it refuses is raised here."""
-        call = {
+        grouped = self.groups(data)
+        aggregate = self._aggregate(
+            data if grouped else data.groupBy(), call, keep, order_by, {"grouped": grouped, "per": per}
+        )
+        frame = DataFrame(NumpyMap(aggregate._plan), self._session)
+        self._asking(lambda: frame.schema)
+        return frame
+
+    def register(self, name: str, call: Call) -> None:
+        """Give a call a name in the session's SQL, on the server."""
+        aggregate = self._aggregate(self._session.range(0).groupBy(), call, [], [], {"name": name})
+        client = self._session.client
+        self._asking(lambda: client.execute_command(register_command(aggregate._plan.plan(client))))
+
+    def _aggregate(
+        self, groups: GroupedData, call: Call, keep: Sequence[Any], order_by: Sequence[Any], more: dict[str, Any]
+    ) -> DataFrame:
+        """Return what carries a call: see :mod:`beringia.spark.connect.messages`."""
+        said = {
             "version": beringia.__version__,
-            "spec": job.spec(),
-            "grouped": self.grouped,
-            "returns": returns,
-            "per": per,
-            "batchBytes": batch_bytes,
-            "args": len(args),
+            "spec": call.job.spec(),
+            "returns": call.returns,
+            "batchBytes": call.batch_bytes,
+            "args": len(call.args),
             "keep": len(keep),
             "orderBy": len(order_by),
+            **more,
         }
-        session = self._groups._df.sparkSession
-        content = bytes(function)
-        sent = content if len(content) <= _MESSAGE_BYTES else session.client.cache_artifact(content)
-        aggregate = self._groups.agg(F.lit(sent), F.lit(json.dumps(call)), *args, *keep, *order_by)
-        frame = DataFrame(NumpyMap(aggregate._plan), session)
+        content = bytes(call.function)
+        sent = content if len(content) <= _MESSAGE_BYTES else self._session.client.cache_artifact(content)
+        return groups.agg(F.lit(sent), F.lit(json.dumps(said)), *call.args, *keep, *order_by)
+
+    def _asking(self, ask: Callable[[], Any]) -> None:
+        """Ask the server, and say what it lacks if that is why it cannot answer."""
         try:
-            frame.schema  # noqa: B018 (asks the server)
+            ask()
         except BeringiaError:
             raise
         except Exception as error:
-            _require_plugin(session, error)
+            if _RELATION not in self._session.conf.get(_RELATIONS, ""):
+                raise ConfigError(f"this server runs without Beringia: {START}") from error
             raise
-        return frame
-
-
-def _require_plugin(session: Any, error: Exception) -> None:
-    """Say what the server lacks, if that is why it gave `error`."""
-    if _RELATION not in session.conf.get(_RELATIONS, ""):
-        raise ConfigError(f"this server runs without Beringia: {START}") from error

@@ -1,28 +1,37 @@
-"""The groups of a batch as series and frames of pandas: those that PySpark makes, by its code.
+"""The groups of a batch as pandas has them: as PySpark makes them, by its code.
 
 A column is converted for all groups at once where its values do not depend on which rows are converted together. Those
-of integers and booleans do: a group with a null in them has floats and objects. So a batch has a frame for each pattern
-of such nulls, and a group's is cut from the one of its pattern.
+of integers and booleans do: a group with a null in them has floats and objects. So a batch is converted for each
+pattern of such nulls, and a group's series or frame is cut from the batch of its pattern.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from beringia.spark.udf.command import Command
-from beringia.spark.udf.frames import Frames, is_same
 from beringia.spark.udf.types import as_given
 
 _PATTERNS = 8
 """Of nulls, in one batch: each takes as much memory as the batch."""
 
+_Checked = dict[bytes, bool]
+
 _log = logging.getLogger(__name__)
+
+
+class Cut(Protocol):
+    """What cuts a group's arguments from the columns of a batch."""
+
+    def matches(self, own: list[Any], start: int, end: int) -> bool:
+        """Tell whether what is cut for some rows is what pandas makes of their own columns."""
 
 
 class Groups:
@@ -31,34 +40,43 @@ class Groups:
     Parameters
     ----------
     command : Command
-        What says how columns are converted.
+        What converts columns.
     batch : pyarrow.RecordBatch
         A row per group: its key, and a list for each column of its rows.
+    cut : callable
+        Makes what cuts arguments from the columns of the batch.
     checked : dict
-        For each pattern of nulls whether frames cut from a batch's are those that pandas makes.
+        For each pattern of nulls whether what is cut is what pandas makes.
     """
 
-    def __init__(self, command: Command, batch: pa.RecordBatch, checked: dict[bytes, bool]) -> None:
+    def __init__(
+        self, command: Command, batch: pa.RecordBatch, cut: Callable[[list[Any]], Cut], checked: _Checked
+    ) -> None:
         lists = batch.columns[command.keys :]
         names = batch.schema.names[command.keys :]
         self._command = command
+        self._cut = cut
         self._checked = checked
         self._bounds: list[int] = lists[0].offsets.to_pylist()
         self._rows = pa.Table.from_arrays([as_given(column.values, command.time_zone) for column in lists], names=names)
-        self._made: dict[bytes, Frames | None] = {}
+        self._made: dict[bytes, Cut | None] = {}
         self._series: dict[tuple[int, bool], Any] = {}
 
     def bounds(self, group: int) -> tuple[int, int]:
         """Return the first row of a group, and the first behind it."""
         return self._bounds[group], self._bounds[group + 1]
 
-    def series(self, group: int) -> list[Any]:
-        """Return the columns of a group as PySpark's serializer gives them."""
+    def rows(self, group: int) -> pa.Table:
+        """Return the rows of a group."""
         start, end = self.bounds(group)
-        return [self._convert(column) for column in self._rows.slice(start, end - start).itercolumns()]
+        return self._rows.slice(start, end - start)
 
-    def frames(self, group: int) -> Frames | None:
-        """Return what makes the frame of a group; None where the group is to be converted on its own."""
+    def series(self, group: int) -> list[Any]:
+        """Return the columns of a group as PySpark gives them."""
+        return self._command.function.series(self.rows(group))
+
+    def cut(self, group: int) -> Any:
+        """Return what makes the arguments of a group; None where the group is to be converted on its own."""
         pattern = self._patterns[group]
         if pattern not in self._made:
             self._made[pattern] = self._make(pattern, group) if len(self._made) < _PATTERNS else None
@@ -74,34 +92,35 @@ class Groups:
                 flags[:, i] = np.logical_or.reduceat(column.is_null().to_numpy(), starts)
         return [row.tobytes() for row in flags]
 
-    def _make(self, pattern: bytes, group: int) -> Frames | None:
-        command = self._command
+    def _make(self, pattern: bytes, group: int) -> Cut | None:
         try:
             series = [self._all(i, bool(has_null)) for i, has_null in enumerate(pattern)]
         except Exception:  # some group's: it is the one to raise it
             return None
-        frames = Frames(series, command.key_columns, command.value_columns)
+        cut = self._cut(series)
         if pattern not in self._checked:
-            own = self.series(group)
-            frame = pd.concat([own[i] for i in command.value_columns], axis=1)
-            self._checked[pattern] = is_same(frames.frame(*self.bounds(group)), frame)
+            self._checked[pattern] = self._is_exact(cut, group)
             if not self._checked[pattern]:
                 _log.warning("pandas %s makes frames in another way: groups are converted on their own", pd.__version__)
-        return frames if self._checked[pattern] else None
+        return cut if self._checked[pattern] else None
+
+    def _is_exact(self, cut: Cut, group: int) -> bool:
+        own = self.series(group)
+        try:
+            return cut.matches(own, *self.bounds(group))
+        except Exception:  # where a pandas has no such blocks
+            return False
 
     def _all(self, index: int, has_null: bool) -> Any:
         """Return a column of all groups, as that of groups with a null in it or as that of groups without."""
         if (index, has_null) not in self._series:
-            self._series[index, has_null] = self._convert(self._filled(index, has_null))
+            [self._series[index, has_null]] = self._command.function.series(self._filled(index, has_null))
         return self._series[index, has_null]
 
-    def _filled(self, index: int, has_null: bool) -> pa.ChunkedArray:
+    def _filled(self, index: int, has_null: bool) -> pa.Table:
         column = self._rows.column(index)
         kind = column.type
         if column.null_count and not has_null and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             filled = column.fill_null(pa.scalar(0).cast(kind))  # in groups that this is not for
-            return pa.table([filled], names=[self._rows.column_names[index]]).column(0)
-        return column
-
-    def _convert(self, column: pa.ChunkedArray) -> Any:
-        return self._command.serializer.arrow_to_pandas(column)
+            return pa.table([filled], names=[self._rows.column_names[index]])
+        return self._rows.select([index])

@@ -5,71 +5,114 @@ What becomes of it (conversions, checks and their messages) is PySpark's code, a
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pyspark import SparkFiles, worker
+import pyarrow as pa
+from pyspark import Broadcast, SparkFiles, __version__
 from pyspark.accumulators import _accumulatorRegistry
-from pyspark.broadcast import Broadcast, _broadcastRegistry
 from pyspark.resource import ResourceInformation
 from pyspark.taskcontext import TaskContext
 
 from beringia.errors import ConfigError
 
+# Of the line of Spark that is installed.
+_worker = importlib.import_module(f"beringia.spark.udf.pyspark_{__version__.partition('.')[0]}")
+_broadcasts: dict[int, Any] = vars(sys.modules[Broadcast.__module__])["_broadcastRegistry"]
 
-class Command:
-    """A function of a task.
 
-    Parameters
+class Function(Protocol):
+    """What is called, with PySpark's conversions; each version of PySpark has its own.
+
+    Attributes
     ----------
-    payload : bytes
-        What PySpark's worker reads after the kind of function: settings, arguments, the pickled functions.
-    options : bytes
-        JSON (``org.beringia.spark.accelerate.PythonJob``).
+    types : list of pyarrow.DataType
+        Of the fields of the result.
+    """
+
+    types: list[pa.DataType]
+
+    def series(self, rows: pa.Table) -> list[Any]:
+        """Return the columns of some rows as series."""
+
+    def column(self, field: int, series: Any) -> pa.Array:
+        """Return a series as a field of the result."""
+
+    def run(self, rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group; return the fields of its result."""
+
+
+class GroupedMap(Function, Protocol):
+    """A function of frames.
 
     Attributes
     ----------
     function : callable
         The user's; a StopIteration that it raises is another error, as in PySpark.
-    arguments : list of str
-        Names of its parameters.
+    takes_key : bool
+        Whether it is given the key before the frame.
     return_type : pyspark.sql.types.StructType
         What it was said to return.
-    serializer
-        PySpark's: how a column becomes a series and back.
+    by_name : bool
+        Whether columns of a result are known by their names.
     """
 
     function: Callable[..., Any]
-    arguments: list[str]
+    takes_key: bool
     return_type: Any
     by_name: bool
 
-    def __init__(self, payload: bytes, options: bytes) -> None:
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return a frame as the fields of the result."""
+
+
+class Aggregate(Function, Protocol):
+    """Functions of series.
+
+    Attributes
+    ----------
+    functions : list of (callable, list of int, dict)
+        Each with the columns that it is given, by place and by name.
+    """
+
+    functions: list[tuple[Callable[..., Any], list[int], dict[str, int]]]
+
+
+class Command:
+    """The functions of a task.
+
+    Parameters
+    ----------
+    pickled : bytes
+        Of each, the function and the type that it returns.
+    options : bytes
+        JSON (``org.beringia.spark.accelerate.PythonJob``).
+    kind : str
+        The class that they are here, of :mod:`beringia.spark.udf.pyspark_3` or its kin.
+    """
+
+    def __init__(self, pickled: bytes, options: bytes, kind: str) -> None:
         given = json.loads(options)
         os.environ.update(given["environment"])
         _enter(given["task"])
-        with self._seen():
-            # With Spark 3.5: the function over what the serializer reads, a profiler, and the serializers.
-            function, _, _, self.serializer = worker.read_udfs(worker.pickleSer, io.BytesIO(payload), given["evalType"])
         self.keys: int = given["keys"]
-        self.key_columns: list[int] = given["keyColumns"]
-        self.value_columns: list[int] = given["valueColumns"]
         self.time_zone: str = given["timeZone"]
-        self._input: list[Any] = []
-        # PySpark's function is a map over its input: what is put there comes out at the next step.
-        self._results: Iterator[Any] = function(given["task"]["partition"], iter(self._input.pop, None))
+        self._offsets: list[list[int]] = [function["offsets"] for function in given["functions"]]
+        stream = io.BytesIO(pickled)
+        functions = [(stream.read(one["bytes"]), one["offsets"]) for one in given["functions"]]
+        self.function: Any = getattr(_worker, kind)(given["evalType"], functions, given["settings"])
 
-    def __call__(self, series: list[Any]) -> Any:
-        """Map one item of the input, as PySpark's serializer would have read it."""
-        self._input.append(series)
-        return next(self._results)
+    def key_and_values(self) -> tuple[list[int], list[int]]:
+        """Return which columns are the key of a grouped map, and which are its frame."""
+        [[_, keys, *columns]] = self._offsets
+        return columns[:keys], columns[keys:]
 
     @staticmethod
     def check() -> None:
@@ -80,31 +123,16 @@ class Command:
                 "set spark.beringia.accelerate to false for this query"
             )
 
-    @contextlib.contextmanager
-    def _seen(self) -> Iterator[None]:
-        """See what PySpark makes its function of."""
-        wrap = worker.wrap_grouped_map_pandas_udf
-
-        def see(function: Any, return_type: Any, argspec: Any, settings: Any) -> Any:
-            self.function, self.return_type, self.arguments = function, return_type, argspec.args
-            self.by_name = worker.assign_cols_by_name(settings)
-            return wrap(function, return_type, argspec, settings)
-
-        worker.wrap_grouped_map_pandas_udf = see
-        try:
-            yield
-        finally:
-            worker.wrap_grouped_map_pandas_udf = wrap
-
 
 def _enter(task: dict[str, Any]) -> None:
     """Make PySpark's own state of a task: what ``TaskContext.get()``, ``SparkFiles.get`` and broadcasts answer from."""
-    context = TaskContext._getOrCreate()
+    context: Any = TaskContext._getOrCreate()
     context._stageId = task["stage"]
     context._partitionId = task["partition"]
     context._attemptNumber = task["attemptNumber"]
     context._taskAttemptId = task["attemptId"]
     context._cpus = task["cpus"]
+    context._cpuAmount = Decimal(task["cpus"])  # of Spark 4.3
     context._localProperties = task["localProperties"]
     context._resources = {
         key: ResourceInformation(resource["name"], resource["addresses"]) for key, resource in task["resources"].items()
@@ -117,9 +145,9 @@ def _enter(task: dict[str, Any]) -> None:
             sys.path.insert(1, entry)
     importlib.invalidate_caches()
     broadcasts = {int(name): path for name, path in task["broadcasts"].items()}
-    for gone in set(_broadcastRegistry) - set(broadcasts):
-        del _broadcastRegistry[gone]
+    for gone in set(_broadcasts) - set(broadcasts):
+        del _broadcasts[gone]
     for name, path in broadcasts.items():
-        if name not in _broadcastRegistry:
-            _broadcastRegistry[name] = Broadcast(path=path)
+        if name not in _broadcasts:
+            _broadcasts[name] = Broadcast(path=path)
     _accumulatorRegistry.clear()

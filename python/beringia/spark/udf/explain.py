@@ -14,6 +14,8 @@ _OURS = str(Path(__file__).parent)
 
 def explain(error: BaseException) -> str:
     """Return the traceback that PySpark's worker sends to the driver: with its setting, of the user's code alone."""
+    if os.environ.get("SPARK_HIDE_TRACEBACK"):
+        return "".join(traceback.format_exception_only(type(error), error))
     frames = _without_ours(error.__traceback__)
     if frames is not None and os.environ.get("SPARK_SIMPLIFIED_TRACEBACK"):
         simplified = try_simplify_traceback(frames)

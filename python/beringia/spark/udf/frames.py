@@ -28,6 +28,7 @@ class Frames:
     def __init__(self, series: Sequence[Any], keys: Sequence[int], values: Sequence[int]) -> None:
         # As PySpark makes the frame of a group.
         frame = pd.concat([series[i] for i in values], axis=1)
+        self._values = values
         self._keys = [series[i]._values for i in keys]
         self._columns = frame.columns
         self._manager: Any = type(frame._mgr)
@@ -43,6 +44,10 @@ class Frames:
         axes = [self._columns._view(), pd.RangeIndex(end - start)]
         manager = self._manager(tuple(blocks), axes, verify_integrity=False)
         return pd.DataFrame._from_mgr(manager, axes)  # type: ignore[attr-defined, no-any-return, unused-ignore]
+
+    def matches(self, own: Sequence[Any], start: int, end: int) -> bool:
+        """Tell whether the frame of some rows is the one that pandas makes of their series, `own`."""
+        return is_same(self.frame(start, end), pd.concat([own[i] for i in self._values], axis=1))
 
     def key(self, row: int) -> tuple[Any, ...]:
         """Return the key of a group by its first row."""

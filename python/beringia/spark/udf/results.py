@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql.pandas.types import to_arrow_type
 
-from beringia.spark.udf.command import Command
 from beringia.spark.udf.types import as_taken
 
 _KINDS = "biufM"  # booleans, numbers, times
@@ -25,16 +23,15 @@ class Results:
 
     Parameters
     ----------
-    command : Command
+    function : beringia.spark.udf.command.Function
         What gives them.
     schema : pyarrow.Schema
         The columns that they become.
     """
 
-    def __init__(self, command: Command, schema: pa.Schema) -> None:
-        self._serializer = command.serializer
-        self._type = to_arrow_type(command.return_type)
-        self._kinds = [field.type for field in self._type]
+    def __init__(self, function: Any, schema: pa.Schema) -> None:
+        self._function = function
+        self._kinds = function.types
         self._schema = schema
         self._names = list(schema.names)
         self._is_plain = len(set(self._names)) == len(self._names)
@@ -48,11 +45,11 @@ class Results:
         return type(result) is pd.DataFrame and self._is_plain and result.columns.tolist() == self._names
 
     def append(self, result: Any) -> int:
-        """Take the result of a group; return how many rows there are."""
-        taken = self._taken(result)
+        """Take the result of a group, a frame or a list of its columns; return how many rows there are."""
+        taken, rows = (result, len(result[0])) if isinstance(result, list) else (self._taken(result), len(result))
         for parts, part in zip(self._parts, taken, strict=True):
             parts.append(part)
-        self._count += len(result)
+        self._count += rows
         return self._count
 
     def table(self) -> pa.Table:
@@ -66,11 +63,11 @@ class Results:
 
     def _taken(self, result: Any) -> list[Any]:
         try:
-            return self._take(result) if self.fits(result) else self._convert_whole(result)
+            return self._take(result) if self.fits(result) else self._function.columns(result)
         except Exception as error:
             raised = error
         self.table()  # what an earlier group returned may be at fault too, and comes first;
-        self._convert_whole(result)  # and then an earlier column
+        self._function.columns(result)  # and then an earlier column
         raise raised
 
     def _take(self, result: pd.DataFrame) -> list[Any]:
@@ -82,15 +79,8 @@ class Results:
                 if kind and (kind in _KINDS or (kind == "O" and self._unchanging[i])):
                     taken[i] = np.array(values[j])  # a copy: the function may use its frame again
                 else:
-                    taken[i] = self._convert(i, result[self._names[i]])
+                    taken[i] = self._function.column(i, result[self._names[i]])
         return taken
-
-    def _convert_whole(self, result: Any) -> list[Any]:
-        [column] = self._serializer._create_batch([(result, self._type)]).columns
-        return list(column.flatten())
-
-    def _convert(self, field: int, series: pd.Series[Any]) -> pa.Array:
-        return self._serializer._create_array(series, self._kinds[field], arrow_cast=self._serializer._arrow_cast)
 
     def _column(self, field: int) -> pa.ChunkedArray:
         chunks: list[Any] = []
@@ -100,7 +90,7 @@ class Results:
             if waiting:
                 values = np.concatenate(waiting)
                 series = pd.Series(values, name=self._names[field], dtype=values.dtype)
-                chunks.append(self._convert(field, series))
+                chunks.append(self._function.column(field, series))
                 waiting.clear()
 
         for part in self._parts[field]:
@@ -116,7 +106,7 @@ class Results:
         for parts in zip(*self._parts, strict=True):
             for field, part in enumerate(parts):
                 if isinstance(part, np.ndarray):
-                    self._convert(field, pd.Series(part, name=self._names[field], dtype=part.dtype))
+                    self._function.column(field, pd.Series(part, name=self._names[field], dtype=part.dtype))
 
 
 def _never_changes(kind: pa.DataType) -> bool:

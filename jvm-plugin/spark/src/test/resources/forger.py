@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 
-VERSION = 4
+VERSION = 5
 SHRINK, GROW, FUTURE_WRITE = 0x2, 0x4, 0x10
 SEGMENT = 1 << 16
 
@@ -155,7 +155,7 @@ def reply(ticket, groups):
 
 while True:
     data, _, _, _ = channel.recvmsg(1 << 17, socket.CMSG_SPACE(4 * 253))
-    if not data or data[:2] == b"\0\4":  # the end, or Shutdown
+    if not data or data[:2] == b"\0\5":  # the end, or Shutdown
         os._exit(0)
     if data[:2] == b"\0\0":  # Start
         channel.send(b"\0" + number(0) + number(VERSION) + text("3.11.7") + text("2.4"))

@@ -1,8 +1,8 @@
 //! The few things the worker does with NumPy's C API: views on segments, fresh arrays, scalars.
 
+use std::any::Any;
 use std::os::raw::{c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::Arc;
 
 use numpy::npyffi::{
     NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, PyArray_Check,
@@ -11,17 +11,15 @@ use numpy::npyffi::{
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::worker::memory::Held;
-
-/// Keeps the segments of one batch mapped for as long as any view on them exists.
+/// Keeps memory mapped for as long as any view on it exists: the segments of a batch or call, or what a call returned.
 #[pyclass(frozen, module = "beringia._native")]
 pub struct Views {
-    _memory: Vec<Arc<Held>>,
+    _memory: Box<dyn Any + Send + Sync>,
 }
 
 impl Views {
-    pub fn new(memory: Vec<Arc<Held>>) -> Views {
-        Views { _memory: memory }
+    pub fn new(memory: impl Any + Send + Sync) -> Views {
+        Views { _memory: Box::new(memory) }
     }
 }
 

@@ -19,6 +19,11 @@ public final class Job extends NativeHandle {
         Natives.submit(handle(), array.address());
     }
 
+    /** Whether another batch would keep a worker busy. */
+    public boolean hasRoom() {
+        return Natives.hasRoom(handle());
+    }
+
     /** Waits for the next result; false when none came within the timeout, else {@code result} is filled. */
     public boolean next(long timeoutMillis, JobResult result) {
         boolean filled = Natives.next(handle(), timeoutMillis, result.array(), result.stats()) != 0;

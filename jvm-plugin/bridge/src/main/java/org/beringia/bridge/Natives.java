@@ -18,6 +18,8 @@ final class Natives {
 
     static native void submit(long job, long array);
 
+    static native boolean hasRoom(long job);
+
     static native int next(long job, long timeoutMillis, long array, long stats);
 
     static native void release(long array);

@@ -11,6 +11,9 @@ trait BatchJob extends SegmentSource with AutoCloseable {
   /** Hands over a batch and its segments. */
   def submit(batch: ArrowArrayStruct): Unit
 
+  /** Whether another batch would keep a worker busy. */
+  def hasRoom: Boolean
+
   /** Waits for the next result, in the order of submission; false when none came in time. */
   def next(timeoutMillis: Long, result: JobResult): Boolean
 }
@@ -18,6 +21,7 @@ trait BatchJob extends SegmentSource with AutoCloseable {
 final class NativeJob(job: Job) extends BatchJob {
   override def allocate(bytes: Long): Long = job.allocate(bytes)
   override def submit(batch: ArrowArrayStruct): Unit = job.submit(batch)
+  override def hasRoom: Boolean = job.hasRoom
   override def next(timeoutMillis: Long, result: JobResult): Boolean = job.next(timeoutMillis, result)
   override def close(): Unit = job.close()
 }

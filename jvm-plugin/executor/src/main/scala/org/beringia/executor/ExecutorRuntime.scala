@@ -33,7 +33,7 @@ object ExecutorRuntime {
     }
     if (runtime == null) {
       Settings.checkEncryption(settings, SparkEnv.get.conf)
-      runtime = Runtime.open(JobSpec.runtime(settings))
+      runtime = Runtime.open(JobSpec.runtime(Settings.withCores(settings, SparkEnv.get.conf)))
       if (!hooked) {
         hooked = true
         ExecutorInternals.onShutdown(() => close())

@@ -28,6 +28,9 @@ final class MeteredJob(job: BatchJob, memory: SharedMemory) extends BatchJob {
     filling = 0
   }
 
+  /** Two batches at most: what a third takes might be what a sort of this task needs. */
+  override def hasRoom: Boolean = submitted.length < InFlight && job.hasRoom
+
   override def next(timeoutMillis: Long, result: JobResult): Boolean = {
     val came = job.next(timeoutMillis, result)
     if (came && submitted.nonEmpty) {
@@ -43,6 +46,9 @@ final class MeteredJob(job: BatchJob, memory: SharedMemory) extends BatchJob {
 }
 
 object MeteredJob {
+
+  /** Batches of which there is no result yet. */
+  private val InFlight = 2
 
   /** Results that may still be read when another one comes: the one handed out last, and the new one. */
   private val Readable = 2

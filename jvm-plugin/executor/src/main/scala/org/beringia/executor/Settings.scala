@@ -30,6 +30,7 @@ object Settings {
   private val OfEngines = Set(Accelerate, GroupTimeout)
 
   private val Backend = Prefix + "segment.backend"
+  private val Busy = Prefix + "worker.busy"
   private val Encryption = "spark.io.encryption.enabled"
 
   /** Those among `all` that the native side knows. */
@@ -58,6 +59,22 @@ object Settings {
     }
     millis / 1000.0
   }
+
+  /** `settings` with as many busy workers as tasks may run at a time, where that is known and nothing else is said. */
+  def withCores(settings: Map[String, String], conf: SparkConf): Map[String, String] =
+    if (settings.get(Busy).exists(_.trim != "0")) settings
+    else {
+      val cores = conf.get("spark.master", "") match {
+        case "local" => Some(1)
+        case Local("*") => Some(Runtime.getRuntime.availableProcessors)
+        case Local(threads) => Some(threads.toInt)
+        case _ => conf.getOption("spark.executor.cores").map(_.toInt)
+      }
+      val tasks = cores.map(_ / conf.getInt("spark.task.cpus", 1))
+      settings ++ tasks.map(tasks => Busy -> tasks.toString)
+    }
+
+  private val Local = """local\[([0-9]+|\*)(?:,.*)?\]""".r
 
   /**
    * Refuses named shared memory where Spark must encrypt what it writes to files: it is files, if in memory.

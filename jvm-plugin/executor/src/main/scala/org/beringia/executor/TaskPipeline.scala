@@ -1,5 +1,5 @@
-// The life of one node within one task, whatever the engine: batches are filled with the child's groups, two of them
-// are in flight, results come in the order of their batches, and all is freed once.
+// The life of one node within one task, whatever the engine: batches are filled with the child's groups as long as the
+// job has room for more, results come in the order of their batches, and all is freed once.
 //
 // The child is pulled only inside hasNext and next of the engine's iterator, on whichever thread calls them: that may
 // be another than the task's (a Python UDF's writer thread), and the task may end meanwhile. Hence the lock: close(),
@@ -47,7 +47,7 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
    */
   def advance(): JobResult =
     try {
-      while (!exhausted && inFlight < MaxInFlight) fill()
+      fill()
       if (inFlight > 0) await()
       else {
         finished = true
@@ -80,8 +80,12 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
       throw new TaskKilledException("the task ended or was cancelled while numpy_map ran")
     }
 
+  /** Fills batches while the job has room for them, and there are groups. */
+  private def fill(): Unit =
+    while (!exhausted && (job == null || job.hasRoom)) fillOne()
+
   /** Writes groups until the batch is full or there are no more, and submits them. */
-  private def fill(): Unit = {
+  private def fillOne(): Unit = {
     val start = System.nanoTime
     if (!source.hasGroup) exhausted = true
     else {
@@ -107,11 +111,20 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
 
   /** Waits for the next result, in short steps, so that the end of the task is noticed. */
   private def await(): JobResult = {
-    val start = System.nanoTime
+    var waited = 0L
     val result = new JobResult
     held += result
     try {
-      while (!job.next(StepMillis, result)) checkAlive()
+      var came = false
+      while (!came) {
+        val start = System.nanoTime
+        came = job.next(StepMillis, result)
+        waited += System.nanoTime - start
+        if (!came) {
+          checkAlive()
+          fill() // there may be a worker more by now
+        }
+      }
     } catch {
       case e: Throwable =>
         release(result)
@@ -121,7 +134,7 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
         }
     }
     inFlight -= 1
-    source.received(result, System.nanoTime - start)
+    source.received(result, waited)
     result
   }
 
@@ -140,6 +153,5 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
 }
 
 object TaskPipeline {
-  private val MaxInFlight = 2
   private val StepMillis = 100L
 }

@@ -17,7 +17,9 @@ final class EchoJob extends BatchJob {
 
   /** Groups of each batch. */
   val submitted: mutable.ArrayBuffer[Long] = mutable.ArrayBuffer.empty
+  @volatile var room = 2
   @volatile var silent = false
+  var onSilence: () => Unit = () => ()
   @volatile var failure: Option[RuntimeException] = None
   @volatile var closed = 0
   var onClose: () => Unit = () => ()
@@ -31,9 +33,11 @@ final class EchoJob extends BatchJob {
       ArrowArrayStruct.length(array),
       ArrowArrayStruct.buffer(ArrowArrayStruct.child(array, 0), 1)
     ))
-    assertTrue("two in flight at most", waiting.length <= 2)
+    assertTrue("no more than there is room for", waiting.length <= room)
     submitted += ArrowArrayStruct.length(array)
   }
+
+  override def hasRoom: Boolean = waiting.length < room
 
   override def next(timeoutMillis: Long, result: JobResult): Boolean = {
     inside = true
@@ -42,6 +46,7 @@ final class EchoJob extends BatchJob {
       failure.foreach(e => throw e)
       if (silent) {
         Thread.sleep(timeoutMillis)
+        onSilence()
         false
       } else {
         val (groups, keys) = waiting.dequeue()

@@ -15,6 +15,7 @@ class MeteredJobTest {
     private val segments = new FakeSegments
     override def allocate(bytes: Long): Long = segments.allocate(bytes)
     override def submit(batch: ArrowArrayStruct): Unit = ()
+    override def hasRoom: Boolean = true
     override def next(timeoutMillis: Long, result: JobResult): Boolean = true
     override def close(): Unit = segments.close()
   }

@@ -88,6 +88,21 @@ class TaskPipelineTest {
   private def assertKilled(action: => Any): Unit =
     assertThrows(classOf[TaskKilledException], () => action: Unit): Unit
 
+  @Test def batchesAreFilledWhileTheJobHasRoomAlsoWhileOneIsAwaited(): Unit = {
+    val all = pipeline(Iterator.range(0, 100))
+    job.room = 3
+    job.silent = true
+    job.onSilence = () => {
+      assertEquals(3, job.submitted.length)
+      job.room = 5
+      job.silent = false
+    }
+    assertEquals(0L until 10, values(advance(all)))
+    assertEquals(5, job.submitted.length)
+    (1 until 10).foreach(batch => assertEquals(10L * batch until 10L * batch + 10, values(advance(all))))
+    assertNull(advance(all))
+  }
+
   @Test def resultsComeInTheOrderOfTheirBatchesAndAllIsFreedAtTheEnd(): Unit = {
     val running = pipeline((0 until 95).iterator)
     val results = Iterator.continually(advance(running)).takeWhile(_ != null)

@@ -1,10 +1,11 @@
-// What a Spark session gets: the strategy that plans the node, and the rule that tidies what feeds it.
+// What a Spark session gets: the strategy that plans the node, the rule that tidies what feeds it, and the function of SQL.
 package org.beringia.spark
 
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToColumnarExec, SparkPlan}
-import org.beringia.spark.accelerate.{AcceleratedGroupsInPandasExec, Acceleration}
+import org.beringia.spark.accelerate.{AcceleratedGroupsExec, Acceleration}
+import org.beringia.spark.sql.TableFunctions
 
 final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit = {
@@ -12,6 +13,8 @@ final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
     // Before stages are made, for explain(); and before columns are, where there are no stages.
     extensions.injectQueryStagePrepRule(_ => Acceleration)
     extensions.injectColumnar(_ => RowInput)
+    val function = TableFunctions.numpyMap
+    extensions.injectTableFunction((function.identifier, function.info, function.build))
   }
 }
 
@@ -26,7 +29,7 @@ object RowInput extends ColumnarRule {
     override val ruleName = "org.beringia.spark.RowInput"
 
     override def apply(plan: SparkPlan): SparkPlan = plan.transformUp {
-      case node @ (_: NumpyMapExec | _: AcceleratedGroupsInPandasExec) =>
+      case node @ (_: NumpyMapExec | _: AcceleratedGroupsExec) =>
         node.withNewChildren(node.children.map(rows))
     }
   }

@@ -24,7 +24,7 @@ final class BeringiaDriverPlugin extends DriverPlugin {
 
   override def init(context: SparkContext, plugin: PluginContext): JavaMap[String, String] = {
     val conf = plugin.conf
-    // The session that is about to be built reads the one after us, a Spark Connect server the other.
+    // The session that is about to be built reads the one after us, a Spark Connect server the others.
     for ((setting, ours) <- BeringiaDriverPlugin.Extensions) {
       val others = conf.get(setting, "").split(',').map(_.trim).filter(_.nonEmpty)
       conf.set(setting, (others.filter(_ != ours) :+ ours).mkString(","))
@@ -42,7 +42,7 @@ object BeringiaDriverPlugin {
 
   /** The settings that name classes of ours, and these. */
   private val Extensions = Seq("spark.sql.extensions" -> classOf[BeringiaExtensions].getName) ++
-    SparkInternals.ConnectRelation.map("spark.connect.extensions.relation.classes" -> _)
+    SparkInternals.ConnectClasses
 }
 
 /** Never throws: on a cluster, an executor whose plugin throws is started again for ever. */

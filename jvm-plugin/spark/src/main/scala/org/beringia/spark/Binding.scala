@@ -29,10 +29,9 @@ object Binding {
   /** Binds `function`; throws a refusal, or what keeps the interpreter from answering. */
   def of(session: SparkSession, function: PythonFunction, args: Args, options: NumpyOptions): Binding = {
     val python = Interpreter.resolve(session)
-    val paths = Interpreter.paths(session.sparkContext).asJava
     val request = Map[String, Any](
       "function" -> function.kind,
-      "paths" -> paths,
+      "paths" -> Interpreter.pathsOnDriver(session).asJava,
       "byPosition" -> args.byPosition,
       "args" -> args.columns.map(_._1).asJava,
       "consts" -> options.consts.keys.toSeq.asJava,
@@ -46,7 +45,7 @@ object Binding {
     val answer = ask(python, Interpreter.directory(session.sparkContext), request, function.bytes)
     if (answer.has("error")) throw refusal(answer.get("error"))
     val spec = answer.get("spec").asInstanceOf[ObjectNode]
-    JobSpec.part(spec, "program").put("interpreter", python).set[JsonNode]("paths", mapper.valueToTree(paths))
+    Interpreter.locate(spec, session)
     val columns = answer.get("columns").elements.asScala.map { column =>
       if (column.isInt) args.columns(column.asInt)._2 else col(column.asText)
     }

@@ -77,7 +77,8 @@ object NumpyFront {
     groups.map(encoder, many, options.per, call(groups.session, function, _, args, options))
   }
 
-  private def call(
+  /** The call of a function whose parameters Python reads. */
+  private[spark] def call(
       session: SparkSession,
       function: PythonFunction,
       returns: DataType,

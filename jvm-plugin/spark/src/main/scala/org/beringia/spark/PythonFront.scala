@@ -11,6 +11,7 @@ import org.apache.spark.sql.{Column, DataFrame, RelationalGroupedDataset, SparkS
 import org.apache.spark.sql.beringia.SparkInternals
 import org.beringia.executor.{FunctionBytes, JobSpec}
 import org.beringia.spark.accelerate.Explanation
+import org.beringia.spark.sql.TableFunctions
 
 object PythonFront {
 
@@ -44,21 +45,49 @@ object PythonFront {
       per: String,
       batchBytes: String
   ): DataFrame = {
+    val mapped = call(function, spec, args, returns, batchBytes).copy(
+      keep = keep.asScala.toList.map(SparkInternals.expression),
+      orderBy = orderBy.asScala.toList.map(SparkInternals.expression)
+    )
+    (data: @unchecked) match {
+      case groups: RelationalGroupedDataset => MapFront.groups(groups, Option(per), mapped)
+      case rows: DataFrame @unchecked => MapFront.rows(rows, Option(per), mapped)
+    }
+  }
+
+  /** Gives a function a name in the SQL of a session. The parameters are those of [[map]]. */
+  def register(
+      session: SparkSession,
+      name: String,
+      function: FunctionBytes,
+      spec: String,
+      args: JavaList[Column],
+      returns: String,
+      batchBytes: String
+  ): Unit = SparkInternals.addTableFunction(
+    session,
+    TableFunctions.named(name, call(function, spec, args, returns, batchBytes))
+  )
+
+  /** What is of the function, whatever its data. */
+  private def call(
+      function: FunctionBytes,
+      spec: String,
+      args: JavaList[Column],
+      returns: String,
+      batchBytes: String
+  ): MapCall = {
     val (fields, many) = MapFront.fields(MapFront.parse(returns))
-    val call = MapCall(
+    MapCall(
       function.bytes,
       JobSpec.parse(spec),
       args.asScala.toList.map(SparkInternals.expression),
-      keep.asScala.toList.map(SparkInternals.expression),
-      orderBy.asScala.toList.map(SparkInternals.expression),
+      keep = Nil,
+      orderBy = Nil,
       fields,
       many,
       Option(batchBytes).map(_.toLong)
     )
-    (data: @unchecked) match {
-      case groups: RelationalGroupedDataset => MapFront.groups(groups, Option(per), call)
-      case rows: DataFrame @unchecked => MapFront.rows(rows, Option(per), call)
-    }
   }
 
   /** Adds Beringia to a session that runs without the plugin. */

@@ -1,25 +1,20 @@
-// The results of an accelerated node within one task as Spark's own node would give them: without the keys, and with
-// errors that PySpark knows.
+// The results of an accelerated node within one task as Spark's own node would give them: without keys that it hides, and
+// with errors that PySpark knows.
 package org.beringia.spark.accelerate
 
+import org.apache.spark.sql.execution.python.beringia.PythonLine
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import org.beringia.{BeringiaException, ErrorCode}
 
-/**
- * @param keys how many leading columns of `batches` are keys
- * @param raised the error of a function that raised, with its traceback; what PySpark has no word for stays ours
- */
-final class AcceleratedBatches(
-    batches: Iterator[ColumnarBatch],
-    keys: Int,
-    raised: String => RuntimeException
-) extends Iterator[ColumnarBatch] {
+/** @param hidden how many leading columns of `batches` are not shown */
+final class AcceleratedBatches(batches: Iterator[ColumnarBatch], hidden: Int)
+    extends Iterator[ColumnarBatch] {
 
   override def hasNext: Boolean = translating(batches.hasNext)
 
   override def next(): ColumnarBatch = {
     val batch = translating(batches.next())
-    val columns = (keys until batch.numCols).map(batch.column(_): ColumnVector)
+    val columns = (hidden until batch.numCols).map(batch.column(_): ColumnVector)
     new ColumnarBatch(columns.toArray, batch.numRows)
   }
 
@@ -27,7 +22,7 @@ final class AcceleratedBatches(
     try action
     catch {
       case e: RuntimeException =>
-        throw traceback(e).fold(e)(raised)
+        throw traceback(e).fold(e)(PythonLine.raised) // what PySpark has no word for stays ours
     }
 
   private def traceback(error: Throwable): Option[String] =

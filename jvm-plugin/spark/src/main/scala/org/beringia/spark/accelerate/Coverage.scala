@@ -4,6 +4,7 @@ package org.beringia.spark.accelerate
 import org.apache.spark.{SparkConf, SparkEnv}
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
 object Coverage {
@@ -14,7 +15,9 @@ object Coverage {
 
   /** Why a function cannot run on our workers; none where it can. */
   def refusal(
+      kind: Kind,
       command: PythonCommand,
+      session: SQLConf,
       child: SparkPlan,
       columns: Seq[Attribute],
       fields: Seq[Attribute]
@@ -23,9 +26,10 @@ object Coverage {
     Settings.find(setting => setting.forbids(conf))
       .map(setting => s"${setting.name} is ${conf.get(setting.name)}")
       .orElse(first(
-        (command.evalType != GroupedMap) -> s"functions of kind ${command.evalType} are not covered",
+        (command.evalType != kind.evalType) -> s"functions of kind ${command.evalType} are not covered",
         child.exists(_.logicalLink.exists(_.isStreaming)) -> "it is part of a stream",
-        columns.isEmpty -> "there are no columns",
+        (columns.isEmpty || fields.isEmpty) -> "there are no columns",
+        session.contains(Profiler) -> s"$Profiler is set",
         (conf.getBoolean(Encryption, false) && command.task.hasBroadcasts) ->
           s"$Encryption is true, and the function refers to a broadcast variable",
         command.environment.get(HashSeed).exists(_ != "0") -> s"$HashSeed is ${command.environment(HashSeed)}"
@@ -35,7 +39,7 @@ object Coverage {
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
 
-  private val GroupedMap = 201
+  private val Profiler = "spark.sql.pyspark.udf.profiler"
   private val Encryption = "spark.io.encryption.enabled"
   private val HashSeed = "PYTHONHASHSEED"
 
@@ -48,6 +52,7 @@ object Coverage {
     Setting("spark.python.profile.memory", _.getBoolean("spark.python.profile.memory", false)),
     Setting("spark.python.daemon.module", _.contains("spark.python.daemon.module")),
     Setting("spark.python.worker.module", _.contains("spark.python.worker.module")),
+    Setting("spark.task.cpus", _.get("spark.task.cpus", "1").exists(!_.isDigit)), // a fraction of one
     Setting("spark.executor.pyspark.memory", _.contains("spark.executor.pyspark.memory"))
   )
 

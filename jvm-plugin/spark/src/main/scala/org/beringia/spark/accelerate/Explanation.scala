@@ -18,7 +18,7 @@ object Explanation extends AdaptiveSparkPlanHelper {
       if (!Settings.accelerates(session.conf.getAll)) s"${Settings.Accelerate} is false"
       else "the session was started without Beringia's plugin"
     collectWithSubqueries(data.queryExecution.executedPlan) {
-      case node: AcceleratedGroupsInPandasExec => (node, "")
+      case node: AcceleratedGroupsExec => (node, "")
       case node if Coverage.isPython(node) =>
         (node, node.getTagValue(Acceleration.Reason).getOrElse(otherwise))
     }.map { case (node, reason) => Seq(node.nodeName, reason).asJava }.asJava

@@ -1,5 +1,4 @@
-// A function as PySpark gave it to Spark: what our worker, and what runs there of PySpark, has to know of it. Each line of
-// Spark has its own way to make it (PythonCommands).
+// Functions as PySpark gave them to Spark: what our worker, and what runs there of PySpark, has to know of them.
 package org.beringia.spark.accelerate
 
 import org.apache.spark.SparkContext
@@ -7,27 +6,33 @@ import org.apache.spark.sql.execution.python.beringia.PythonTask
 import org.beringia.executor.{NumpyFunction, ShippedFunction}
 
 /**
- * @param payload what PySpark's own worker reads behind the kind of function: settings, arguments, the pickled functions
+ * @param pickled the function and the type that it returns
+ * @param offsets its arguments, as Spark counts them
+ */
+final case class PickledFunction(pickled: Array[Byte], offsets: Seq[Int])
+
+/**
+ * @param functions that are called together, on the same rows
+ * @param settings of the session, that PySpark's own worker gets
  * @param environment variables of its process
- * @param raised what PySpark takes for the error of a function that raised, with its traceback
  */
 final case class PythonCommand(
     name: String,
     evalType: Int,
-    payload: Array[Byte],
+    functions: Seq[PickledFunction],
+    settings: Map[String, String],
     interpreter: String,
     version: String,
     environment: Map[String, String],
-    task: PythonTask,
-    raised: String => RuntimeException
-)
+    task: PythonTask
+) {
+
+  /** All functions, one behind the other. */
+  def pickled: Array[Byte] = functions.flatMap(_.pickled).toArray
+}
 
 /** A function for our workers, as a plan holds it: equal by content. */
-final class AcceleratedFunction(
-    private val function: NumpyFunction,
-    task: PythonTask,
-    val raised: String => RuntimeException
-) extends Serializable {
+final class AcceleratedFunction(private val function: NumpyFunction, task: PythonTask) extends Serializable {
 
   def ship(context: SparkContext): ShippedFunction = function.ship(context, Some(task))
 

@@ -2,39 +2,43 @@
 // beringia.spark.udf.
 package org.beringia.spark.accelerate
 
+import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.sql.internal.SQLConf
 import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 
 object PythonJob {
-  private val GroupedMap = "beringia.spark.udf.groups:GroupedMap"
 
-  /** @param offsets of the columns that are the key, and of those that are the frame, as Spark counts them */
-  def of(command: PythonCommand, offsets: Array[Int], conf: SQLConf): AcceleratedFunction = {
-    val keys = offsets(1)
-    val (keyColumns, valueColumns) = offsets.drop(2).splitAt(keys)
+  def of(kind: Kind, command: PythonCommand, keys: Int, conf: SQLConf): AcceleratedFunction = {
     val spec = JobSpec.parse("{}")
     JobSpec
       .part(spec, "program")
       .put("name", command.name)
       .put("convention", "arrow")
-      .put("function", GroupedMap)
+      .put("function", kind.caller)
       .put("interpreter", command.interpreter)
       .put("pythonVersion", command.version)
       .put("environment", environment(command))
-    JobSpec.shape(spec, keys, many = true)
+    JobSpec.shape(spec, keys, many = !kind.aggregates)
+    // What a function keeps from one group to the next, PySpark's workers keep within a task.
+    spec.put("spread", false)
     Settings.groupTimeout(conf.getAllConfs).foreach(JobSpec.part(spec, "policy").put("timeout", _))
     val options = JobSpec.part(spec, "options")
     options
       .put("evalType", command.evalType)
       .put("keys", keys)
       .put("timeZone", conf.sessionLocalTimeZone)
-    keyColumns.foldLeft(options.putArray("keyColumns"))(_.add(_))
-    valueColumns.foldLeft(options.putArray("valueColumns"))(_.add(_))
-    val variables = options.putObject("environment")
-    command.environment.foreach { case (name, value) => variables.put(name, value) }
-    val function = new NumpyFunction(command.payload, spec.toString, command.name)
-    new AcceleratedFunction(function, command.task, command.raised)
+    val functions = options.putArray("functions")
+    command.functions.foreach { function =>
+      val offsets = functions.addObject().put("bytes", function.pickled.length).putArray("offsets")
+      function.offsets.foreach(offset => offsets.add(offset))
+    }
+    fill(options.putObject("settings"), command.settings)
+    fill(options.putObject("environment"), command.environment)
+    new AcceleratedFunction(new NumpyFunction(command.pickled, spec.toString, command.name), command.task)
   }
+
+  private def fill(node: ObjectNode, values: Map[String, String]): Unit =
+    values.toSeq.sorted.foreach { case (name, value) => node.put(name, value) }
 
   /** PySpark changes its process, and its functions the variables of its environment: they have workers of their own. */
   private def environment(command: PythonCommand): String =

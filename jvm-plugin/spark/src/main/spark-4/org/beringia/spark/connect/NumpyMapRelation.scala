@@ -12,7 +12,7 @@ import org.sparkproject.connect.protobuf.{Any => Extension}
 final class NumpyMapRelation extends RelationPlugin {
   override def transform(message: Array[Byte], planner: SparkConnectPlanner): Optional[LogicalPlan] = {
     val extension = Extension.parseFrom(message)
-    if (extension.getTypeUrl != ConnectFront.TypeUrl) Optional.empty()
+    if (extension.getTypeUrl != ConnectFront.MapUrl) Optional.empty()
     else Optional.of(ConnectFront.map(extension.getValue.toByteArray, planner))
   }
 }

@@ -6,9 +6,9 @@ package org.apache.spark.sql.beringia
 import org.apache.spark.sql._
 import org.apache.spark.sql.catalyst.analysis.Resolver
 import org.apache.spark.sql.catalyst.encoders.{encoderFor, ExpressionEncoder}
-import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, SortOrder}
 import org.apache.spark.sql.catalyst.optimizer.NormalizeFloatingNumbers
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, Sort}
 import org.apache.spark.sql.execution.SparkStrategy
 import org.apache.spark.sql.types.DataType
 
@@ -48,6 +48,31 @@ object SparkInternals extends LineInternals {
 
   /** The same type with nulls allowed at every depth. */
   def nullable(dataType: DataType): DataType = dataType.asNullable
+
+  /** The expression of a text of SQL. */
+  def parseExpression(session: SparkSession, text: String): Expression =
+    session.sessionState.sqlParser.parseExpression(text)
+
+  /** What a text of SQL says after ORDER BY. */
+  def parseOrder(session: SparkSession, text: String): Seq[SortOrder] =
+    session.sessionState.sqlParser.parsePlan(s"SELECT 1 ORDER BY $text") match {
+      case sort: Sort => sort.order
+      case _ => throw analysisException(s"'$text' is no order")
+    }
+
+  /** Gives a table function to the session, as one that is temporary. */
+  def addTableFunction(session: SparkSession, function: TableFunction): Unit =
+    session.sessionState.tableFunctionRegistry.createOrReplaceTempFunction(
+      function.name,
+      function.build,
+      "scala_udf"
+    )
+
+  /** Makes a setting of the session that its users cannot, unless it is made. */
+  def setDefault(session: SparkSession, name: String, value: String): Unit = {
+    val conf = session.sessionState.conf
+    if (!conf.contains(name)) conf.setConfString(name, value)
+  }
 
   /** What an object keeps to itself. */
   private def hidden[T](owner: AnyRef, name: String): T = {

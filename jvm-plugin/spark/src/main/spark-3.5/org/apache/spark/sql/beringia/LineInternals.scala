@@ -2,7 +2,7 @@
 package org.apache.spark.sql.beringia
 
 import org.apache.spark.sql._
-import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.expressions.{Expression, FunctionTableSubqueryArgumentExpression}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.ClusteredDistribution
 import org.apache.spark.sql.execution.QueryExecution
@@ -33,6 +33,19 @@ private[beringia] trait LineInternals {
   /** Rows with equal keys in one partition. */
   def clustered(keys: Seq[Expression]): ClusteredDistribution = ClusteredDistribution(keys)
 
-  /** The class that a server of Spark Connect reads relations of ours with, if the line has one. */
-  val ConnectRelation: Option[String] = None
+  /** The table that an argument of a table function is, if it is one. */
+  def tableArgument(argument: Expression): Option[TableArgument] = argument match {
+    case table: FunctionTableSubqueryArgumentExpression =>
+      Some(TableArgument(table.plan, partitionBy = Nil, singlePartition = false, orderBy = Nil))
+    case _ => None
+  }
+
+  /** What the analysis of a query ends with. */
+  def analysisException(message: String): AnalysisException = new AnalysisException(message) {}
+
+  /** What clients have brought to a session: needs Spark 4. */
+  def artifacts(session: SparkSession): Option[Artifacts] = None
+
+  /** The settings by which a server of Spark Connect finds classes of ours, if it can use any, and these. */
+  val ConnectClasses: Seq[(String, String)] = Nil
 }

@@ -2,8 +2,10 @@
 // implementations: `classic` is the one with plans.
 package org.apache.spark.sql.beringia
 
+import java.nio.file.Path
+
 import org.apache.spark.sql._
-import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.expressions.{Expression, FunctionTableSubqueryArgumentExpression}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.ClusteredDistribution
 import org.apache.spark.sql.classic.ClassicConversions._
@@ -38,8 +40,40 @@ private[beringia] trait LineInternals {
   def clustered(keys: Seq[Expression]): ClusteredDistribution =
     clusteredDistribution(keys).asInstanceOf[ClusteredDistribution]
 
-  /** The class that a server of Spark Connect reads relations of ours with, if the line has one. */
-  val ConnectRelation: Option[String] = Some("org.beringia.spark.connect.NumpyMapRelation")
+  /** The table that an argument of a table function is, if it is one. */
+  def tableArgument(argument: Expression): Option[TableArgument] = argument match {
+    case table: FunctionTableSubqueryArgumentExpression =>
+      Some(TableArgument(
+        table.plan,
+        table.partitionByExpressions,
+        table.withSinglePartition,
+        table.orderByExpressions
+      ))
+    case _ => None
+  }
+
+  /** What the analysis of a query ends with: without a condition that it knows, PySpark cannot show the message. */
+  def analysisException(message: String): AnalysisException =
+    new AnalysisException("TABLE_VALUED_FUNCTION_FAILED_TO_ANALYZE_IN_PYTHON", Map("msg" -> message))
+
+  /** What clients of Spark Connect have brought to a session, if anything. */
+  def artifacts(session: SparkSession): Option[Artifacts] = {
+    val manager = castToImpl(session).artifactManager
+    for {
+      state <- Option(manager.state)
+      files <- session.sparkContext.addedFiles.get(state.uuid) if files.nonEmpty
+    } yield {
+      // Public in Java alone.
+      val path = manager.getClass.getMethod("artifactPath").invoke(manager).asInstanceOf[Path]
+      Artifacts(state.uuid, files.keys.toSeq, path.resolve("pyfiles"))
+    }
+  }
+
+  /** The settings by which a server of Spark Connect finds classes of ours, and these. */
+  val ConnectClasses: Seq[(String, String)] = Seq(
+    "spark.connect.extensions.relation.classes" -> "org.beringia.spark.connect.NumpyMapRelation",
+    "spark.connect.extensions.command.classes" -> "org.beringia.spark.connect.RegisterCommand"
+  )
 
   // Both have one parameter more in a later 4, and are called by what they have.
   private lazy val clusteredDistribution = new Defaults(ClusteredDistribution, "apply")

@@ -1,4 +1,4 @@
-// groupBy(...).applyInPandas on our workers: the rows that Spark's own node would get, as groups in shared memory.
+// Functions of PySpark over groups on our workers: the rows that Spark's own node would get, as groups in shared memory.
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
@@ -14,11 +14,13 @@ import org.beringia.spark.{JobMetrics, NumpyMapTask, Per, RowInput}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /**
- * What the planner must know is as in Spark's FlatMapGroupsInPandasExec.
+ * What the planner must know is as in Spark's FlatMapGroupsInPandasExec and AggregateInPandasExec.
  *
- * @param columns the columns of keys and values that the function is given, each once
+ * @param columns the columns that the functions are given, each once
+ * @param output the key, where the kind has it, and the results
  */
-final case class AcceleratedGroupsInPandasExec(
+final case class AcceleratedGroupsExec(
+    kind: Kind,
     groupingAttributes: Seq[Attribute],
     columns: Seq[Attribute],
     function: AcceleratedFunction,
@@ -26,7 +28,9 @@ final case class AcceleratedGroupsInPandasExec(
     child: SparkPlan
 ) extends UnaryExecNode {
 
-  override def producedAttributes: AttributeSet = AttributeSet(output)
+  override def nodeName: String = kind.node
+
+  override def producedAttributes: AttributeSet = AttributeSet(results)
 
   override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
 
@@ -50,12 +54,13 @@ final case class AcceleratedGroupsInPandasExec(
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val input = RowInput.rows(child)
     val settings = Settings.ours(conf.getAllConfs)
-    val keys = groupingAttributes.length
-    val raised = function.raised
+    val hidden = if (kind.aggregates) 0 else groupingAttributes.length
     val task = new NumpyMapTask(
       groupingAttributes.map(inputColumn(input, _)),
-      columns.map(inputColumn(input, _)),
-      output.map(field => (field.name, field.dataType)),
+      columns.map(inputColumn(input, _)).zipWithIndex.map { case (column, i) =>
+        if (kind.aggregates) column.copy(name = s"_$i") else column // as Spark calls the series
+      },
+      results.map(field => (field.name, field.dataType)),
       Per.Group,
       input.output,
       function.ship(sparkContext),
@@ -63,12 +68,14 @@ final case class AcceleratedGroupsInPandasExec(
       Settings.limits(settings),
       JobMetrics.of(metrics)
     )
-    input.execute().mapPartitions(rows => new AcceleratedBatches(task.run(rows), keys, raised))
+    input.execute().mapPartitions(rows => new AcceleratedBatches(task.run(rows), hidden))
   }
+
+  private def results = if (kind.aggregates) output.drop(groupingAttributes.length) else output
 
   private def inputColumn(input: SparkPlan, attribute: Attribute) =
     InputColumn(attribute.name, attribute.dataType, input.output.indexWhere(_.exprId == attribute.exprId))
 
-  override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedGroupsInPandasExec =
+  override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedGroupsExec =
     copy(child = newChild)
 }

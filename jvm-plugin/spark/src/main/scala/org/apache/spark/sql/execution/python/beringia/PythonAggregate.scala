@@ -1,0 +1,71 @@
+// Spark's node for aggregates of PySpark, apart into what goes in, what is called and what comes of it. It lives in Spark's
+// package to reach what is private to it.
+package org.apache.spark.sql.execution.python.beringia
+
+import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, Expression, NamedExpression}
+import org.apache.spark.sql.catalyst.expressions.{PythonFuncExpression, PythonUDAF}
+import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
+import org.apache.spark.sql.execution.{ProjectExec, SparkPlan}
+import org.apache.spark.sql.types.{DoubleType, FloatType}
+
+/**
+ * @param grouping expressions of the key
+ * @param functions that are called
+ * @param output expressions over the key and the results
+ */
+final case class PythonAggregate(
+    grouping: Seq[NamedExpression],
+    functions: Seq[AggregateExpression],
+    output: Seq[NamedExpression],
+    child: SparkPlan
+) {
+  private val udafs = functions.map(_.aggregateFunction.asInstanceOf[PythonUDAF])
+
+  /** The columns of the key; or why that cannot be. */
+  def keys: Either[String, Seq[Attribute]] = {
+    val attributes = grouping.collect { case attribute: Attribute => attribute }
+    // The sign of a zero, which Spark's node keeps and ours does not.
+    val float = attributes.find(a => a.dataType == FloatType || a.dataType == DoubleType)
+    if (attributes.length < grouping.length) Left("a key is no column")
+    else
+      float.map(key => s"the key '${key.name}' is of type ${key.dataType.catalogString}").toLeft(attributes)
+  }
+
+  def results: Seq[Attribute] = functions.map(_.resultAttribute)
+
+  /** What the functions are given, each once, in columns of a plan; or why that cannot be. */
+  def input: Either[String, PythonAggregate.Input] = {
+    val arguments = udafs.flatMap(_.children)
+    if (arguments.isEmpty) Left("there are no columns")
+    else if (arguments.exists(_.exists(_.isInstanceOf[PythonFuncExpression]))) {
+      Left("an argument is another function's result")
+    } else if (arguments.exists(_.nodeName == "NamedArgumentExpression")) {
+      Left("an argument is given by its name")
+    } else {
+      val distinct = arguments.foldLeft(Vector.empty[Expression]) { (seen, argument) =>
+        if (seen.exists(isSame(_, argument))) seen else seen :+ argument
+      }
+      val columns = distinct.map {
+        case attribute: Attribute => attribute
+        case expression => Alias(expression, "argument")()
+      }
+      val aliases = columns.collect { case alias: Alias => alias }
+      val plan = if (aliases.isEmpty) child else ProjectExec(child.output ++ aliases, child)
+      val places = udafs.map(_.children.map(argument => distinct.indexWhere(isSame(_, argument))))
+      Right(PythonAggregate.Input(plan, columns.map(_.toAttribute), udafs.zip(places)))
+    }
+  }
+
+  private def isSame(one: Expression, other: Expression) = (one eq other) || one.semanticEquals(other)
+
+  /** What Spark's node gives, of a plan that gives keys and results. */
+  def project(plan: SparkPlan): SparkPlan = ProjectExec(output, plan)
+}
+
+object PythonAggregate {
+
+  /** @param functions each with the columns that it is given */
+  final case class Input(plan: SparkPlan, columns: Seq[Attribute], functions: Seq[(Expression, Seq[Int])])
+
+  def unapply(node: SparkPlan): Option[PythonAggregate] = PythonLine.aggregate(node)
+}

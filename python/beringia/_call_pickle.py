@@ -1,0 +1,179 @@
+"""How a call and its result travel: pickled as cloudpickle does it, with large buffers beside the pickle.
+
+A call's body is a header, the function, and the arguments. The function is pickled apart, so that a worker loads it
+once for all calls that bring the same bytes; what is no plain function (a partial, a bound method, an object) travels
+with the arguments. Buffers are of shape ``(n,)`` and uint8; a large pickle is one of them, the first.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beringia import _main_namespace, _pickler
+
+Buffers = list[NDArray[np.uint8]]
+
+_HEADER = struct.Struct("<IBB")  # bytes of the function, whether the arguments are the first buffer, what the call is
+_INLINE = 16 << 10  # a pickle or buffer below costs less where it is than in shared memory
+_ONE, _CHUNK = 0, 1
+_PLAIN = frozenset((bool, bytes, complex, float, int, str, type(None)))  # what cloudpickle adds nothing to
+_by_name: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
+
+
+def dump_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, Buffers]:
+    """Pickle a call.
+
+    Raises
+    ------
+    Exception
+        Whatever pickling raises.
+    """
+    if isinstance(function, (FunctionType, BuiltinFunctionType)):
+        plain = not kwargs and _PLAIN.issuperset(map(type, args))
+        return _body(_function(function), (args, kwargs), _ONE, plain)
+    return _body(b"", (function, args, kwargs), _ONE)
+
+
+def dump_chunk(function: Any, items: Sequence[tuple[Any, ...]]) -> tuple[bytes, Buffers]:
+    """Pickle calls of one function, for which :func:`load_call` has a function that makes all of them."""
+    if isinstance(function, (FunctionType, BuiltinFunctionType)):
+        return _body(_function(function), (items,), _CHUNK)
+    return _body(b"", (function, items), _CHUNK)
+
+
+def load_call(
+    body: bytes, buffers: Buffers, load_function: Callable[[bytes], Any]
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return function, arguments and keyword arguments of a call.
+
+    Raises
+    ------
+    Exception
+        Whatever unpickling raises.
+    """
+    length, apart, kind = _HEADER.unpack_from(body)
+    start = _HEADER.size + length
+    rest = (buffers[0].data, buffers[1:]) if apart else (memoryview(body)[start:], buffers)
+    parts = pickle.loads(rest[0], buffers=rest[1])
+    if length:
+        parts = (load_function(body[_HEADER.size : start]), *parts)
+    if kind == _CHUNK:
+        return _each, parts, {}
+    function, args, kwargs = parts
+    return function, args, kwargs
+
+
+def _each(function: Any, items: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return [function(*item) for item in items]
+
+
+def dump(value: Any, plain: bool = False) -> tuple[bytes, Buffers]:
+    """Pickle what :func:`load` returns; `plain` is whether :mod:`pickle` alone can do it."""
+    pickled, buffers = _pickled(value, plain)
+    if len(pickled) < _INLINE:
+        return pickled, buffers
+    return b"", [np.frombuffer(pickled, np.uint8), *buffers]
+
+
+def load(body: bytes, buffers: Buffers) -> Any:
+    """Return what was pickled; arrays are views on the buffers."""
+    if body:
+        return pickle.loads(body, buffers=buffers)
+    return pickle.loads(buffers[0].data, buffers=buffers[1:])
+
+
+def dump_whole(value: Any) -> bytes:
+    """Pickle an object with all of its data, for :func:`pickle.loads`.
+
+    Raises
+    ------
+    Exception
+        Whatever pickling raises.
+    """
+    with io.BytesIO() as file:
+        _CallPickler(file, lambda _: True).dump(value)
+        return file.getvalue()
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is one that :mod:`pickle` alone pickles, and fast."""
+    return type(value) in _PLAIN
+
+
+def _body(function: bytes, parts: tuple[Any, ...], kind: int, plain: bool = False) -> tuple[bytes, Buffers]:
+    pickled, buffers = _pickled(parts, plain)
+    apart = len(pickled) >= _INLINE
+    if apart:
+        pickled, buffers = b"", [np.frombuffer(pickled, np.uint8), *buffers]
+    return b"".join((_HEADER.pack(len(function), apart, kind), function, pickled)), buffers
+
+
+def _pickled(value: Any, plain: bool) -> tuple[bytes, Buffers]:
+    buffers: Buffers = []
+    if plain:
+        return pickle.dumps(value, 5), buffers
+
+    def beside(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < _INLINE:
+            return True
+        buffers.append(np.frombuffer(raw, np.uint8))
+        return False
+
+    with io.BytesIO() as file:
+        _CallPickler(file, beside).dump(value)
+        return file.getvalue(), buffers
+
+
+class _CallPickler(_pickler.Pickler):
+    def __init__(self, file: io.BytesIO, beside: Callable[[pickle.PickleBuffer], bool]) -> None:
+        super().__init__(file, beside)
+        main, namespace = _main_namespace.reference()
+        self.globals_ref[main] = namespace
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is np.ndarray:
+            # Of other strides NumPy makes a copy within the pickle, from which it would be copied again.
+            flags = value.flags
+            if not (flags.c_contiguous or flags.f_contiguous) and not value.dtype.hasobject:
+                return np.ascontiguousarray(value).__reduce_ex__(5)
+            return NotImplemented
+        reduced = super().reducer_override(value)
+        if isinstance(reduced, tuple) and _main_namespace.of_main(value):
+            *parts, setter = reduced
+            parts[2] = setter, parts[2]
+            return *parts, _main_namespace.set_state
+        return reduced
+
+
+def _function(function: Any) -> bytes:
+    known = _by_name.get(function)
+    if known is None:
+        with io.BytesIO() as file:
+            pickler = _CallPickler(file, lambda _: True)
+            pickler.dump(function)
+            known = file.getvalue() + pickler.fingerprint()
+        if _is_named(function):
+            _by_name[function] = known
+    return known
+
+
+def _is_named(function: Any) -> bool:
+    """Tell whether a function is what a module has under its name, so that nothing but the name travels."""
+    module = getattr(function, "__module__", None) or "__main__"
+    if module == "__main__" or module not in sys.modules:
+        return False
+    found: Any = sys.modules[module]
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is function

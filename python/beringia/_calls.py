@@ -1,0 +1,69 @@
+"""The worker's end of :mod:`beringia.futures`: makes a call, and says what came of it."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from typing import Any
+
+from beringia import _call_pickle, _main_namespace, _modules
+
+_MOST = 256
+"""Functions that are kept for the next call that brings them."""
+
+_functions: dict[bytes, tuple[Any, list[dict[str, Any]]]] = {}
+
+
+def nothing() -> None:
+    """Initialize nothing."""
+
+
+def make(body: bytes, buffers: _call_pickle.Buffers) -> tuple[bytes, _call_pickle.Buffers]:
+    """Make a call.
+
+    Parameters
+    ----------
+    body : bytes
+        As :func:`beringia._call_pickle.dump_call` made it.
+    buffers : list of ndarray
+        What lay beside it, uint8 of shape ``(n,)``: views, which the call may write to.
+
+    Returns
+    -------
+    tuple of bytes and list of ndarray
+        For :func:`beringia._call_pickle.load`: True and what the function returned; or False, the pickled exception or
+        why there is none, what it says, and its traceback.
+    """
+    try:
+        function, args, kwargs = _call_pickle.load_call(body, buffers, _load)
+        returned = function(*args, **kwargs)
+        return _call_pickle.dump((True, returned), _call_pickle.is_plain(returned))
+    except BaseException as error:
+        return _call_pickle.dump((False, *_told(error)))
+
+
+def _load(pickled: bytes) -> Any:
+    """Return a function: the same object for the same bytes, as long as there are not too many others."""
+    known = _functions.pop(pickled, None)
+    if known is None:
+        _modules.refresh()
+        _main_namespace.loaded()
+        known = pickle.loads(pickled), _main_namespace.loaded()
+        if len(_functions) >= _MOST:
+            del _functions[next(iter(_functions))]
+    else:
+        for arrived in known[1]:
+            _main_namespace.fill(arrived)
+    _functions[pickled] = known
+    return known[0]
+
+
+def _told(error: BaseException) -> tuple[bytes | str, str, str]:
+    trace = error.__traceback__
+    lines = traceback.format_exception(type(error), error, trace and trace.tb_next)
+    says = "".join(traceback.format_exception_only(type(error), error)).strip()
+    try:
+        pickled: bytes | str = _call_pickle.dump_whole(error)
+    except Exception as why:
+        pickled = f"{type(why).__name__}: {why}"
+    return pickled, says, "".join(lines)

@@ -1,0 +1,312 @@
+"""``concurrent.futures.Executor`` on our workers: arrays in shared memory, and a dead worker that harms one call."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import os
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from beringia import _call_pickle, _function, _native, _pickler
+from beringia.errors import ArgumentError
+from beringia.futures.inline import Inline
+from beringia.futures.lanes import CallFuture, Lanes
+from beringia.futures.process import Process
+from beringia.local import pool as pools
+
+
+class Executor(concurrent.futures.Executor):
+    """Calls functions in worker processes.
+
+    Parameters
+    ----------
+    max_workers : int, optional
+        The most processes at once; by default the cores that this process may use. Each starts when it is needed.
+    initializer : callable, optional
+        Called in each worker, with `initargs`, before its first call. What it sets, functions of ``__main__`` see.
+    initargs : tuple, optional
+        Its arguments.
+    max_tasks_per_child : int, optional
+        Calls after which a worker is replaced by a fresh one; by default never.
+    timeout : float, optional
+        Seconds that one call may take, once it runs. Its worker is ended then.
+    retries : int, default 0
+        How often a call is made again after a worker died in it. Without, no call is made twice.
+    threads : int, default 1
+        Threads that a library in a worker may use, unless variables of this process say otherwise.
+    pool : Pool, optional
+        Whose workers to use, as calls of ``numpy_map`` do; otherwise this executor has its own.
+    **settings
+        As :class:`beringia.Pool` takes them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is none, as :class:`concurrent.futures.ProcessPoolExecutor` does.
+    ArgumentError
+        If the initializer cannot be pickled, or the pool is none or closed.
+
+    Notes
+    -----
+    Functions and arguments travel as cloudpickle has them: lambdas, closures, functions of a script or notebook, which
+    needs no ``if __name__ == "__main__"``. Arrays travel in shared memory: an argument is the call's own copy-on-write
+    view, a result owns its memory.
+
+    Examples
+    --------
+    >>> with Executor(2) as executor:
+    ...     future = executor.submit(np.dot, np.arange(3.0), np.ones(3))
+    ...     squares = list(executor.map(lambda x: x * x, range(4)))
+    >>> future.result(), squares
+    (3.0, [0, 1, 4, 9])
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        max_tasks_per_child: int | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        threads: int = 1,
+        pool: pools.Pool | None = None,
+        **settings: Any,
+    ) -> None:
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if max_tasks_per_child is not None:
+            if not isinstance(max_tasks_per_child, int):
+                raise TypeError("max_tasks_per_child must be an integer")
+            if max_tasks_per_child <= 0:
+                raise ValueError("max_tasks_per_child must be >= 1")
+        if pool is not None and settings:
+            raise ArgumentError(f"a pool has its settings: {', '.join(settings)} cannot be given beside pool")
+        self._timeout, self._retries = _options(timeout, retries)
+        own = pools.Pool(max_workers, **settings) if pool is None else None
+        native = (own or pool).native  # type: ignore[union-attr]
+        self._max_workers = max_workers or native.workers
+        start = functools.partial(initializer, *initargs) if initializer is not None else None
+        calls = _native.Calls(
+            native,
+            function="pickle" if start else "beringia._calls:nothing",
+            payload=_call_pickle.dump_whole(start) if start else b"",
+            paths=_function.search_path(),
+            interpreter=sys.executable,
+            python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+            threads=threads,
+            lanes=self._max_workers,
+            calls_per_worker=max_tasks_per_child,
+        )
+        self._lanes = Lanes(calls, own.close if own is not None else _nothing)
+        # Calls that are under way go on when nobody has the executor any more; then the workers end.
+        self._finalizer = weakref.finalize(self, self._lanes.close)
+        self._finalizer.atexit = False
+
+    def options(self, *, timeout: float | None = None, retries: int = 0) -> Executor:
+        """Return this executor, for calls that may take `timeout` seconds, or be made again `retries` times.
+
+        Examples
+        --------
+        >>> with Executor(1) as executor:
+        ...     executor.options(timeout=5.0).submit(sum, (1, 2)).result()
+        3
+        """
+        other = object.__new__(Executor)
+        # With this one, without which the calls would be over.
+        vars(other).update(vars(self), _origin=self)
+        other._timeout, other._retries = _options(timeout, retries)
+        return other
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> CallFuture:
+        """Have ``fn(*args, **kwargs)`` called by a worker.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Of what it returns. What cannot be pickled is the future's error.
+
+        Raises
+        ------
+        RuntimeError
+            After :meth:`shutdown`, and in a process that was forked from the executor's.
+        concurrent.futures.process.BrokenProcessPool
+            If no worker can be had, because the initializer raises for instance.
+        """
+        return self._submit(fn, lambda: _call_pickle.dump_call(fn, args, kwargs), (*args, *kwargs.values()))
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[Any]:
+        """Call `fn` with the items of the iterables, in parallel.
+
+        Parameters
+        ----------
+        fn : callable
+            Takes as many arguments as there are iterables.
+        *iterables : iterable
+            Gone through at once, or as `buffersize` says.
+        timeout : float, optional
+            Seconds from now on within which each result must be there.
+        chunksize : int, default 1
+            Items that one call takes; short calls travel together in any case.
+        buffersize : int, optional
+            The most calls whose results nobody has taken yet.
+
+        Returns
+        -------
+        iterator
+            The results, in the order of the items.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a number is none.
+        """
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        ends = None if timeout is None else time.monotonic() + timeout
+        items = zip(*iterables, strict=False)
+        if chunksize == 1:
+            submit = (self.submit(fn, *item) for item in items)
+        else:
+            chunks = iter(lambda: list(islice(items, chunksize)), [])
+            submit = (self._submit(fn, functools.partial(_call_pickle.dump_chunk, fn, c), c) for c in chunks)
+        futures = list(islice(submit, buffersize))
+        return _results(futures, submit, ends, chunksize > 1)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no call any more; the workers end when all are over.
+
+        Parameters
+        ----------
+        wait : bool, default True
+            Whether to return only then.
+        cancel_futures : bool, default False
+            Whether to cancel the calls that have not begun.
+        """
+        if cancel_futures:
+            for future in list(self._lanes.futures.values()):
+                future.cancel()
+        self._lanes.close()
+        if wait:
+            self._lanes.join()
+
+    def terminate_workers(self) -> None:
+        """End the workers now: calls that have not begun are cancelled, those that run fail."""
+        self.kill_workers()
+
+    def kill_workers(self) -> None:
+        """Do the same: a worker has nothing to put in order that would be lost."""
+        self.shutdown(wait=False, cancel_futures=True)
+        if self._lanes.process == os.getpid():
+            self._lanes.calls.kill()
+
+    def _submit(
+        self, fn: Any, dump: Callable[[], tuple[bytes, _call_pickle.Buffers]], values: Iterable[Any]
+    ) -> CallFuture:
+        name = _function.name_of(fn)
+        if self._lanes.process != os.getpid():
+            raise RuntimeError(
+                f"cannot schedule new futures: the executor belongs to process {self._lanes.process}, from which this "
+                "one was forked. Make one here with beringia.Executor()"
+            )
+        try:
+            body, buffers = dump()
+        except Exception as error:
+            future = CallFuture(self._lanes, -1, name)
+            future.set_running_or_notify_cancel()
+            future.set_exception(_unsendable(error, name, values))
+            return future
+        return self._lanes.submit(name, body, buffers, self._timeout, self._retries)
+
+    @property
+    def _processes(self) -> dict[int, Process]:
+        return {pid: Process(pid) for pid in self._lanes.calls.processes()}
+
+    @property
+    def _broken(self) -> str | bool:
+        return str(self._lanes.broken) if self._lanes.broken else False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Inline, ()
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown(wait=True)
+
+
+def _results(futures: list[Any], submit: Iterator[Any], ends: float | None, chunks: bool) -> Iterator[Any]:
+    futures.reverse()
+    try:
+        while futures:
+            future = futures.pop()
+            try:
+                result = future.result(None if ends is None else ends - time.monotonic())
+            finally:
+                future.cancel()
+                del future
+            following = next(submit, None)
+            if following is not None:
+                futures.insert(0, following)
+            if chunks:
+                yield from result
+            else:
+                yield result
+            del result
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _options(timeout: float | None, retries: int) -> tuple[float | None, int]:
+    if timeout is not None and (not isinstance(timeout, (int, float)) or timeout <= 0):
+        raise ArgumentError(f"timeout is a number of seconds above zero, got {timeout!r}")
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise ArgumentError(f"retries is a number of times, got {retries!r}")
+    return timeout, retries
+
+
+def _unsendable(error: Exception, name: str, values: Iterable[Any]) -> Exception:
+    """Return the error of a call that cannot be pickled, which names what cannot."""
+    what = next((f"argument {n + 1}" for n, value in enumerate(values) if not _travels(value)), "the function")
+    says = f"{what} of a call of '{name}' cannot be sent to a worker"
+    if isinstance(error, _pickler.RefusedError):
+        return ArgumentError(f"{says}: {error.advice}", function=name)
+    if hasattr(error, "add_note"):
+        error.add_note(says)
+    return error
+
+
+def _travels(value: Any) -> bool:
+    try:
+        _call_pickle.dump(value)
+    except Exception:
+        return False
+    return True
+
+
+def _nothing() -> None:
+    """End nothing: the pool is somebody else's."""

@@ -1,0 +1,113 @@
+"""How the native side drives functions over groups (its convention ``arrow``): a batch, then a group at a time.
+
+What a kind of function gets for a group, and what becomes of its result, is the kind's:
+:mod:`groups`, :mod:`aggregates`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from beringia.spark.udf.batch import Groups
+from beringia.spark.udf.command import Command
+from beringia.spark.udf.explain import explain
+from beringia.spark.udf.results import Results
+
+
+class Calls(ABC):
+    """Calls of one batch; a group at a time, in order.
+
+    Parameters
+    ----------
+    function : beringia.spark.udf.command.Function
+        What is called.
+    groups : Groups
+        Its arguments.
+    results : Results
+        Where results go.
+    """
+
+    explain = staticmethod(explain)
+
+    def __init__(self, function: Any, groups: Groups, results: Results) -> None:
+        self.function = function
+        self._groups = groups
+        self._results = results
+        self._arguments: Any = None
+        self._rows: pa.Table | None = None
+
+    def prepare(self, group: int) -> None:
+        """Make what a group's call gets."""
+        cut = self._groups.cut(group)
+        if cut is None:
+            self._rows = self._groups.rows(group)
+        else:
+            self._arguments = self.arguments(cut, *self._groups.bounds(group))
+
+    def call(self) -> Any:
+        """Call the function, and check its result as PySpark does."""
+        try:
+            return self._called()
+        except BaseException as error:
+            raised = error  # and nothing is raised within its handling: PySpark's tracebacks would show that
+        self._results.table()  # what an earlier group returned may be at fault too, and comes first
+        raise raised
+
+    def append(self, result: Any) -> int:
+        """Take what :meth:`call` gave; return how many rows there are."""
+        return self._results.append(result)
+
+    def finish(self) -> pa.Table:
+        """Return the rows of all groups."""
+        Command.check()
+        return self._results.table()
+
+    @abstractmethod
+    def arguments(self, cut: Any, start: int, end: int) -> Any:
+        """Make the arguments of a call of what was cut from the batch for some rows."""
+
+    @abstractmethod
+    def run(self, arguments: Any) -> Any:
+        """Call the function; return a frame, or a list of its columns."""
+
+    def _called(self) -> Any:
+        if self._rows is not None:
+            rows, self._rows = self._rows, None
+            return self.function.run(rows)
+        arguments, self._arguments = self._arguments, None
+        return self.run(arguments)
+
+
+class Caller(ABC):
+    """What makes the calls of a task.
+
+    Parameters
+    ----------
+    pickled, options : bytes
+        See :class:`beringia.spark.udf.command.Command`.
+    schema : object with ``__arrow_c_stream__``
+        A stream without batches, of the columns of results.
+    """
+
+    explain = staticmethod(explain)
+    kind: ClassVar[str]
+    calls: ClassVar[type[Calls]]
+
+    def __init__(self, pickled: bytes, options: bytes, schema: Any) -> None:
+        self._command = Command(pickled, options, self.kind)
+        self._schema: pa.Schema = pa.RecordBatchReader.from_stream(schema).schema
+        self._checked: dict[bytes, bool] = {}
+
+    def begin(self, batch: Any) -> Calls:
+        """Start a batch: columns of the keys, for messages, and a list column of each column of the rows."""
+        [given] = pa.RecordBatchReader.from_stream(batch)
+        command = self._command
+        groups = Groups(command, given, self.cut, self._checked)
+        return self.calls(command.function, groups, Results(command.function, self._schema))
+
+    @abstractmethod
+    def cut(self, series: list[Any]) -> Any:
+        """Make what cuts the arguments of a group from the columns of a batch."""

@@ -1,0 +1,112 @@
+"""Functions over groups as the worker of PySpark 3.5 runs them: see :mod:`beringia.spark.udf.command`."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from pyspark import worker
+from pyspark.sql.pandas.types import to_arrow_type
+
+Functions = list[tuple[bytes, list[int]]]
+
+
+class _Function:
+    """What PySpark's worker makes of pickled functions, by `wrapper`, which is given each."""
+
+    types: list[pa.DataType]
+    wrapper: str
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        wrap = getattr(worker, self.wrapper)
+
+        def see(*args: Any) -> Any:
+            self.see(*args)
+            return wrap(*args)
+
+        stream = io.BytesIO(_written(functions, settings))
+        setattr(worker, self.wrapper, see)
+        try:
+            self._map, _, _, self._serializer = worker.read_udfs(worker.pickleSer, stream, kind)
+        finally:
+            setattr(worker, self.wrapper, wrap)
+
+    def see(self, *args: Any) -> None:
+        raise NotImplementedError
+
+    def series(self, rows: pa.Table) -> list[Any]:
+        return [self._serializer.arrow_to_pandas(column) for column in rows.itercolumns()]
+
+    def column(self, field: int, series: Any) -> pa.Array:
+        return self._serializer._create_array(series, self.types[field], arrow_cast=self._serializer._arrow_cast)
+
+    def mapped(self, rows: pa.Table) -> list[pa.Array]:
+        [result] = self._map(0, iter([self.series(rows)]))
+        return self._serializer._create_batch(result).columns
+
+
+class GroupedMap(_Function):
+    """See :class:`beringia.spark.udf.command.GroupedMap`."""
+
+    wrapper = "wrap_grouped_map_pandas_udf"
+
+    def see(self, function: Callable[..., Any], return_type: Any, argspec: Any, settings: dict[str, str]) -> None:
+        """Take note of what PySpark makes its function of."""
+        self.function, self.return_type, self.takes_key = function, return_type, len(argspec.args) == 2
+        self.by_name: bool = worker.assign_cols_by_name(settings)
+        self._type = to_arrow_type(return_type)
+        self.types = [field.type for field in self._type]
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return a frame as the fields of the result."""
+        [column] = self._serializer._create_batch([(result, self._type)]).columns
+        return column.flatten()
+
+    def run(self, rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group."""
+        [column] = self.mapped(rows)
+        return column.flatten()
+
+
+class Aggregate(_Function):
+    """See :class:`beringia.spark.udf.command.Aggregate`."""
+
+    wrapper = "wrap_grouped_agg_pandas_udf"
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        self.functions: list[tuple[Callable[..., Any], list[int], dict[str, int]]] = []
+        self.types = []
+        self._places = [places for _, places in functions]
+        super().__init__(kind, functions, settings)
+
+    def see(self, function: Callable[..., Any], return_type: Any) -> None:
+        """Take note of what PySpark makes a function of."""
+        self.functions.append((function, self._places[len(self.functions)], {}))
+        self.types.append(to_arrow_type(return_type))
+
+    def column(self, field: int, series: Any) -> pa.Array:
+        """Return a series as a field of the result."""
+        return super().column(field, series.rename(None))  # as PySpark has it, which messages show
+
+    def run(self, rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group."""
+        return self.mapped(rows)
+
+
+def _written(functions: Functions, settings: dict[str, str]) -> bytes:
+    """Return what Spark would have written: settings, and for each function its arguments and its pickle."""
+
+    def integers(*values: int) -> bytes:
+        return struct.pack(f"!{len(values)}i", *values)
+
+    def text(value: bytes) -> bytes:
+        return integers(len(value)) + value
+
+    parts = [integers(len(settings)), *(text(part.encode()) for item in settings.items() for part in item)]
+    parts.append(integers(len(functions)))
+    for pickled, offsets in functions:
+        parts += [integers(len(offsets), *offsets, 1), text(pickled)]
+    return b"".join(parts)

@@ -1,0 +1,93 @@
+"""Functions over groups as the worker of PySpark 4.3 runs them: see :mod:`beringia.spark.udf.command`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from pyspark import worker
+from pyspark.sql.conversion import ArrowBatchTransformer, PandasToArrowConversion
+from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.types import DataType, StructField, StructType
+from pyspark.worker_message import UDFInfo
+
+Functions = list[tuple[bytes, list[int]]]
+
+
+class _Function:
+    """What PySpark's worker makes of pickled functions."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        read = worker.read_single_udf
+        self._read: list[Any] = []
+
+        def see(*args: Any, **kwargs: Any) -> Any:
+            self._read.append(read(*args, **kwargs))
+            return self._read[-1]
+
+        conf = worker.RunnerConf(settings)
+        infos = [UDFInfo([memoryview(pickled)], offsets, {}, 0) for pickled, offsets in functions]
+        worker.read_single_udf = see
+        try:
+            self._map, *_ = worker.read_udfs(worker.pickleSer, infos, kind, conf, worker.EvalConf({}))
+        finally:
+            worker.read_single_udf = read
+        self.by_name: bool = conf.assign_cols_by_name
+        self._given = {"timezone": conf.timezone, "prefer_int_ext_dtype": conf.prefer_int_ext_dtype}
+        self._taken = {
+            "timezone": conf.timezone,
+            "safecheck": conf.safecheck,
+            "arrow_cast": True,
+            "prefers_large_types": conf.use_large_var_types,
+            "assign_cols_by_name": conf.assign_cols_by_name,
+            "int_to_decimal_coercion_enabled": conf.int_to_decimal_coercion_enabled,
+        }
+
+    def fields(self, fields: list[tuple[str, DataType]]) -> None:
+        large = self._taken["prefers_large_types"]
+        zone = self._taken["timezone"]
+        self._fields = [StructType([StructField(name, kind)]) for name, kind in fields]
+        self.types = [to_arrow_type(kind, timezone=zone, prefers_large_types=large) for _, kind in fields]
+
+    def series(self, rows: pa.Table) -> list[Any]:
+        return ArrowBatchTransformer.to_pandas(rows, **self._given)
+
+    def column(self, field: int, series: Any) -> pa.Array:
+        return PandasToArrowConversion.convert([series], self._fields[field], **self._taken).column(0)
+
+    def mapped(self, rows: pa.Table) -> list[pa.Array]:
+        [batch] = self._map(0, iter([iter(rows.to_batches())]))
+        return batch.columns
+
+
+class GroupedMap(_Function):
+    """See :class:`beringia.spark.udf.command.GroupedMap`."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        [(self.function, _, self.return_type, arguments)] = self._read
+        self.takes_key = arguments != 1
+        self.fields([(field.name, field.dataType) for field in self.return_type])
+        self._whole = StructType([StructField("_0", self.return_type)])
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return a frame as the fields of the result."""
+        return PandasToArrowConversion.convert([result], self._whole, **self._taken).column(0).flatten()
+
+    def run(self, rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group."""
+        [column] = self.mapped(rows)
+        return column.flatten()
+
+
+class Aggregate(_Function):
+    """See :class:`beringia.spark.udf.command.Aggregate`."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        self.functions = [(function, places, named) for function, places, named, _ in self._read]
+        self.fields([(f"_{i}", return_type) for i, (*_, return_type) in enumerate(self._read)])
+
+    def run(self, rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group."""
+        return self.mapped(rows)

@@ -1,0 +1,71 @@
+"""Series of groups, cut from those of a whole batch, as :mod:`beringia.spark.udf.frames` cuts frames.
+
+PySpark's are read-only where they are views on Arrow's memory; so are these, which have memory of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+class Series:
+    """What makes series of the rows of a batch.
+
+    Parameters
+    ----------
+    series : list of pandas.Series
+        The columns of the batch.
+    """
+
+    def __init__(self, series: Sequence[Any]) -> None:
+        blocks = [one._mgr.blocks[0] for one in series]
+        self._parts = [
+            (type(one._mgr), type(block), type(block.mgr_locs), block.values, _is_writeable(block.values), one.name)
+            for one, block in zip(series, blocks, strict=True)
+        ]
+
+    def series(self, start: int, end: int) -> list[Any]:
+        """Return the columns of some rows."""
+        index = pd.RangeIndex(end - start)
+        made = []
+        for manager, kind, placement, values, is_writeable, name in self._parts:
+            part = values[start:end].copy()
+            if not is_writeable:
+                _array(part).flags.writeable = False
+            block = kind(part, placement=placement(slice(0, end - start)), ndim=1)
+            one = pd.Series._from_mgr(manager(block, index), [index])  # type: ignore[attr-defined, unused-ignore]
+            one._name = name
+            made.append(one)
+        return made
+
+    def matches(self, own: Sequence[Any], start: int, end: int) -> bool:
+        """Tell whether the series of some rows are those that PySpark made, `own`."""
+        return all(map(_is_same, self.series(start, end), own))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    block, another = one._mgr.blocks[0], other._mgr.blocks[0]
+    return bool(
+        type(one) is type(other)
+        and type(one._mgr) is type(other._mgr)
+        and type(block) is type(another)
+        and type(block.values) is type(another.values)
+        and block.values.dtype == another.values.dtype
+        and _is_writeable(block.values) == _is_writeable(another.values)
+        and one.index.identical(other.index)
+        and one.name == other.name
+        and one.equals(other)
+    )
+
+
+def _array(values: Any) -> Any:
+    return getattr(values, "_ndarray", values)
+
+
+def _is_writeable(values: Any) -> bool:
+    array = _array(values)
+    return not isinstance(array, np.ndarray) or array.flags.writeable

@@ -1,0 +1,86 @@
+"""joblib on our workers: what Parallel promises, and what becomes of a worker that dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+
+import joblib
+import numpy as np
+import pytest
+
+import beringia.joblib  # registers
+from beringia.errors import WorkerDiedError
+
+
+def pid(_=None):
+    return os.getpid()
+
+
+def parallel(**options):
+    return joblib.Parallel(n_jobs=2, backend="beringia", **options)
+
+
+def test_results_come_in_order_from_other_processes():
+    with joblib.parallel_config("beringia", n_jobs=2):
+        assert joblib.Parallel()(joblib.delayed(lambda x: x * x)(x) for x in range(200)) == [x * x for x in range(200)]
+        assert os.getpid() not in joblib.Parallel()(joblib.delayed(pid)(x) for x in range(4))
+
+
+def test_the_workers_of_one_call_are_those_of_the_next():
+    first, second = ({*parallel()(joblib.delayed(pid)(x) for x in range(20))} for _ in range(2))
+    assert len(first | second) <= 2
+
+
+def test_a_call_may_write_to_its_arrays_and_nobody_else_sees_it():
+    def scaled(x):
+        x *= 2
+        return x.sum()
+
+    data = np.ones(1_000_000)
+    assert parallel()(joblib.delayed(scaled)(data) for _ in range(3)) == [2_000_000] * 3
+    assert data.sum() == 1_000_000
+
+
+def test_results_can_be_taken_as_they_come():
+    taken = parallel(return_as="generator")(joblib.delayed(lambda x: x + 1)(x) for x in range(20))
+    assert list(taken) == list(range(1, 21))
+    taken = parallel(return_as="generator_unordered")(joblib.delayed(lambda x: x + 1)(x) for x in range(20))
+    assert sorted(taken) == list(range(1, 21))
+
+
+def test_calls_that_take_too_long_are_ended():
+    with pytest.raises(multiprocessing.TimeoutError):
+        parallel(timeout=0.5)(joblib.delayed(time.sleep)(60) for _ in range(2))
+    assert parallel()(joblib.delayed(abs)(-x) for x in range(3)) == [0, 1, 2]
+
+
+def test_an_error_is_itself_and_the_next_call_works():
+    with pytest.raises(ZeroDivisionError):
+        parallel()(joblib.delayed(divmod)(1, x) for x in (1, 0, 2))
+    with pytest.raises(WorkerDiedError, match="SIGKILL"):
+        parallel()(joblib.delayed(lambda: os.kill(os.getpid(), signal.SIGKILL))() for _ in range(1))
+    assert parallel()(joblib.delayed(abs)(-x) for x in range(3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("backend", [None, "beringia", "threading"])
+def test_calls_within_calls(backend):
+    def inner(x):
+        return sum(joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(abs)(-y) for y in range(x)))
+
+    assert parallel()(joblib.delayed(inner)(x) for x in range(6)) == [0, 0, 1, 3, 6, 10]
+
+
+def test_libraries_have_the_threads_that_were_asked_for():
+    with joblib.parallel_config("beringia", n_jobs=2, inner_max_num_threads=3):
+        told = joblib.Parallel()(joblib.delayed(os.getenv)("OMP_NUM_THREADS") for _ in range(2))
+    assert told == ["3", "3"]
+
+
+def test_one_job_is_made_here():
+    with joblib.parallel_config("beringia", n_jobs=1):
+        assert joblib.Parallel()([joblib.delayed(pid)()]) == [os.getpid()]
+    with pytest.raises(ValueError, match="n_jobs == 0"):
+        joblib.Parallel(n_jobs=0, backend=beringia.joblib.BeringiaBackend())([])
