@@ -35,6 +35,7 @@ def measure(smaller: int) -> dict[str, Any]:
         loop=cost.numpy,
         ratio=cost.ratio,
         spread=cost.spread,
+        groups_compared=against_spark.GROUPS // smaller,
         ways=against_spark.measure(spark, against_spark.GROUPS // smaller),
     )
     spark.stop()
