@@ -41,7 +41,7 @@ class Window:
 
 
 def window(column: Any, *, size: Any, step: Any = None, unit: str | None = None) -> Window:
-    """Describe windows over a column, as `by` of :func:`beringia.numpy_map`.
+    """Describe windows over a column, as `by` of ``numpy_map`` on this machine and on Spark.
 
     A window has the rows from a multiple of `step` on, to before `size` more; so it does in ``F.window`` of Spark.
     Where `step` is less than `size`, windows overlap and a row lies in several; where it is more, some rows lie in
@@ -54,7 +54,7 @@ def window(column: Any, *, size: Any, step: Any = None, unit: str | None = None)
     Parameters
     ----------
     column : str
-        A column of numbers, dates, timestamps or durations.
+        A column, on Spark also as an expression, of numbers, dates, timestamps or durations.
     size : number or datetime.timedelta
         How much of the column a window has, in the column's unit; of times a duration.
     step : number or datetime.timedelta, optional

@@ -25,7 +25,7 @@ final class WindowBatches(
     rows: Iterator[InternalRow],
     context: TaskContext
 ) extends TaskBatches(task, context) {
-  private[this] val blocks = new GroupRows(rows, task.keys ++ columns.block, true, task.rowSchema)
+  private[this] val blocks = new GroupRows(rows, task.keys ++ columns.block, grouped = true, task.rowSchema)
   private[this] val toKey =
     UnsafeProjection.create(
       task.keys.map(key => task.rowSchema(key.ordinal)) :+ columns.key,
