@@ -113,7 +113,11 @@ build/spark-%/pyspark: | $(STAMPS)/python-4
 	$(call say,Spark $*)
 	$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pyspark==$*
 
-test-cluster: $(STAMPS)/package $(STAMPS)/python-4 ## Jobs on clusters of two hosts: lost ones, allocations.
+build/minicluster: gradle/minicluster.gradle gradle/versions.gradle
+	@$(GRADLE_RUN) minicluster
+	@touch $@
+
+test-cluster: $(STAMPS)/package $(STAMPS)/python-4 build/minicluster ## Jobs on clusters of two hosts: lost ones, allocations, YARN.
 	$(call say,Jobs on clusters: some minutes)
 	@$(call PYTEST_ANY,$(RUN_4)) integration-tests/cluster
 
@@ -196,7 +200,7 @@ demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and th
 	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
 	done
 
-bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
+bench: $(STAMPS)/package $(STAMPS)/python-4 ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
 	@$(WITH_JAVA) && $(RUN) -m benchmarks
 
