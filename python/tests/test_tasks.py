@@ -206,11 +206,16 @@ def test_a_pool_without_calls_ends_at_once():
 
 
 @pytest.mark.parametrize("end", ["terminate", "with"])
-def test_terminate_ends_calls_and_nobody_waits_for_ever(end):
+def test_terminate_ends_calls_and_nobody_waits_for_ever(end, tmp_path):
+    def run():
+        (tmp_path / "begun").touch()
+        time.sleep(60)
+
     pool = beringia.Pool(1)
-    running = pool.apply_async(time.sleep, (60,))
+    running = pool.apply_async(run)
     waiting = [pool.apply_async(mul, (1,)) for _ in range(3)]
-    time.sleep(0.3)
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
     started = time.monotonic()
     if end == "with":
         with pool:

@@ -78,7 +78,7 @@ class Pool(Tasks):
         given = [(name, str(value)) for name, value in [*_SETTINGS.items(), *settings.items()]]
         self._workers = workers or cores()
         self._native = _native.Pool(given, self._workers)
-        self._tasks_options = {
+        self._task_options = {
             "initializer": initializer,
             "initargs": initargs,
             "max_tasks_per_child": max_tasks_per_child,
@@ -98,12 +98,16 @@ class Pool(Tasks):
         """
         if self._closed:
             raise ArgumentError("the pool is closed: make another with beringia.Pool()")
+        self.require_own_process()
+        return self._native
+
+    def require_own_process(self) -> None:
+        """Refuse to be used in a process that was forked from the one that made it."""
         if self._native.process != os.getpid():
             raise ArgumentError(
                 f"the pool belongs to process {self._native.process}, from which this one was forked: make one here "
                 "with beringia.Pool()"
             )
-        return self._native
 
     def close(self) -> None:
         """Take nothing any more, and end the workers when the calls of :meth:`apply_async` and its like are over.
@@ -138,11 +142,6 @@ class Pool(Tasks):
             raise ValueError("Pool is still running")
         if self._executor is not None:
             self._executor.shutdown()
-
-    def _make_executor(self) -> Executor:
-        from beringia.futures import Executor
-
-        return Executor(pool=self, **self._tasks_options)  # type: ignore[arg-type] # each is of its type
 
     def _end_workers(self) -> None:
         if self._native.process == os.getpid():

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from beringia.local.async_result import AsyncResult, Results
 
 if TYPE_CHECKING:
     from beringia.futures import Executor
+    from beringia.local.pool import Pool
 
 T = TypeVar("T")
 
@@ -27,12 +28,10 @@ class Tasks:
     """
 
     _workers: int
+    _task_options: dict[str, Any]
     _executor: Executor | None
     _lock: threading.Lock
     _closed: bool
-
-    def _make_executor(self) -> Executor:
-        raise NotImplementedError
 
     def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: dict[str, Any] | None = None) -> T:
         """Call ``func(*args, **kwds)`` in a worker, and return what it returns."""
@@ -144,7 +143,11 @@ class Tasks:
     def _tasks(self) -> Executor:
         if self._closed:
             raise ValueError("Pool not running")
+        pool = cast("Pool", self)
+        pool.require_own_process()  # in another one that was forked from it, the lock may be held for ever
         with self._lock:
             if self._executor is None:
-                self._executor = self._make_executor()
+                from beringia.futures import Executor  # which has pools
+
+                self._executor = Executor(pool=pool, **self._task_options)
             return self._executor
