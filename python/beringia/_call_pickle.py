@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -147,6 +148,11 @@ class _CallPickler(_pickler.Pickler):
             if not (flags.c_contiguous or flags.f_contiguous) and not value.dtype.hasobject:
                 return np.ascontiguousarray(value).__reduce_ex__(5)
             return NotImplemented
+        managers = sys.modules.get("multiprocessing.managers")
+        if managers is not None and isinstance(value, managers.BaseProxy):
+            # A worker is no child of multiprocessing, which would know the key of the manager.
+            rebuild, (*parts, options) = value.__reduce__()
+            return rebuild, (*parts, {**options, "authkey": bytes(value._authkey)})
         reduced = super().reducer_override(value)
         if isinstance(reduced, tuple) and _main_namespace.of_main(value):
             *parts, setter = reduced

@@ -295,6 +295,8 @@ def _results(
             future = futures.pop()
             try:
                 result = future.result(None if ends is None else ends - time.monotonic())
+                results = result[::-1] if chunks else [result]
+                del result
                 tally.count(future)
             finally:
                 future.cancel()
@@ -302,11 +304,10 @@ def _results(
             following = next(submit, None)
             if following is not None:
                 futures.insert(0, following)
-            if chunks:
-                yield from result
-            else:
-                yield result
-            del result
+            del following
+            # None is kept here that was given away.
+            while results:
+                yield results.pop()
     finally:
         for future in futures:
             future.cancel()
