@@ -53,7 +53,7 @@ WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  release-check advisories test-rust test-jvm test-python test-pythons test-spark-4 test-cluster test-hail \
+  release-check advisories test-rust test-jvm test-python test-pythons test-executors test-spark-4 test-cluster test-hail \
   test-hail-next test-slow format
 
 help: ## Show this.
@@ -81,6 +81,13 @@ test-python: $(STAMPS)/package
 
 test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
 	@$(WITH_JAVA) && scripts/test_pythons.sh $(PYTHON_BIN)/maturin
+
+test-executors: $(STAMPS)/package ## joblib's and CPython's own tests of executors, unmodified, on ours: some minutes.
+	$(call say,Tests of executors: joblib's)
+	@PYTHONPATH=python/tests $(RUN) -m pytest --quiet -o addopts= -p no:cacheprovider -p peers.joblib_names \
+	  --pyargs joblib.test.test_parallel
+	$(call say,Tests of executors: CPython's)
+	@scripts/test_pythons.sh $(PYTHON_BIN)/maturin executors
 
 # What a line of Spark can change: plans, types, sessions, streams, errors and ends. What it cannot (the local front,
 # workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The whole contract runs
@@ -114,7 +121,11 @@ build/spark-%/pyspark: | $(STAMPS)/python-4
 	$(call say,Spark $*)
 	$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pyspark==$*
 
-test-cluster: $(STAMPS)/package $(STAMPS)/python-4 ## Jobs on clusters of two hosts: lost ones, allocations.
+build/minicluster: gradle/minicluster.gradle gradle/versions.gradle
+	@$(GRADLE_RUN) minicluster
+	@touch $@
+
+test-cluster: $(STAMPS)/package $(STAMPS)/python-4 build/minicluster ## Jobs on clusters of two hosts: lost ones, allocations, YARN.
 	$(call say,Jobs on clusters: some minutes)
 	@$(call PYTEST_ANY,$(RUN_4)) integration-tests/cluster
 
@@ -197,7 +208,7 @@ demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and th
 	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
 	done
 
-bench: $(STAMPS)/package ## Measure, and write docs/benchmarks/.
+bench: $(STAMPS)/package $(STAMPS)/python-4 ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
 	@$(WITH_JAVA) && $(RUN) -m benchmarks
 

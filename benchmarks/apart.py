@@ -12,10 +12,10 @@ LIMIT = 900
 """Seconds after which a measurement is given up."""
 
 
-def measured(module: str, *arguments: str, **environment: str) -> Any:
+def measured(module: str, *arguments: str, python: str = sys.executable, **environment: str) -> Any:
     """Run ``python -m module --one *arguments`` and return what it prints last, an object in JSON; None if it fails."""
     name = f"{module}: {', '.join(arguments)}"
-    command = [sys.executable, "-m", module, "--one", *arguments]
+    command = [python, "-m", module, "--one", *arguments]
     try:
         done = subprocess.run(
             command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LIMIT, check=False

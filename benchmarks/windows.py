@@ -28,6 +28,7 @@ VARIANTS, SAMPLES = 80_000, 500
 ROWS, COLUMNS = 4_000_000, 2
 FRONTS = {
     "hail": f"Hail, {VARIANTS:,} variants and {SAMPLES} samples, {SIZE} variants a window",
+    "spark": f"Spark, {ROWS:,} rows, {SIZE} rows a window",
     "local": f"this machine, {ROWS:,} rows, {SIZE} rows a window",
 }
 
@@ -65,6 +66,33 @@ def on_hail() -> tuple[Callable[[], Any], Callable[[], Any]]:
     return windows, exploded
 
 
+def on_spark() -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return our way, and the explosion."""
+    from pyspark.sql import functions as F
+
+    import beringia
+    from benchmarks import workload
+    from beringia.spark import numpy_map
+
+    spark = workload.session()
+    ids = spark.range(0, ROWS, 1, 8)
+    # Not in the order of the position, in any partition.
+    frame = ids.select(((F.col("id") * 7919) % ROWS).alias("t"), F.rand(1).alias("x"), F.rand(2).alias("y"))
+    frame = frame.cache()
+    frame.count()
+
+    def windows() -> Any:
+        by = beringia.window("t", size=SIZE, step=STEP)
+        return workload.into_nothing(numpy_map(product, frame, "total double", by=by))
+
+    def exploded() -> Any:
+        last = F.floor(F.col("t") / STEP)
+        rows = frame.select("x", "y", F.explode(F.sequence(last - (SIZE // STEP - 1), last)).alias("w"))
+        return workload.into_nothing(numpy_map(product, rows.groupBy("w"), "total double"))
+
+    return windows, exploded
+
+
 def on_this_machine() -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Return our way, and the explosion."""
     import pyarrow as pa
@@ -92,7 +120,7 @@ def on_this_machine() -> tuple[Callable[[], Any], Callable[[], Any]]:
 def measure(front: str) -> dict[str, float]:
     """Return the seconds of both ways."""
     warnings.filterwarnings("ignore")
-    windows, exploded = {"hail": on_hail, "local": on_this_machine}[front]()
+    windows, exploded = {"hail": on_hail, "spark": on_spark, "local": on_this_machine}[front]()
     found = {}
     for name, run in (("windows", windows), ("exploded", exploded)):
         times = []

@@ -27,8 +27,8 @@ def slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float(dx @ y / (dx @ dx))
 
 
-def session() -> SparkSession:
-    """Start ``local[2]`` with the plugin. Adaptive execution is off, for one and the same plan in every run."""
+def session(**settings: str) -> SparkSession:
+    """Start ``local[2]`` with the plugin and `settings`. Adaptive execution is off, for one plan in every run."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # for applyInPandas: Spark would take any python3
     spark = (
         SparkSession.builder.master(f"local[{CORES}]")
@@ -38,7 +38,7 @@ def session() -> SparkSession:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.adaptive.enabled", "false")
         .config("spark.sql.shuffle.partitions", str(CORES))
-        .config(map=beringia.spark.conf())
+        .config(map=beringia.spark.conf(**settings))
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Tests the wheel on each Python from 3.10 to 3.13 that is here: on the PATH, or pyenv's. Each gets an environment of its
-# own, with the pinned versions and no engine, and runs the worker's tests and the contract on the local front.
+# own, with the pinned versions and no engine, and runs the worker's tests and the contract on the local front; or, as
+# `test_pythons.sh MATURIN executors`, CPython's own tests of executors on ours, where the Python came with them.
 set -eu
 maturin=$1
+what=${2:-worker}
 work=build/pythons
 
 find_python() {
@@ -24,6 +26,10 @@ for version in 3.10 3.11 3.12 3.13; do
         echo "» Python $version: none here, skipped"
         continue
     fi
+    if [ "$what" = executors ] && ! "$python" -c "import test.test_concurrent_futures" 2>/dev/null; then
+        echo "» Python $version: came without these tests, skipped"
+        continue
+    fi
     echo "» Python $version: $python"
     home=$work/$version
     requirements=requirements-dev.txt
@@ -34,6 +40,11 @@ for version in 3.10 3.11 3.12 3.13; do
     rm -rf "$home/dist"
     CARGO_TARGET_DIR=$work/target "$maturin" build --quiet --release --interpreter "$home/bin/python" --out "$home/dist"
     "$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$home"/dist/*.whl
+    if [ "$what" = executors ]; then
+        "$home/bin/python" -m pytest --quiet python/tests/peers/cpython_futures.py
+        tested="$tested $version"
+        continue
+    fi
     "$home/bin/python" -m pytest --quiet python/tests \
         --ignore python/tests/test_doctor.py \
         --ignore python/tests/test_failures.py \

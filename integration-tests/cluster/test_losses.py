@@ -50,3 +50,33 @@ def test_a_host_that_goes(run, cluster, find_workers, gone, strike):
     program = HEAD + f"DAEMON, STRIKE = {cluster.daemons[SECOND].pid}, {int(strike)}\n" + GOES
     assert run(program, env={"MASTER": cluster.url}, timeout=200).splitlines() == ["True True", f"['{FIRST}']", "True"]
     assert set(gone(workers)) <= workers
+
+
+COMES_AND_GOES = """
+spark = session(**{
+    "spark.dynamicAllocation.enabled": "true",
+    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+    "spark.dynamicAllocation.shuffleTracking.timeout": "2s",
+    "spark.dynamicAllocation.executorIdleTimeout": "2s",
+})
+
+def where(x):
+    time.sleep(0.3)  # for a second executor to be asked for
+    return x.sum(), os.getppid()
+
+for _ in range(2):
+    rows = numpy_map(where, data(spark).groupBy("g"), "total double, executor long").collect()
+    print({r.g: r.total for r in rows} == EXPECTED, len({r.executor for r in rows}), flush=True)
+    deadline = time.monotonic() + 60
+    while hosts(spark) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    print(hosts(spark), flush=True)
+spark.stop()
+"""
+
+
+def test_executors_that_are_asked_for_and_given_back(run, cluster, find_workers, gone):
+    workers = set(find_workers())
+    printed = run(HEAD + COMES_AND_GOES, env={"MASTER": cluster.url}, timeout=200).splitlines()
+    assert printed == ["True 2", "[]"] * 2
+    assert set(gone(workers)) <= workers

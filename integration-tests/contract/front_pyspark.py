@@ -43,8 +43,6 @@ class PySpark:
 
     def lacks(self, case: Case) -> str | None:
         """Return why the front cannot run a case; None if it can."""
-        if case.has_windows:
-            return "Spark has F.window"
         for kind in case.types():
             try:
                 spark_type(kind)
@@ -59,8 +57,11 @@ class PySpark:
     def run(self, case: Case) -> list[tuple[Any, ...]]:
         """Return the rows that a case gives, or raise what it raises."""
         frame = self.frame(case.data)
-        data = frame.coalesce(1) if case.by is None else frame.groupBy(*case.by)
         options = dict(case.options)
+        if case.has_windows:
+            data, options["by"] = frame, list(case.by)
+        else:
+            data = frame.coalesce(1) if case.by is None else frame.groupBy(*case.by)
         if "order_by" in options:
             options["order_by"] = [order(item) for item in options["order_by"]]
         return self.rows(numpy_map(case.f, data, returns(case), **options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from beringia._window import Window
 from contract.case import Case
 from contract.front_pyspark import PySpark, order, returns
 
@@ -32,8 +34,8 @@ class Scala(PySpark):
 
     def lacks(self, case: Case) -> str | None:
         """Return why the front cannot run a case; None if it can."""
-        if case.has_windows:
-            return "Scala has F.window"
+        if sum(isinstance(key, Window) for key in case.by or ()) > 1:
+            return "the type of window refuses it"
         if not callable(case.f) or not _can_be_pickled(case.f):
             return "a program of the JVM has no such function"
         if not Path(getattr(getattr(case.f, "__code__", None), "co_filename", __file__)).exists():
@@ -52,7 +54,12 @@ class Scala(PySpark):
     def run(self, case: Case) -> list[tuple[Any, ...]]:
         """Return the rows that a case gives, or raise what it raises."""
         frame = self.frame(case.data)
-        data = frame.coalesce(1)._jdf if case.by is None else frame.groupBy(*case.by)._jgd
+        others = [key for key in case.by or () if not isinstance(key, Window)]
+        data = frame.coalesce(1)._jdf if case.by is None else frame.groupBy(*others)._jgd
+        options = self._options(dict(case.options))
+        if case.has_windows:
+            (window,) = (key for key in case.by if isinstance(key, Window))
+            options = options.withWindow(self._window(window))
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "function"
             path.write_bytes(cloudpickle.dumps(case.f))
@@ -62,9 +69,25 @@ class Scala(PySpark):
             function,
             self._front.Returns.ofType(self._jvm.org.apache.spark.sql.types.DataType.fromJson(returns(case).json())),
             self._args(case.options.get("args")),
-            self._options(dict(case.options)),
+            options,
         )
-        return self.rows(DataFrame(result, self.session))
+        made = DataFrame(result, self.session)
+        if case.has_windows:  # their key is the last
+            names = ["window" if isinstance(key, Window) else key for key in case.by]
+            made = made.select(*names, *made.columns[len(names) :])
+        return self.rows(made)
+
+    def _window(self, window: Window) -> Any:
+        column = F.col(window.column)._jc
+        if window.of_rows:
+            return self._front.NumpyWindow.ofRows(column, window.size, window.step)
+        sizes = (window.size, window.step)
+        if isinstance(window.size, datetime.timedelta):
+            millis = self._jvm.java.time.Duration.ofMillis
+            sizes = [millis(size // datetime.timedelta(milliseconds=1)) for size in sizes]
+        elif isinstance(window.size, float) or isinstance(window.step, float):
+            sizes = map(float, sizes)
+        return self._front.NumpyWindow.apply(column, *sizes)
 
     def _args(self, args: Any) -> Any:
         if args is None:

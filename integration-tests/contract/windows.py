@@ -50,6 +50,11 @@ def of_times(zone):
 ZONED, IN_ZONES = of_times(datetime.timezone.utc)
 NAIVE, IN_NAIVE = of_times(None)
 TEN_MINUTES = window("t", size=datetime.timedelta(minutes=10), step=datetime.timedelta(minutes=5))
+DATES = [datetime.date(2024, 1, day) if day else None for day in (5, 1, None, 2, 9)]
+IN_DATES = [
+    ({"start": DAY + datetime.timedelta(start), "end": DAY + datetime.timedelta(start + 4)}, members)
+    for start, members in ((-3, [1]), (-1, [1, 3]), (1, [3, 0]), (3, [0]), (5, [4]), (7, [4]))
+]
 SITES = table([5, 1, 7, None, 3, 9], pa.int64(), k=pa.array(["b", "a", "a", "a", "b", None]))
 
 
@@ -78,6 +83,7 @@ CASES = [
     *(Case(f"windows of floats: size {size}, step {step}", rows, table(FLOATS, pa.float64()), SEEN, expected([f if f is not None and abs(f) < 9 else None for f in FLOATS], size, step), by=(window("t", size=size, step=step),)) for size, step in ((0.1, 0.1), (0.3, 0.1), (0.25, 0.5))),
     Case("windows of instants", rows, table(ZONED, pa.timestamp("us", "UTC")), SEEN, IN_ZONES, by=(TEN_MINUTES,)),
     Case("windows of wall clocks", rows, table(NAIVE, pa.timestamp("us")), SEEN, IN_NAIVE, by=(TEN_MINUTES,)),
+    Case("windows of dates are of timestamps", rows, table(DATES, pa.date32()), SEEN, IN_DATES, by=(window("t", size=datetime.timedelta(4), step=datetime.timedelta(2)),)),
     Case("windows in each group of another key", rows, SITES, SEEN, [("a", {"start": 0, "end": 4}, [1]), ("a", {"start": 4, "end": 8}, [2]), ("b", {"start": 0, "end": 4}, [4]), ("b", {"start": 4, "end": 8}, [0]), (None, {"start": 8, "end": 12}, [5])], by=("k", window("t", size=4))),
     Case("windows before another key", rows, SITES, SEEN, [({"start": 0, "end": 4}, "a", [1]), ({"start": 4, "end": 8}, "a", [2]), ({"start": 0, "end": 4}, "b", [4]), ({"start": 4, "end": 8}, "b", [0]), ({"start": 8, "end": 12}, None, [5])], by=(window("t", size=4), "k")),
     Case("windows of rows end with the rows", rows, table(INTS, pa.int64()), SEEN, [({"start": 0, "end": 3}, [6, 4, 1]), ({"start": 2, "end": 5}, [1, 5, 0]), ({"start": 4, "end": 7}, [0, 3, 7]), ({"start": 6, "end": 7}, [7])], by=(window("t", size=3, step=2, unit="rows"),)),

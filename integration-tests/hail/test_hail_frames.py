@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import example, settings
+from hypothesis import given as for_all
+from hypothesis import strategies as st
 
 from beringia.errors import ArgumentError, GroupError
 
@@ -451,6 +454,34 @@ def test_frames_that_have_no_form(bh):
         bh.from_pandas(pd.DataFrame({"n": [None, None]}))
     with pytest.raises(ArgumentError, match=r"the column 1 is no text: rename it"):
         bh.from_pandas(pd.DataFrame({1: [1]}))
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.floats(),
+    st.text(max_size=3),
+    st.sampled_from([0, -1 << 31, (-1 << 31) - 1, (1 << 31) - 1, 1 << 31, -1 << 63, (1 << 63) - 1, 1 << 63]),
+    st.sampled_from([np.int32(1), np.float64(2), np.array([1.0]), np.array([[1]])]),
+)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner), max_leaves=8)
+
+
+@settings(deadline=None, max_examples=300)
+@for_all(st.lists(VALUES, max_size=5).map(lambda values: values * 2))
+@example([[1, 1 << 40], [1, 2], [None], [], [[1]]])
+def test_types_are_inferred_from_one_value_of_each_kind(values):
+    from hail.expr.expressions import impute_type
+
+    from beringia.hail import pandas_columns
+
+    def inferred(of):
+        try:
+            return impute_type(of), None
+        except Exception as error:
+            return None, type(error)
+
+    assert inferred(pandas_columns._one_of_each(values)) == inferred(values)
 
 
 @pytest.mark.slow

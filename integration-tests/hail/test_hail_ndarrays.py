@@ -46,6 +46,27 @@ def test_each_index_has_its_axes(bh, hl, cohort):
     assert list(found["names"]) == ["a", "b"]
 
 
+def test_entries_and_fields_of_them_may_be_missing(bh, hl):
+    """Anywhere among rows whose length is no multiple of eight, and whatever the fields are called."""
+    mt = hl.utils.range_matrix_table(40, 21, n_partitions=3)
+    n = mt.row_idx * 21 + mt.col_idx
+    mt = mt.annotate_entries(
+        x=hl.or_missing(n % 11 != 3, n / 2), __i=hl.or_missing(n % 8 != 7, n), f=hl.float32(n), s=hl.str(n), GT=n
+    )
+    mt = mt.filter_entries((mt.GT % 13 == 5) | (mt.row_idx == 7), keep=False)
+    found = bh.to_numpy(
+        {"x": mt.x, "again": mt.x, "i": mt["__i"], "f": mt.f, "y": mt.x + mt.f, "s": mt.s, "row": mt.row_idx},
+        missing="mask",
+    )
+    rows = mt.annotate_entries(y=mt.x + mt.f, i=mt["__i"])
+    for name in ("x", "i", "f", "y", "s"):
+        expected = entries_of(rows, name)
+        assert found[name].shape == (40, 21)
+        assert [[None if x is np.ma.masked else x for x in row] for row in found[name]] == expected
+    assert found["again"].tolist() == found["x"].tolist()
+    assert found["row"].tolist() == list(range(40))
+
+
 def test_calls_are_alleles_and_missing_ones_an_error_or_a_mask(bh, hl, cohort):
     with pytest.raises(MissingValueError, match=r"call has no NaN.*n_alt_alleles"):
         bh.to_numpy(cohort.GT)

@@ -11,15 +11,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Executor", "Pool", "__version__", "errors", "futures", "hail", "local", "numpy_map", "spark", "window"]
+__all__ = [
+    "Executor",
+    "Pool",
+    "__version__",
+    "dask",
+    "errors",
+    "futures",
+    "hail",
+    "local",
+    "numpy_map",
+    "share",
+    "spark",
+    "window",
+]
 
 if TYPE_CHECKING:
     from beringia._window import window
-    from beringia.futures import Executor
+    from beringia.futures import Executor, share
     from beringia.local import Pool, numpy_map
 
-_SUBMODULES = ("errors", "futures", "hail", "local", "spark")
-_FROM = {"Executor": "futures", "Pool": "local", "numpy_map": "local", "window": "_window"}
+_SUBMODULES = ("dask", "errors", "futures", "hail", "local", "spark")
+_FROM = {"Executor": "futures", "Pool": "local", "numpy_map": "local", "share": "futures", "window": "_window"}
 
 
 def __getattr__(name: str) -> Any:

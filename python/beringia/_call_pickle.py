@@ -11,7 +11,6 @@ import io
 import pickle
 import struct
 import sys
-import weakref
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beringia import _main_namespace, _pickler
+from beringia import _known_functions, _main_namespace, _pickler
 
 Buffers = list[NDArray[np.uint8]]
 
@@ -27,7 +26,6 @@ _HEADER = struct.Struct("<IBB")  # bytes of the function, whether the arguments 
 _INLINE = 16 << 10  # a pickle or buffer below costs less where it is than in shared memory
 _ONE, _CHUNK = 0, 1
 _PLAIN = frozenset((bool, bytes, complex, float, int, str, type(None)))  # what cloudpickle adds nothing to
-_by_name: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
 
 
 def dump_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, Buffers]:
@@ -143,11 +141,18 @@ class _CallPickler(_pickler.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         if type(value) is np.ndarray:
-            # Of other strides NumPy makes a copy within the pickle, from which it would be copied again.
+            # Of other strides, and of times, NumPy makes a copy within the pickle, from which it would be copied again.
             flags = value.flags
+            if value.dtype.kind in "mM":
+                return _of_dtype, (value.view(np.int64), value.dtype)
             if not (flags.c_contiguous or flags.f_contiguous) and not value.dtype.hasobject:
                 return np.ascontiguousarray(value).__reduce_ex__(5)
             return NotImplemented
+        managers = sys.modules.get("multiprocessing.managers")
+        if managers is not None and isinstance(value, managers.BaseProxy):
+            # A worker is no child of multiprocessing, which would know the key of the manager.
+            rebuild, (*parts, options) = value.__reduce__()
+            return rebuild, (*parts, {**options, "authkey": bytes(value._authkey)})
         reduced = super().reducer_override(value)
         if isinstance(reduced, tuple) and _main_namespace.of_main(value):
             *parts, setter = reduced
@@ -156,24 +161,16 @@ class _CallPickler(_pickler.Pickler):
         return reduced
 
 
+def _of_dtype(integers: NDArray[np.int64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return integers.view(dtype)
+
+
 def _function(function: Any) -> bytes:
-    known = _by_name.get(function)
-    if known is None:
-        with io.BytesIO() as file:
-            pickler = _CallPickler(file, lambda _: True)
-            pickler.dump(function)
-            known = file.getvalue() + pickler.fingerprint()
-        if _is_named(function):
-            _by_name[function] = known
-    return known
+    return _known_functions.pickled(function, _dump_function)
 
 
-def _is_named(function: Any) -> bool:
-    """Tell whether a function is what a module has under its name, so that nothing but the name travels."""
-    module = getattr(function, "__module__", None) or "__main__"
-    if module == "__main__" or module not in sys.modules:
-        return False
-    found: Any = sys.modules[module]
-    for name in function.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is function
+def _dump_function(function: Any) -> tuple[bytes, bytes]:
+    with io.BytesIO() as file:
+        pickler = _CallPickler(file, lambda _: True)
+        pickler.dump(function)
+        return file.getvalue(), pickler.fingerprint()

@@ -52,6 +52,9 @@ class Constants:
     def name(self) -> str:
         """What names them in a spec."""
 
+def share(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a read-only copy, of which calls are told where it lies."""
+
 @final
 class Calls:
     """Single calls through the workers of a pool."""

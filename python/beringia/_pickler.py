@@ -62,7 +62,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no t
         if isinstance(value, CodeType):
             make, parts = self.dispatch_table[CodeType](value)
             lines = None if id(value) in self._within else _lines(value)
-            self._within.update(id(inner) for inner in _inner(value))
+            self._within.update(id(each) for each in inner(value))
             self.modules.update(value.co_names)  # what it imports
             return _code, (make, parts, sys.intern(value.co_filename), lines)
         advice = _engine_objects.advice(value)
@@ -75,18 +75,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no t
         return super().reducer_override(value)
 
 
-def _inner(code: CodeType) -> Iterator[CodeType]:
+def inner(code: CodeType) -> Iterator[CodeType]:
     """Go through the functions that `code` defines, and those that they define."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield constant
-            yield from _inner(constant)
+            yield from inner(constant)
 
 
 def _lines(code: CodeType) -> str | None:
     """Return the source of `code` and of what is in it, where Python knows it."""
     linecache.checkcache(code.co_filename)
-    numbers = [line for each in (code, *_inner(code)) for *_, line in each.co_lines() if line]
+    numbers = [line for each in (code, *inner(code)) for *_, line in each.co_lines() if line]
     first, last = code.co_firstlineno, max(numbers, default=0)
     return "".join(linecache.getlines(code.co_filename)[first - 1 : last]) or None
 

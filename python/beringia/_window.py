@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class Window:
 
 
 def window(column: Any, *, size: Any, step: Any = None, unit: str | None = None) -> Window:
-    """Describe windows over a column, as `by` of :func:`beringia.numpy_map`.
+    """Describe windows over a column, as `by` of ``numpy_map`` on this machine and on Spark.
 
     A window has the rows from a multiple of `step` on, to before `size` more; so it does in ``F.window`` of Spark.
     Where `step` is less than `size`, windows overlap and a row lies in several; where it is more, some rows lie in
@@ -53,7 +54,7 @@ def window(column: Any, *, size: Any, step: Any = None, unit: str | None = None)
     Parameters
     ----------
     column : str
-        A column of numbers, dates, timestamps or durations.
+        A column, on Spark also as an expression, of numbers, dates, timestamps or durations.
     size : number or datetime.timedelta
         How much of the column a window has, in the column's unit; of times a duration.
     step : number or datetime.timedelta, optional
@@ -92,6 +93,20 @@ def checked(column: Any, size: Any, step: Any, *, of_rows: bool) -> Window:
     if size / step > MOST:
         raise ArgumentError(f"window: a row would lie in {size / step:.0f} windows. Take a larger step")
     return Window(column, size, step, of_rows)
+
+
+def among(keys: Sequence[Any]) -> Window | None:
+    """Return the windows among what is grouped by.
+
+    Raises
+    ------
+    ArgumentError
+        If there are several.
+    """
+    found = [key for key in keys if isinstance(key, Window)]
+    if len(found) > 1:
+        raise ArgumentError("by: one window at a time")
+    return found[0] if found else None
 
 
 def is_whole(value: Any) -> bool:

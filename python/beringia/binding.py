@@ -7,13 +7,14 @@ same code decides.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import sys
 import traceback
 from typing import Any, TextIO
 
-from beringia import _function, _modules, _options, _signature, worker
+from beringia import _function, _modules, _options, _signature, _window, worker
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape
 from beringia.errors import ArgumentError, BeringiaError
 
@@ -45,7 +46,8 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
     request : dict
         ``function`` and ``paths`` as in the job's spec (docs/jvm-boundary.md); ``args``, the parameters named or,
         with ``byPosition``, the columns as messages show them; ``consts``, names; ``missing`` and the options
-        as :func:`beringia.spark.numpy_map` takes them.
+        as :func:`beringia.spark.numpy_map` takes them; ``window``, its size and step and what they are numbers of, or
+        None; ``kept`` and ``ordered``, whether there are columns of these options.
     payload : bytes
         What the function is loaded from.
 
@@ -73,6 +75,8 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
         request["consts"],
     )
     size = _options.batch_bytes(request["batchBytes"])
+    if request["window"] is not None:
+        _check_window(request)
     job = Job(
         program=Program(name=_function.name_of(function), function=request["function"]),
         shape=Shape(mapping=_options.mapping(request["writable"])),
@@ -87,6 +91,14 @@ def bind(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
         "columns": [getattr(argument.column, "place", argument.column) for argument in arguments],
         "batchBytes": size,
     }
+
+
+def _check_window(request: dict[str, Any]) -> None:
+    """Refuse windows that there are not, or that do not go with the other options."""
+    said = request["window"]
+    unit = datetime.timedelta(microseconds=1) if said["unit"] == "microseconds" else 1
+    window = _window.checked(None, said["size"] * unit, said["step"] * unit, of_rows=said["unit"] == "rows")
+    _options.check_window(window, kept=request["kept"], ordered=request["ordered"], writable=request["writable"])
 
 
 def _load(kind: str, payload: bytes) -> Any:

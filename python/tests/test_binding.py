@@ -25,6 +25,9 @@ def request(function="source:line", args=(), **others):
         "writable": False,
         "timeout": None,
         "batchBytes": None,
+        "window": None,
+        "kept": False,
+        "ordered": False,
     }
     return {"function": function, "args": list(args), **defaults, **others}
 
@@ -61,6 +64,20 @@ def test_options_that_are_not_defaults_are_in_the_spec():
     assert (spec["options"]["nanAsNull"], spec["shape"]["mapping"]) == (True, "private")
     assert binding.bind(request(batchBytes="16m"), LINE)["batchBytes"] == 16 << 20
     for wrong, words in [({"onError": "skip"}, "on_error is one of"), ({"batchBytes": "0"}, "batch_bytes is a number")]:
+        with pytest.raises(errors.ArgumentError, match=words):
+            binding.bind(request(**wrong), LINE)
+
+
+def test_windows_are_refused_as_in_python():
+    overlapping = {"size": 10, "step": 5, "unit": "microseconds"}
+    assert binding.bind(request(window=overlapping), LINE)["columns"] == ["x", "y"]
+    for wrong, words in [
+        ({"window": {**overlapping, "step": 0}}, "step is a number, or a duration, above zero"),
+        ({"window": {**overlapping, "unit": "rows", "step": 0.5}}, "step is a number of rows, got 0.5"),
+        ({"window": overlapping, "writable": True}, "windows that overlap have rows in common"),
+        ({"window": overlapping, "kept": True}, "keep carries each row through once"),
+        ({"window": overlapping, "ordered": True}, "come in the order of its column"),
+    ]:
         with pytest.raises(errors.ArgumentError, match=words):
             binding.bind(request(**wrong), LINE)
 

@@ -6,6 +6,7 @@ import concurrent.futures
 import functools
 import gc
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -80,6 +82,21 @@ def test_map_stops_at_what_raises_and_takes_no_more_than_its_buffer(executor):
     some = executor.map(mul, (taken.append(x) or x for x in range(100)), buffersize=4)
     assert len(taken) == 4
     assert next(some) == 0 and len(taken) == 5
+
+
+class Thing:
+    pass
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+def test_map_keeps_nothing_that_it_gave_away(executor, chunksize):
+    for thing in executor.map(lambda _: Thing(), range(6), chunksize=chunksize):
+        there = weakref.ref(thing)
+        del thing
+        ends = time.monotonic() + 10
+        while there() is not None and time.monotonic() < ends:
+            time.sleep(0.01)
+        assert there() is None
 
 
 def test_map_has_a_time_for_all():
@@ -234,6 +251,14 @@ def test_what_a_call_writes_to_its_argument_is_its_own(executor):
 
     assert [executor.submit(write, array).result() for _ in range(3)] == [(0, 1_000_000)] * 3
     assert array.sum() == 0
+
+
+def test_a_manager_of_multiprocessing_is_known_in_calls(executor):
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        values = manager.list()
+        for call in [executor.submit(lambda values, x: values.append(x), values, x) for x in range(3)]:
+            call.result()
+        assert sorted(values) == [0, 1, 2]
 
 
 def test_what_is_written_between_two_calls_is_seen(executor):

@@ -3,6 +3,7 @@
 //! `SOCK_SEQPACKET` keeps message boundaries; a message too large for one datagram travels in a memory file
 //! of its own, so that functions, schemas and tracebacks may have any size.
 
+use std::cell::RefCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,6 +34,9 @@ const MAX_REPLY: usize = 64 << 20;
 
 const INLINE: u8 = 0;
 const SPILLED: u8 = 1;
+
+// What a thread receives in: to fill as many bytes with zeros takes longer than to receive a small message.
+thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
 
 /// What a receive brought.
 #[derive(Debug)]
@@ -129,16 +133,26 @@ impl Channel {
     /// # Errors
     /// [`ErrorCode::Protocol`] when it cannot be understood.
     pub fn receive<M: DeserializeOwned>(&self, timeout: Option<Duration>) -> Result<Received<M>> {
-        if !self.wait(timeout)? {
-            return Ok(Received::Timeout);
-        }
-        let mut body = vec![0; MAX_DATAGRAM + 1];
+        BUFFER.with_borrow_mut(|buffer| self.receive_in(buffer, timeout))
+    }
+
+    fn receive_in<M: DeserializeOwned>(
+        &self,
+        buffer: &mut Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Result<Received<M>> {
+        buffer.resize(MAX_DATAGRAM + 1, 0);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS + 1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let mut waited = false;
         let received = loop {
-            let mut parts = [IoSliceMut::new(&mut body)];
-            match recvmsg(&self.socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            let mut parts = [IoSliceMut::new(buffer)];
+            match recvmsg(&self.socket, &mut parts, &mut ancillary, flags) {
                 Ok(received) => break received,
+                // Often there is something already.
+                Err(Errno::AGAIN) if waited || !self.wait(timeout)? => return Ok(Received::Timeout),
+                Err(Errno::AGAIN) => waited = true,
                 // It went with messages of ours unread, which is said once: what it said before is still there.
                 Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(errno) => return Err(Error::os("cannot receive a message", errno)),
@@ -156,12 +170,14 @@ impl Channel {
                 descriptors.extend(rights);
             }
         }
-        body.truncate(received.bytes);
+        let spilled;
+        let mut body = &buffer[..received.bytes];
         if body.first() == Some(&SPILLED) {
             if descriptors.is_empty() {
                 return Err(Error::protocol("a large message came without its file"));
             }
-            body = read_all(&descriptors.remove(0), self.limit)?;
+            spilled = read_all(&descriptors.remove(0), self.limit)?;
+            body = &spilled;
         }
         match body.split_first() {
             Some((&INLINE, body)) => Ok(Received::Message(postcard::from_bytes(body)?, descriptors)),

@@ -2,5 +2,6 @@
 
 from beringia.futures.errors import CallTimeoutError, WorkerDiedError
 from beringia.futures.executor import Executor
+from beringia.futures.sharing import share
 
-__all__ = ["CallTimeoutError", "Executor", "WorkerDiedError"]
+__all__ = ["CallTimeoutError", "Executor", "WorkerDiedError", "share"]

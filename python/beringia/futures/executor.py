@@ -8,7 +8,8 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from contextlib import ExitStack
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,7 @@ from beringia.futures.inline import Inline
 from beringia.futures.lanes import CallFuture, Lanes
 from beringia.futures.process import Process
 from beringia.local import pool as pools
+from beringia.local.progress import Tally, bar
 
 
 class Executor(concurrent.futures.Executor):
@@ -142,7 +144,12 @@ class Executor(concurrent.futures.Executor):
         concurrent.futures.process.BrokenProcessPool
             If no worker can be had, because the initializer raises for instance.
         """
-        return self._submit(fn, lambda: _call_pickle.dump_call(fn, args, kwargs), (*args, *kwargs.values()))
+        self._require_own_process()
+        try:
+            body, buffers = _call_pickle.dump_call(fn, args, kwargs)
+        except Exception as error:
+            return self._lanes.failed(_unsendable(error, fn, (*args, *kwargs.values())))
+        return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
 
     def map(
         self,
@@ -151,6 +158,7 @@ class Executor(concurrent.futures.Executor):
         timeout: float | None = None,
         chunksize: int = 1,
         buffersize: int | None = None,
+        progress: bool = False,
     ) -> Iterator[Any]:
         """Call `fn` with the items of the iterables, in parallel.
 
@@ -166,6 +174,8 @@ class Executor(concurrent.futures.Executor):
             Items that one call takes; short calls travel together in any case.
         buffersize : int, optional
             The most calls whose results nobody has taken yet.
+        progress : bool, default False
+            Whether to show a bar of the items done, at a terminal or in a notebook.
 
         Returns
         -------
@@ -176,6 +186,8 @@ class Executor(concurrent.futures.Executor):
         ------
         ValueError, TypeError
             If a number is none.
+        ArgumentError
+            If a bar is to be shown, and tqdm is not installed.
         """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
@@ -185,13 +197,22 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("buffersize must be None or > 0")
         ends = None if timeout is None else time.monotonic() + timeout
         items = zip(*iterables, strict=False)
-        if chunksize == 1:
-            submit = (self.submit(fn, *item) for item in items)
-        else:
-            chunks = iter(lambda: list(islice(items, chunksize)), [])
-            submit = (self._submit(fn, functools.partial(_call_pickle.dump_chunk, fn, c), c) for c in chunks)
-        futures = list(islice(submit, buffersize))
-        return _results(futures, submit, ends, chunksize > 1)
+        sizes = [len(each) for each in iterables if isinstance(each, Sized)]
+        with ExitStack() as stack:
+            show = stack.enter_context(bar(progress, " calls"))
+            tally = Tally(show, min(sizes) if sizes and len(sizes) == len(iterables) else None)
+            submit = self._submit_all(fn, items, chunksize, tally)
+            futures = list(islice(submit, buffersize))
+            return _results(futures, submit, ends, chunksize > 1, tally, stack.pop_all())
+
+    def _submit_all(
+        self, fn: Callable[..., Any], items: Iterator[tuple[Any, ...]], chunksize: int, tally: Tally
+    ) -> Iterator[CallFuture]:
+        for chunk in iter(lambda: list(islice(items, chunksize)), []):
+            # No name for the future: this would keep its result.
+            yield tally.expect(
+                self.submit(fn, *chunk[0]) if chunksize == 1 else self.submit_chunk(fn, chunk), len(chunk)
+            )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no call any more; the workers end when all are over.
@@ -203,7 +224,7 @@ class Executor(concurrent.futures.Executor):
         cancel_futures : bool, default False
             Whether to cancel the calls that have not begun.
         """
-        if cancel_futures:
+        if cancel_futures and self._lanes.process == os.getpid():
             for future in list(self._lanes.futures.values()):
                 future.cancel()
         self._lanes.close()
@@ -220,23 +241,25 @@ class Executor(concurrent.futures.Executor):
         if self._lanes.process == os.getpid():
             self._lanes.calls.kill()
 
-    def _submit(
-        self, fn: Any, dump: Callable[[], tuple[bytes, _call_pickle.Buffers]], values: Iterable[Any]
-    ) -> CallFuture:
-        name = _function.name_of(fn)
+    def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> CallFuture:
+        """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
+        self._require_own_process()
+        try:
+            body, buffers = _call_pickle.dump_chunk(fn, items)
+        except Exception as error:
+            return self._lanes.failed(_unsendable(error, fn, items))
+        return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
+
+    def _close(self, end: Callable[[], None]) -> bool:
+        """Take no call any more, and call `end` when all are over; False, and nothing, when that was so before."""
+        return self._lanes.close(end)
+
+    def _require_own_process(self) -> None:
         if self._lanes.process != os.getpid():
             raise RuntimeError(
                 f"cannot schedule new futures: the executor belongs to process {self._lanes.process}, from which this "
                 "one was forked. Make one here with beringia.Executor()"
             )
-        try:
-            body, buffers = dump()
-        except Exception as error:
-            future = CallFuture(self._lanes, -1, name)
-            future.set_running_or_notify_cancel()
-            future.set_exception(_unsendable(error, name, values))
-            return future
-        return self._lanes.submit(name, body, buffers, self._timeout, self._retries)
 
     @property
     def _processes(self) -> dict[int, Process]:
@@ -258,27 +281,37 @@ class Executor(concurrent.futures.Executor):
         self.shutdown(wait=True)
 
 
-def _results(futures: list[Any], submit: Iterator[Any], ends: float | None, chunks: bool) -> Iterator[Any]:
+def _results(
+    futures: list[CallFuture],
+    submit: Iterator[CallFuture],
+    ends: float | None,
+    chunks: bool,
+    tally: Tally,
+    end: ExitStack,
+) -> Iterator[Any]:
     futures.reverse()
     try:
         while futures:
             future = futures.pop()
             try:
                 result = future.result(None if ends is None else ends - time.monotonic())
+                results = result[::-1] if chunks else [result]
+                del result
+                tally.count(future)
             finally:
                 future.cancel()
                 del future
             following = next(submit, None)
             if following is not None:
                 futures.insert(0, following)
-            if chunks:
-                yield from result
-            else:
-                yield result
-            del result
+            del following
+            # None is kept here that was given away.
+            while results:
+                yield results.pop()
     finally:
         for future in futures:
             future.cancel()
+        end.close()
 
 
 def _options(timeout: float | None, retries: int) -> tuple[float | None, int]:
@@ -289,8 +322,9 @@ def _options(timeout: float | None, retries: int) -> tuple[float | None, int]:
     return timeout, retries
 
 
-def _unsendable(error: Exception, name: str, values: Iterable[Any]) -> Exception:
+def _unsendable(error: Exception, function: Any, values: Iterable[Any]) -> Exception:
     """Return the error of a call that cannot be pickled, which names what cannot."""
+    name = _function.name_of(function)
     what = next((f"argument {n + 1}" for n, value in enumerate(values) if not _travels(value)), "the function")
     says = f"{what} of a call of '{name}' cannot be sent to a worker"
     if isinstance(error, _pickler.RefusedError):

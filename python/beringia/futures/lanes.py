@@ -92,20 +92,29 @@ class Lanes:
             self._open()
         return future
 
+    def failed(self, error: BaseException) -> CallFuture:
+        """Return the future of a call that cannot be made."""
+        future = CallFuture(self, -1, "")
+        future.set_exception(error)
+        return future
+
     def withdraw(self, number: int) -> bool:
         """Take a call back, with its future."""
         return self.calls.withdraw(number) and self.futures.pop(number, None) is not None
 
-    def close(self) -> None:
-        """Take no call any more."""
+    def close(self, end: Callable[[], None] | None = None) -> bool:
+        """Take no call any more; `end` is called in place of what was to be. False if that was so before."""
         if self.process != os.getpid():
-            return
+            return False
         with self._lock:
             first, self._closed = not self._closed, True
+            if first and end is not None:
+                self._end = end
             ends = first and self._living == 0
         self.calls.close()
         if ends:
             self._end()
+        return first
 
     def join(self) -> None:
         """Wait for all calls to be over; nothing in a thread that completes them."""
@@ -142,7 +151,7 @@ class Lanes:
         error: BeringiaError | None,
         broken: bool,
     ) -> None:
-        future.set_running_or_notify_cancel()
+        # One that was cancelled is not among the futures any more.
         if error is not None:
             if broken:
                 self.broken = self.broken or errors.broken(error)

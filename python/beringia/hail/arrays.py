@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from beringia.hail import apart, ndarrays, partitions, tables
 from beringia.hail.grouping import axes_of
 
 Array = np.ndarray[Any, Any]
+ENTRIES = "__entries"
 
 
 def to_numpy(expr: Any, missing: str = "nan", out: Any = None) -> Any:
@@ -126,39 +127,46 @@ class _Passes:
                 if ({"row"} if "row" in target.axes else target.axes) == axes
             ]
             if places:
-                self._fill(table({place: self._expressions[place] for place in places}), places)
+                self._fill(table({place: self._expressions[place] for place in places}))
         return {
             name: together([target.result() for target in targets])
             for name, (targets, together) in self._together.items()
         }
 
-    def _fill(self, table: Any, places: Sequence[str]) -> None:
+    def _fill(self, table: Any) -> None:
         for partition in partitions.of(table):
             for arrays in partition.batches:
-                for place, made in zip(places, arrays, strict=True):
-                    self._targets[place].append(made, partition.expected)
+                for name, made in zip(table.row, arrays, strict=True):
+                    if name == ENTRIES:
+                        self._append_entries(made, partition.expected)
+                    else:
+                        self._targets[name].append(made, partition.expected)
+
+    def _append_entries(self, entries: pa.LargeListArray, expected: int) -> None:
+        fields = dict(zip((part.name for part in entries.values.type), entries.values.flatten(), strict=True))
+        for place, target in self._targets.items():
+            if {"row", "column"} <= target.axes:
+                values = fields[self._entry_field(place)]
+                target.append(type(entries).from_arrays(entries.offsets, values), expected)
+
+    def _entry_field(self, place: str) -> str:
+        """Return what a place is called among the entries: a field by its own name is not written once more."""
+        name = self._source._fields_inverse.get(self._expressions[place], place)
+        return place if name.startswith("__") else name
 
     def _rows(self, expressions: Mapping[str, Any]) -> Any:
         if not isinstance(self._source, hl.MatrixTable):
             return self._source.select(**expressions).key_by().select(*expressions)
-        entries = [place for place in expressions if "column" in self._targets[place].axes]
-        mt = self._source._select_all(
-            row_exprs={place: made for place, made in expressions.items() if place not in entries},
-            col_exprs={},
-            col_key=[],
-            entry_exprs={place: expressions[place] for place in entries},
-        )
+        matrices = [place for place in expressions if "column" in self._targets[place].axes]
+        entries = {self._entry_field(place): expressions[place] for place in matrices}
+        computed = {field: made for field, made in entries.items() if field in matrices}
+        rows = {place: made for place, made in expressions.items() if place not in matrices}
+        mt = self._source._annotate_all(row_exprs=rows, entry_exprs=computed)
         if not entries:
-            return mt.rows().key_by().select(*expressions)
-        rows = mt.localize_entries("__entries", "__columns").key_by()
-        return rows.select(
-            **{
-                place: rows["__entries"].map(lambda entry, place=place: entry[place])
-                if place in entries
-                else rows[place]
-                for place in expressions
-            }
-        ).select_globals()
+            return mt.rows().key_by().select(*rows)
+        # Entries cross as they lie in the row: Hail would have to write them once more to take them apart.
+        mt = mt._select_entries("to_numpy", mt.entry.select(*entries))
+        return mt.localize_entries(ENTRIES, "__columns").key_by().select(ENTRIES, *rows).select_globals()
 
     def _columns(self, expressions: Mapping[str, Any]) -> Any:
         return self._source.annotate_cols(**expressions).key_cols_by().cols().select(*expressions)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beringia import _native
 from beringia.errors import ArgumentError
 from beringia.local import logs
+from beringia.local.tasks import Tasks
+
+if TYPE_CHECKING:
+    from beringia.futures import Executor
 
 _SETTINGS = {
     "batch_bytes": "2m",  # a batch costs less without a JVM, and a small one stays in the processor's cache
@@ -19,14 +24,21 @@ _SETTINGS = {
 """Defaults that differ from those on Spark."""
 
 
-class Pool:
-    """Worker processes that calls of ``numpy_map`` use one after the other.
+class Pool(Tasks):
+    """Worker processes that calls of ``numpy_map`` use one after the other; and a :class:`multiprocessing.pool.Pool`.
 
     Parameters
     ----------
     workers : int, optional
         The most processes at once; by default the cores that this process may use. Each starts when it is
         needed.
+    initializer : callable, optional
+        As with :class:`beringia.Executor`, for :meth:`apply`, :meth:`map` and their like; ``numpy_map`` has other
+        workers then.
+    initargs : tuple, optional
+        Its arguments.
+    max_tasks_per_child : int, optional
+        As with :class:`beringia.Executor`.
     **settings
         Those of docs/configuration.md in snake case: ``segment.maxBytes`` is ``Pool(segment_max_bytes="1g")``.
 
@@ -46,15 +58,34 @@ class Pool:
     --------
     >>> with Pool(workers=2) as pool:
     ...     table = numpy_map(lambda x: x.max(), data, pa.schema({"top": pa.float64()}), by="g", pool=pool)
-    >>> table.num_rows
-    2
+    ...     squares = pool.map(lambda x: x * x, range(4))
+    >>> table.num_rows, squares
+    (2, [0, 1, 4, 9])
     """
 
-    def __init__(self, workers: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        max_tasks_per_child: int | None = None,
+        **settings: Any,
+    ) -> None:
         check_workers(workers)
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
         logs.start()
         given = [(name, str(value)) for name, value in [*_SETTINGS.items(), *settings.items()]]
-        self._native: _native.Pool | None = _native.Pool(given, workers or cores())
+        self._workers = workers or cores()
+        self._native = _native.Pool(given, self._workers)
+        self._task_options = {
+            "initializer": initializer,
+            "initargs": initargs,
+            "max_tasks_per_child": max_tasks_per_child,
+        }
+        self._executor: Executor | None = None
+        self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def native(self) -> _native.Pool:
@@ -65,20 +96,56 @@ class Pool:
         ArgumentError
             If the pool is closed, or belongs to the process that this one was forked from.
         """
-        if self._native is None:
+        if self._closed:
             raise ArgumentError("the pool is closed: make another with beringia.Pool()")
+        self.require_own_process()
+        return self._native
+
+    def require_own_process(self) -> None:
+        """Refuse to be used in a process that was forked from the one that made it."""
         if self._native.process != os.getpid():
             raise ArgumentError(
                 f"the pool belongs to process {self._native.process}, from which this one was forked: make one here "
                 "with beringia.Pool()"
             )
-        return self._native
 
     def close(self) -> None:
-        """End the workers. Closing twice is nothing, and so is closing in a process that was forked meanwhile."""
-        native, self._native = self._native, None
-        if native is not None and native.process == os.getpid():
-            native.close()
+        """Take nothing any more, and end the workers when the calls of :meth:`apply_async` and its like are over.
+
+        Closing twice is nothing, and so is closing in a process that was forked meanwhile.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._executor is None or not self._executor._close(self._end_workers):
+            self._end_workers()
+
+    def terminate(self) -> None:
+        """End the workers now: calls that have not begun are cancelled, those that run fail.
+
+        Nothing in a process that was forked meanwhile.
+        """
+        self._closed = True
+        if self._executor is not None:
+            self._executor.kill_workers()
+        self._end_workers()
+
+    def join(self) -> None:
+        """Wait for the end of the calls.
+
+        Raises
+        ------
+        ValueError
+            Before :meth:`close` or :meth:`terminate`.
+        """
+        if not self._closed:
+            raise ValueError("Pool is still running")
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    def _end_workers(self) -> None:
+        if self._native.process == os.getpid():
+            self._native.close()
 
     def __enter__(self) -> Pool:
         return self
@@ -86,7 +153,7 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        self.terminate()
 
 
 _default: dict[tuple[int, int], Pool] = {}

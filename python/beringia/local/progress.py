@@ -1,38 +1,57 @@
-"""A bar of the rows done, where somebody is there to see it."""
+"""A bar of the rows or calls done, where somebody is there to see it: at a terminal, and in a notebook."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from beringia.errors import ArgumentError
+
+F = TypeVar("F", bound="Future[Any]")
 
 _DELAY = 2.0
 """Seconds before a bar appears by itself."""
 
 
 @contextmanager
-def bar(wanted: bool | None) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield what the engine calls with the rows done and their number; None where nothing is to be shown.
+def bar(wanted: bool | None, unit: str = " rows") -> Iterator[Callable[[int, int | None], None] | None]:
+    """Yield what is called with how much is done, and of how much if that is known; None where nothing is to be shown.
 
     Parameters
     ----------
     wanted : bool, optional
         Whether to show a bar; if None, when the work takes long and standard error is a terminal.
+    unit : str
+        What is counted.
+
+    Raises
+    ------
+    ArgumentError
+        If a bar is wanted, and tqdm is not installed.
     """
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield None
         return
-    from tqdm import tqdm
-
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        if wanted:
+            raise ArgumentError("progress=True needs tqdm: pip install tqdm") from None
+        yield None
+        return
     started = time.monotonic()
     shown: list[tqdm] = []
 
-    def show(done: int, total: int) -> None:
+    def show(done: int, total: int | None) -> None:
         if not shown:
             if wanted is None and (time.monotonic() - started < _DELAY or done == total):
                 return
-            shown.append(tqdm(total=total, unit=" rows", unit_scale=True))
+            shown.append(tqdm(total=total, unit=unit, unit_scale=True))
         shown[0].update(done - shown[0].n)
 
     try:
@@ -40,3 +59,35 @@ def bar(wanted: bool | None) -> Iterator[Callable[[int, int], None] | None]:
     finally:
         for each in shown:
             each.close()
+
+
+class Tally:
+    """Counts futures that are done, each once and from any thread, for a bar.
+
+    Parameters
+    ----------
+    show : callable
+        What :func:`bar` yields; None to count nothing.
+    total : int, optional
+        How much there will be.
+    """
+
+    def __init__(self, show: Callable[[int, int | None], None] | None, total: int | None) -> None:
+        self._show, self._total = show, total
+        self._weights: dict[Future[Any], int] = {}
+        self._done, self._lock = 0, threading.Lock()
+
+    def expect(self, future: F, weight: int) -> F:
+        """Count `weight` when the future is done; returns it."""
+        if self._show is not None:
+            self._weights[future] = weight
+            future.add_done_callback(self.count)
+        return future
+
+    def count(self, future: Future[Any]) -> None:
+        """Count a future that is done now, if that has not happened."""
+        if self._show is None:
+            return
+        with self._lock:
+            self._done += self._weights.pop(future, 0)
+            self._show(self._done, self._total)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from beringia._arrow import cast
-from beringia._window import Window, is_duration, is_whole
+from beringia._window import Window, among, is_duration, is_whole
 from beringia.errors import ArgumentError
 from beringia.local import arrow
 
@@ -52,10 +52,7 @@ def split(by: Any) -> tuple[list[Any], Window | None]:
     several = [] if by is None else [by] if isinstance(by, (str, Window)) else by
     if not isinstance(several, Sequence):
         raise ArgumentError(f"by must name columns, got {type(by).__name__}")
-    found = [item for item in several if isinstance(item, Window)]
-    if len(found) > 1:
-        raise ArgumentError("by: one window at a time")
-    return list(several), found[0] if found else None
+    return list(several), among(several)
 
 
 def over(table: pa.Table, window: Window) -> Over:

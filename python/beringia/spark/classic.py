@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, GroupedData, SparkSession
@@ -9,6 +10,7 @@ from pyspark.sql import functions as F
 
 from beringia.spark import interpreter, jvm, setup
 from beringia.spark.call import Call
+from beringia.spark.grouping import Windows
 
 
 class Classic:
@@ -40,7 +42,16 @@ class Classic:
         """Tell whether data are groups."""
         return isinstance(data, GroupedData)
 
-    def map(self, data: Any, call: Call, *, keep: list[Any], order_by: list[Any], per: str | None) -> DataFrame:
+    def map(
+        self,
+        data: Any,
+        call: Call,
+        *,
+        keep: list[Any],
+        order_by: list[Any],
+        per: str | None,
+        windows: Windows | None,
+    ) -> DataFrame:
         """Return the DataFrame that the JVM makes."""
         function, spec, args, returns, batch_bytes = self._java(call)
         frame = self._front.map(
@@ -53,6 +64,8 @@ class Classic:
             returns,
             per,
             batch_bytes,
+            None if windows is None else windows.column,
+            None if windows is None else json.dumps(windows.said),
         )
         return DataFrame(frame, self._session)
 

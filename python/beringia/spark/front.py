@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 from pyspark.sql.types import DataType
 
 from beringia import _options
+from beringia._window import Window
 from beringia.spark.call import call_of
+from beringia.spark.grouping import groups_of
 from beringia.spark.session import column_of, session_of
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def numpy_map(
     data: GroupedData | DataFrame,
     returns: str | DataType,
     *,
+    by: str | Column | Window | Sequence[str | Column | Window] | None = None,
     args: Mapping[str, str | Column] | Sequence[str | Column] | None = None,
     consts: Mapping[str, Any] | None = None,
     order_by: str | Column | Sequence[str | Column] | None = None,
@@ -48,13 +51,16 @@ def numpy_map(
         length ``p``); a grouping column comes as a scalar, None where null. A parameter with a default
         keeps it unless `args` or `consts` names it.
     data : GroupedData or DataFrame
-        ``df.groupBy(...)``; or a DataFrame: then `per` says what a call gets.
+        ``df.groupBy(...)``; or a DataFrame: then `by` makes groups, or `per` says what a call gets.
     returns : str or pyspark.sql.types.DataType
         The fields of the result, as DDL (``"slope double, n long"``) or a StructType: one row per group,
         from a tuple in field order, a dict, a NamedTuple or dataclass, a list or 1-D array as long as the
         fields; with a single field also its bare value. An array of struct
         (``"array<struct<t: timestamp, y: double>>"``): any number of rows per group, from a dict or tuple
         of equally long arrays, a 2-D or structured array, or a list of the one-row forms.
+    by : str, Column, beringia.window(...) or list of them, optional
+        The grouping columns of a DataFrame. :func:`beringia.window` makes a group of the rows in each window, which
+        may overlap; its key is a struct ``window`` of ``start`` and ``end`` (of dates: timestamps without zone).
     args : dict or list, optional
         Columns by parameter, as names or Column expressions: ``{"x": F.log("dose")}``; a list, by
         position, for a function without named parameters.
@@ -109,6 +115,12 @@ def numpy_map(
     >>> numpy_map(line, df.groupBy("patient"), "slope double, intercept double")  # doctest: +SKIP
     """
     session = session_of(data, _DATA, "data must be df.groupBy(...) or a Spark DataFrame")
+    keep, order_by = _items(keep), _items(order_by)
+    windows = None
+    if by is not None:
+        data, windows = groups_of(session, data, by)
+    if windows is not None:
+        _options.check_window(windows.window, kept=bool(keep), ordered=bool(order_by), writable=bool(writable))
     if not session.groups(data):
         _options.check_per(per)
     call = call_of(
@@ -127,9 +139,10 @@ def numpy_map(
     frame = session.map(
         data,
         call,
-        keep=[column_of(session, "keep", item) for item in _items(keep)],
-        order_by=[column_of(session, "order_by", item) for item in _items(order_by)],
+        keep=[column_of(session, "keep", item) for item in keep],
+        order_by=[column_of(session, "order_by", item) for item in order_by],
         per=None if per is None else str(per),
+        windows=windows,
     )
     return cast("DataFrame", frame)
 

@@ -13,6 +13,7 @@ from beringia.errors import ArgumentError, ConfigError
 
 if TYPE_CHECKING:
     from beringia.spark.call import Call
+    from beringia.spark.grouping import Windows
 
 
 class Session(Protocol):
@@ -35,7 +36,16 @@ class Session(Protocol):
     def groups(self, data: Any) -> bool:
         """Tell whether data of this session are groups."""
 
-    def map(self, data: Any, call: Call, *, keep: list[Any], order_by: list[Any], per: str | None) -> Any:
+    def map(
+        self,
+        data: Any,
+        call: Call,
+        *,
+        keep: list[Any],
+        order_by: list[Any],
+        per: str | None,
+        windows: Windows | None,
+    ) -> Any:
         """Return the lazy DataFrame of a call on data of this session."""
 
     def register(self, name: str, call: Call) -> None:

@@ -173,7 +173,9 @@ impl Calls {
                 self.glean(&mut state, lane);
                 self.fill(&mut state, lane);
             }
-            state.lanes[lane].changed.notify_one();
+            if state.lanes[lane].idle {
+                state.lanes[lane].changed.notify_one();
+            }
         }
         Ok(!free && state.lanes.len() < self.setting.lanes)
     }

@@ -217,6 +217,11 @@ impl Segment {
         self.memory.passing()
     }
 
+    /// Whether its memory is of this kind.
+    pub fn is(&self, backend: Backend) -> bool {
+        backend.passes_as(&self.passing())
+    }
+
     /// The descriptor to send along, if it is passed by descriptor.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.memory.descriptor()

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use twox_hash::XxHash3_128;
 
-use super::shared::Shared;
+use super::shared::{self, Shared};
 use super::{Pool, raise};
 use crate::convention::numpy::array::{Dtype, Views, filled, view};
 
@@ -157,22 +157,26 @@ impl Calls {
     /// Puts the data of a call where its worker sees them: large ones once, if they come again.
     fn place(&self, parts: &[&[u8]]) -> beringia_core::Result<(Vec<BufferRef>, Vec<Arc<Lease>>)> {
         let cache = self.calls.runtime().cache();
-        let is_large = |part: &&&[u8]| part.len() >= WORTH_SHARING;
-        let alone = parts.iter().filter(is_large).count() <= MOST_SEGMENTS;
-        let small = parts.iter().filter(|part| !(alone && is_large(part)));
-        let bytes = small.map(|part| part.len().next_multiple_of(64)).sum();
+        let placed: Vec<_> = parts.iter().map(|part| shared::find(cache.backend(), part)).collect();
+        let alone = |n: usize| placed[n].is_some() || parts[n].len() >= WORTH_SHARING;
+        let many = (0..parts.len()).filter(|n| alone(*n)).count() > MOST_SEGMENTS;
+        let together = (0..parts.len()).filter(|n| many || !alone(*n));
+        let bytes = together.map(|n| parts[n].len().next_multiple_of(64)).sum();
         let mut arena = Arena::new(Arc::clone(cache), bytes);
         let (mut buffers, mut leases) = (Vec::with_capacity(parts.len()), Vec::new());
-        for part in parts {
-            if alone && is_large(&part) {
-                let lease = self.shared.lease(cache, part)?;
-                buffers.push(BufferRef { segment: lease.segment().id(), offset: 0, len: part.len() as u64 });
-                leases.push(lease);
-            } else {
+        for (n, part) in parts.iter().enumerate() {
+            if many || !alone(n) {
                 let mut buffer = arena.buffer(part.len())?;
                 buffer.extend(&mut arena, part)?;
                 buffers.push(buffer.reference());
+                continue;
             }
+            let (lease, offset) = match &placed[n] {
+                Some((lease, offset)) => (Arc::clone(lease), *offset as u64),
+                None => (self.shared.lease(cache, part)?, 0),
+            };
+            buffers.push(BufferRef { segment: lease.segment().id(), offset, len: part.len() as u64 });
+            leases.push(lease);
         }
         leases.extend(arena.into_leases());
         Ok((buffers, leases))

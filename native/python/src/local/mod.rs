@@ -20,6 +20,7 @@ use pyo3::types::PyDict;
 
 pub use block::Constants;
 pub use calls::Calls;
+pub use shared::share;
 
 use crate::capsule;
 use crate::capsule::Stream;

@@ -1,11 +1,61 @@
-//! Arguments in shared memory: one that lies where it lay, with the same content, is not copied again.
+//! Arguments in shared memory: one that lies where it lay, with the same content, is not copied again; what was placed
+//! there by `beringia.share` is never copied.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use beringia_core::Result;
-use beringia_core::segment::{Cache, Lease};
+use beringia_core::config::Config;
+use beringia_core::segment::{Backend, Cache, Lease};
+use numpy::PyReadonlyArray1;
+use pyo3::prelude::*;
 use twox_hash::XxHash3_128;
+
+use super::raise;
+use crate::convention::numpy::array::{Dtype, Views, view};
+
+/// Memory of this process that calls may be told of: its length and its lease, by where it begins.
+type Placed = BTreeMap<usize, (usize, Weak<Lease>)>;
+
+fn placed() -> MutexGuard<'static, Placed> {
+    static PLACED: Mutex<Placed> = Mutex::new(BTreeMap::new());
+    PLACED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Copies `bytes` to memory of their own, where [`find`] finds them.
+fn place(bytes: &[u8]) -> Result<Arc<Lease>> {
+    let backend = Config::parse([])?.backend;
+    let lease = Cache::new(backend, 0).lease(bytes.len())?;
+    lease.segment().write(0, bytes)?;
+    let mut placed = placed();
+    placed.retain(|_, (_, lease)| lease.strong_count() > 0);
+    placed.insert(lease.segment().address(), (bytes.len(), Arc::downgrade(&lease)));
+    Ok(lease)
+}
+
+/// The memory that `bytes` were placed in, and where in it they begin; if it is of the kind that workers take.
+pub fn find(backend: Backend, bytes: &[u8]) -> Option<(Arc<Lease>, usize)> {
+    let address = bytes.as_ptr() as usize;
+    let (lease, offset) = {
+        let placed = placed();
+        let (start, (len, lease)) = placed.range(..=address).next_back()?;
+        let offset = address - start;
+        (offset + bytes.len() <= *len).then(|| (lease.upgrade(), offset))?
+    };
+    let lease = lease?;
+    lease.segment().is(backend).then_some((lease, offset))
+}
+
+/// A read-only copy of `data`, of which calls are told where it lies.
+#[pyfunction]
+pub fn share<'py>(py: Python<'py>, data: PyReadonlyArray1<'_, u8>) -> PyResult<Bound<'py, PyAny>> {
+    let bytes = data.as_slice()?;
+    let lease = py.detach(|| place(bytes)).map_err(|error| raise(py, error))?;
+    let address = lease.segment().address() as *const u8;
+    let base = Bound::new(py, Views::new(lease))?.into_any();
+    // SAFETY: `base` holds the segment, which begins with the bytes; nobody writes to it any more.
+    unsafe { view(&base, &Dtype::new(py, "u1")?, &[bytes.len()], address, false) }
+}
 
 /// Where an argument lies in this process, and its bytes.
 type Place = (usize, usize);

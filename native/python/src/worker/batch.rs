@@ -7,7 +7,9 @@ use beringia_core::placement;
 use beringia_core::protocol::{ArrayDescriptor, FromWorker, Watch};
 use beringia_core::segment::{Arena, SegmentId, nanos};
 use beringia_core::{Error, ErrorCode, Result};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 use super::groups::{Done, Groups, Outcome};
 use super::memory::Held;
@@ -140,8 +142,11 @@ impl Server {
 
 /// Flushes what the function printed, so that it reaches the log with its batch.
 pub(super) fn flush(py: Python<'_>) {
-    for stream in ["stdout", "stderr"] {
+    // To import it anew takes as long as a short call.
+    static SYS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let Ok(sys) = SYS.get_or_try_init(py, || py.import("sys").map(Bound::unbind)) else { return };
+    for stream in [intern!(py, "stdout"), intern!(py, "stderr")] {
         // A function may have closed or replaced them; that is its own affair.
-        let _ = py.import("sys").and_then(|sys| sys.getattr(stream)).and_then(|s| s.call_method0("flush"));
+        let _ = sys.bind(py).getattr(stream).and_then(|s| s.call_method0(intern!(py, "flush")));
     }
 }

@@ -7,7 +7,7 @@ on the interpreter and its paths, which are its own machine's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql.connect import functions as F
@@ -21,6 +21,7 @@ from beringia.errors import BeringiaError, ConfigError
 from beringia.spark.call import Call
 from beringia.spark.connect.messages import NumpyMap, register_command
 from beringia.spark.connect.server import START
+from beringia.spark.grouping import Windows
 
 _MESSAGE_BYTES = 1 << 20  # a function of more goes to the server once, and not with each plan that it is part of
 
@@ -50,25 +51,36 @@ class Connect:
         """Tell whether data are groups."""
         return isinstance(data, GroupedData)
 
-    def map(self, data: Any, call: Call, *, keep: list[Any], order_by: list[Any], per: str | None) -> DataFrame:
+    def map(
+        self,
+        data: Any,
+        call: Call,
+        *,
+        keep: list[Any],
+        order_by: list[Any],
+        per: str | None,
+        windows: Windows | None,
+    ) -> DataFrame:
         """Return the DataFrame of a plan that the server has analysed: what it refuses is raised here."""
         grouped = self.groups(data)
-        aggregate = self._aggregate(
-            data if grouped else data.groupBy(), call, keep, order_by, {"grouped": grouped, "per": per}
-        )
+        groups = data if grouped else data.groupBy()
+        said: dict[str, Any] = {"grouped": grouped, "per": per, "keep": len(keep), "orderBy": len(order_by)}
+        columns = [*keep, *order_by]
+        if windows is not None:
+            said["windows"] = windows.said
+            columns.append(windows.column)
+        aggregate = self._aggregate(groups, call, columns, said)
         frame = DataFrame(NumpyMap(aggregate._plan), self._session)
         self._asking(lambda: frame.schema)
         return frame
 
     def register(self, name: str, call: Call) -> None:
         """Give a call a name in the session's SQL, on the server."""
-        aggregate = self._aggregate(self._session.range(0).groupBy(), call, [], [], {"name": name})
+        aggregate = self._aggregate(self._session.range(0).groupBy(), call, [], {"name": name})
         client = self._session.client
         self._asking(lambda: client.execute_command(register_command(aggregate._plan.plan(client))))
 
-    def _aggregate(
-        self, groups: GroupedData, call: Call, keep: Sequence[Any], order_by: Sequence[Any], more: dict[str, Any]
-    ) -> DataFrame:
+    def _aggregate(self, groups: GroupedData, call: Call, columns: Sequence[Any], more: Mapping[str, Any]) -> DataFrame:
         """Return what carries a call: see :mod:`beringia.spark.connect.messages`."""
         said = {
             "version": beringia.__version__,
@@ -76,13 +88,11 @@ class Connect:
             "returns": call.returns,
             "batchBytes": call.batch_bytes,
             "args": len(call.args),
-            "keep": len(keep),
-            "orderBy": len(order_by),
             **more,
         }
         content = bytes(call.function)
         sent = content if len(content) <= _MESSAGE_BYTES else self._session.client.cache_artifact(content)
-        return groups.agg(F.lit(sent), F.lit(json.dumps(said)), *call.args, *keep, *order_by)
+        return groups.agg(F.lit(sent), F.lit(json.dumps(said)), *call.args, *columns)
 
     def _asking(self, ask: Callable[[], Any]) -> None:
         """Ask the server, and say what it lacks if that is why it cannot answer."""

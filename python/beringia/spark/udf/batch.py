@@ -1,8 +1,9 @@
 """The groups of a batch as pandas has them: as PySpark makes them, by its code.
 
 A column is converted for all groups at once where its values do not depend on which rows are converted together. Those
-of integers and booleans do: a group with a null in them has floats and objects. So a batch is converted for each
-pattern of such nulls, and a group's series or frame is cut from the batch of its pattern.
+of integers and booleans do: a group with a null in them has floats and objects; and floats are read-only where there is
+none. So a batch is converted for each pattern of such nulls, and a group's series or frame is cut from the batch of its
+pattern.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Groups:
         self._made: dict[bytes, Cut | None] = {}
         self._series: dict[tuple[int, bool], Any] = {}
 
+    @staticmethod
+    def _depends(kind: pa.DataType) -> bool:
+        """Tell whether nulls change more of a column than their own values: its type, or whether it is read-only."""
+        return bool(pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind))
+
     def bounds(self, group: int) -> tuple[int, int]:
         """Return the first row of a group, and the first behind it."""
         return self._bounds[group], self._bounds[group + 1]
@@ -85,7 +91,7 @@ class Groups:
         starts = np.array(self._bounds[:-1])
         flags = np.zeros((len(starts), self._rows.num_columns), bool)
         for i, column in enumerate(self._rows.columns):
-            if column.null_count and (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
+            if column.null_count and self._depends(column.type):
                 flags[:, i] = np.logical_or.reduceat(column.is_null().to_numpy(), starts)
         return [row.tobytes() for row in flags]
 
@@ -117,7 +123,7 @@ class Groups:
     def _filled(self, index: int, has_null: bool) -> pa.Table:
         column = self._rows.column(index)
         kind = column.type
-        if column.null_count and not has_null and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        if column.null_count and not has_null and self._depends(kind):
             filled = column.fill_null(pa.scalar(0).cast(kind))  # in groups that this is not for
             return pa.table([filled], names=[self._rows.column_names[index]])
         return self._rows.select([index])

@@ -8,6 +8,7 @@ import is.hail.types.physical.PType
 import is.hail.types.virtual.{TArray, Type}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
+import org.beringia.executor.windows.WindowBatch
 
 /**
  * What is written of a group: columns, by name, and the types of what they hold.
@@ -42,7 +43,8 @@ final case class GroupColumns(
 }
 
 final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: SegmentSource)
-    extends AutoCloseable {
+    extends WindowBatch
+    with AutoCloseable {
 
   private[this] val size = new BatchSize(limits, source)
   private[this] val array = new ArrowArrayStruct(columns.schema)
@@ -71,14 +73,11 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
     size.opened()
   }
 
-  /** Rows of the batch so far. */
-  def rows: Long = rowCount
+  override def rows: Long = rowCount
 
-  /** Bytes of the batch so far. */
-  def bytes: Long = size.arena.used
+  override def bytes: Long = size.arena.used
 
-  /** Whether they fill it. */
-  def isFull: Boolean = size.isFull
+  override def isFull: Boolean = size.isFull
 
   /** Starts a group; `key` says which it is. */
   def startGroup(number: Long, key: () => String): Unit = {
@@ -95,8 +94,7 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
     size.addRow()
   }
 
-  /** The rows to come belong to a group that began with the first `bytes`, and is started later; `key` says which it is. */
-  def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)
+  override def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)
 
   /** Says which rows of the batch the group has, if groups overlap. */
   def window(start: Long, length: Long): Unit = {

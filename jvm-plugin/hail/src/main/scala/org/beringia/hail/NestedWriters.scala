@@ -46,13 +46,17 @@ final class StructWriter(arena: Arena, struct: PCanonicalBaseStruct) extends Val
 /** Where a field lies in a struct. Hail's own layout boxes its numbers, which costs more than the copy of a value. */
 final class FieldLayout(struct: PCanonicalBaseStruct, field: Int) {
   private[this] val of = struct.types(field)
-  private[this] val bit = if (struct.fieldRequired(field)) -1 else struct.missingIdx(field)
+  private[this] val bit = if (struct.fieldRequired(field)) 0 else struct.missingIdx(field)
+  private[this] val byte = (bit >> 3).toLong
+  private[this] val mask = if (struct.fieldRequired(field)) 0 else 1 << (bit & 7)
 
   /** In bytes from the start of the struct. */
   val offset: Long = struct.byteOffsets(field)
 
-  def isDefined(address: Long): Boolean =
-    bit < 0 || (Platform.getByte(null, address + (bit >> 3)) & 1 << (bit & 7)) == 0
+  /** Not zero where the field of the struct at `address` is missing. */
+  def missingBit(address: Long): Int = Platform.getByte(null, address + byte) & mask
+
+  def isDefined(address: Long): Boolean = missingBit(address) == 0
 
   /** The address of the value, wherever the struct keeps it. */
   def load(address: Long): Long = of.unstagedLoadFromNested(address + offset)

@@ -40,7 +40,12 @@ object Binding {
       "onError" -> options.onError,
       "writable" -> options.writable,
       "timeout" -> options.timeout.map(Double.box).orNull,
-      "batchBytes" -> options.batchBytes.orNull
+      "batchBytes" -> options.batchBytes.orNull,
+      "window" -> options.window.map { window =>
+        Map("size" -> window.size, "step" -> window.step, "unit" -> window.unit.name).asJava
+      }.orNull,
+      "kept" -> options.keep.nonEmpty,
+      "ordered" -> options.orderBy.nonEmpty
     )
     val answer = ask(python, Interpreter.directory(session.sparkContext), request, function.bytes)
     if (answer.has("error")) throw refusal(answer.get("error"))

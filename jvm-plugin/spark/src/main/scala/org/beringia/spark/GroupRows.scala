@@ -53,14 +53,11 @@ final class GroupRows(
     null
   }
 
-  /** The group's key for messages, such as `country=DE, year=2020`; empty where there is none. */
-  def describe: String = keys
-    .map { key =>
-      val text =
-        Cast(BoundReference(key.ordinal, key.dataType, nullable = true), StringType, Some("UTC")).eval(first)
-      s"${key.name}=${if (text == null) "null" else text}"
-    }
-    .mkString(", ")
+  /** The first row of the group. */
+  def key: UnsafeRow = first
+
+  /** The group's key for messages. */
+  def describe: String = GroupRows.describe(keys, first)
 
   private def pull(): Unit = current =
     if (!rows.hasNext) null
@@ -70,4 +67,16 @@ final class GroupRows(
         case row => toUnsafe(row)
       }
     }
+}
+
+object GroupRows {
+
+  /** Keys for messages, such as `country=DE, year=2020`; empty where there are none. */
+  def describe(keys: Seq[InputColumn], row: UnsafeRow): String = keys
+    .map { key =>
+      val text =
+        Cast(BoundReference(key.ordinal, key.dataType, nullable = true), StringType, Some("UTC")).eval(row)
+      s"${key.name}=${if (text == null) "null" else text}"
+    }
+    .mkString(", ")
 }

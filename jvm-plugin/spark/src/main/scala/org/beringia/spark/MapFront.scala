@@ -26,9 +26,10 @@ object MapFront {
     build(data, keys, Per.Group, call)
   }
 
-  /** Of each row, batch or partition of `data`. */
+  /** Of each row, batch or partition of `data`, or of its windows. */
   def rows(data: DataFrame, per: Option[String], call: MapCall): DataFrame =
-    build(data, Nil, per.fold[Per](Per.Row)(Per.of), call)
+    if (call.windows.isDefined) keyed(data, Nil, per, call)
+    else build(data, Nil, per.fold[Per](Per.Row)(Per.of), call)
 
   /** The type that a text describes, DDL or Spark's JSON: fields, or a type by itself. */
   def parse(returns: String): DataType =

@@ -95,7 +95,8 @@ object NumpyFront {
       options.orderBy.map(SparkInternals.expression),
       fields,
       many,
-      binding.batchBytes
+      binding.batchBytes,
+      options.window.map(_.windows)
     )
   }
 }

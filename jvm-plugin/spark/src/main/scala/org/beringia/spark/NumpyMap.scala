@@ -10,14 +10,16 @@ import org.beringia.executor.NumpyFunction
 
 /**
  * @param keys columns that make the groups; with none, all rows are one group
+ * @param block what brings rows together beside them, if anything: of windows, their block
  * @param arguments columns that the function gets or the output keeps, in the order of the input schema
  * @param orderBy order of the rows within a group
- * @param fields the output beside the keys: kept columns, then what the function returns
+ * @param fields the output beside the keys: a window's key, or kept columns, then what the function returns
  * @param per what one call gets
  * @param batchBytes bytes of a batch, where it is not the session's
  */
 final case class NumpyMap(
     keys: Seq[Attribute],
+    block: Option[Attribute],
     arguments: Seq[Attribute],
     orderBy: Seq[SortOrder],
     fields: Seq[Attribute],

@@ -3,7 +3,7 @@
 package org.beringia.spark
 
 import com.fasterxml.jackson.databind.node.ObjectNode
-import org.apache.spark.sql.{DataFrame, SparkSession}
+import org.apache.spark.sql.{AnalysisException, DataFrame, SparkSession}
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAlias, UnresolvedAttribute, UnresolvedFunction}
 import org.apache.spark.sql.catalyst.expressions._
@@ -12,6 +12,7 @@ import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.{ArgumentColumn, JobSpec, NumpyFunction}
 import org.beringia.spark.columns.ArrowTypes
+import org.beringia.spark.windows.{WindowInput, Windows}
 
 /**
  * What the user asks for, beside the data.
@@ -24,6 +25,7 @@ import org.beringia.spark.columns.ArrowTypes
  * @param returns the fields that the function returns
  * @param many whether it returns any number of rows per call
  * @param batchBytes bytes of a batch, where it is not the session's
+ * @param windows what makes the groups of the rows with one key, if they are windows
  */
 final case class MapCall(
     function: Array[Byte],
@@ -33,7 +35,8 @@ final case class MapCall(
     orderBy: Seq[Expression],
     returns: StructType,
     many: Boolean,
-    batchBytes: Option[Long]
+    batchBytes: Option[Long],
+    windows: Option[Windows] = None
 )
 
 /** @param grouping the grouping expressions: with none, all rows are one group, or as `per` says */
@@ -50,12 +53,13 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     requireSense()
     val keyExpressions = grouping.map(named)
     val grouped = project(keyExpressions)
-    val keyNames = grouped.projectList.map(_.name)
+    val windowed = call.windows.map(windowInput)
+    val keyNames = grouped.projectList.map(_.name) ++ windowed.map(_.key.name)
 
     val keyOfArgument = call.args.map(keyNamed(_, keyNames))
     val otherArguments = call.args.zip(keyOfArgument).collect { case (arg, None) => named(arg) }
     val keepExpressions = call.keep.map(named)
-    val orders = call.orderBy.map {
+    val orders = (call.orderBy ++ call.windows.map(_.column)).map {
       case order: SortOrder => order
       case expression => SortOrder(expression, Ascending)
     }
@@ -77,61 +81,99 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     keyColumns.zip(keyNames).foreach { case (key, name) => ArrowTypes.requireKey(name, key.dataType) }
     val inputs = new Inputs
     val keys = keyColumns.map(inputs.key)
+    val called = keys ++ windowed.map(_.key) // the keys that calls get
     val values = argumentColumns.map(inputs.attribute).iterator
     val passed = keyOfArgument.map {
-      case Some(key) => keys(key)
+      case Some(key) => called(key)
       case None => values.next()
     }
     val kept = keptColumns.map(inputs.unchanged)
     // A key that is kept under another name is an argument too: as a list, one value for each row.
-    val arguments = (passed.filterNot(isAmong(keys)) ++ kept).foldLeft(Seq.empty[Attribute]) {
+    val arguments = (passed.filterNot(isAmong(called)) ++ kept).foldLeft(Seq.empty[Attribute]) {
       (distinct, argument) => if (isAmong(distinct)(argument)) distinct else distinct :+ argument
     }
-    val sorted = orderColumns.map(inputs.attribute)
+    val sorted = orderColumns.map(column => inputs.attribute(windowed.fold(column)(_.position(column))))
 
-    passed.filterNot(isAmong(keys)).foreach(a => ArrowTypes.requireArgument(a.name, a.dataType))
+    passed.filterNot(isAmong(called)).foreach(a => ArrowTypes.requireArgument(a.name, a.dataType))
     kept.foreach(column => ArrowTypes.requireKept(column.name, column.dataType))
     returns.foreach(field => ArrowTypes.requireResult(field.name, field.dataType))
 
     val columns = passed.map { argument =>
       ArgumentColumn(
-        (keys ++ arguments).indexWhere(_.exprId == argument.exprId),
+        (called ++ arguments).indexWhere(_.exprId == argument.exprId),
         ArrowTypes.typeName(argument.dataType),
         ArrowTypes.udt(argument.dataType)
       )
     }
     val vectors = returns.indices.filter(i => ArrowTypes.udt(returns(i).dataType).isDefined)
-    val keptIndices = kept.map(column => keys.length + arguments.indexWhere(_.exprId == column.exprId))
+    val keptIndices = kept.map(column => called.length + arguments.indexWhere(_.exprId == column.exprId))
     val input = Project(inputs.expressions, all.child)
     val rows =
-      if (per == Per.Group && GatheredGroups.areNeeded(keys, input)) {
+      if (windowed.isDefined) windowedRows(input, keys)
+      else if (per == Per.Group && GatheredGroups.areNeeded(keys, input)) {
         GatheredGroups.of(keys, arguments ++ sorted, input)
       } else GroupedRows(input)
+    val (plan, block) = windowed.fold((rows.plan, Option.empty[Attribute]))(_.spread(rows.plan, sorted.last))
     val sortOrders = orders.zip(sorted).map { case (order, column) =>
       SortOrder(rows(column), order.direction, order.nullOrdering, Nil)
     }
-    val fields = kept.zip(keptColumns).map { case (column, named) =>
+    val fields = windowed.map(_.key).toSeq ++ kept.zip(keptColumns).map { case (column, named) =>
       AttributeReference(named.name, column.dataType, column.nullable, rows.metadata(named))()
     } ++ returns.map { field =>
       AttributeReference(field.name, SparkInternals.nullable(field.dataType), nullable = true)()
     }
     val node = NumpyMap(
       keys,
+      block,
       arguments.map(rows(_)),
       sortOrders,
       fields,
       new NumpyFunction(
         call.function,
-        JobSpec.bound(call.spec, keys.length, columns, keptIndices, vectors, call.many),
+        JobSpec.bound(call.spec, called.length, columns, keptIndices, vectors, call.many),
         JobSpec.name(call.spec)
       ),
-      per,
+      windowed.fold(per)(_.per),
       call.batchBytes,
-      rows.plan
+      plan
     )
     val output = node.output.zip(outputNames).map { case (column, name) => Alias(column, name)() }
-    SparkInternals.frame(session, Project(output, node))
+    SparkInternals.frame(session, Project(inPlace(output, keys.length), node))
   }
+
+  /** The output with the key of windows, which is behind the others, where the user has it. */
+  private def inPlace(output: Seq[NamedExpression], others: Int): Seq[NamedExpression] =
+    call.windows.fold(output) { windows =>
+      val (before, behind) = output.splitAt(others)
+      val (left, right) = before.splitAt(windows.place)
+      left ++ behind.take(1) ++ right ++ behind.drop(1)
+    }
+
+  private def windowInput(windows: Windows): WindowInput = {
+    val column =
+      try project(Seq(named(windows.column))).projectList.head
+      catch {
+        case e: AnalysisException =>
+          throw refusal(
+            s"by: column '${SparkInternals.columnName(windows.column)}' of a window cannot be found or computed: " +
+              s"${e.getSimpleMessage.split(";\n").head}\nThe columns are " +
+              SparkInternals.plan(data).output.map(_.name).mkString(", ")
+          )
+      }
+    new WindowInput(windows, column.name, column.dataType)
+  }
+
+  /** Refuses rows of which windows are never whole. */
+  private def windowedRows(input: LogicalPlan, keys: Seq[Attribute]): GroupedRows =
+    if (input.isStreaming) {
+      throw refusal(
+        "beringia.window makes windows of rows that are all there, and a stream's are not: group by F.window of a " +
+          "column that has a watermark, which Spark keeps until event time has passed it, or call numpy_map on each " +
+          "micro-batch, in a function for df.writeStream.foreachBatch(…)"
+      )
+    } else if (GatheredGroups.areNeeded(keys, input)) {
+      throw refusal("group by a session window or by beringia.window, and not by both")
+    } else GroupedRows(input)
 
   /** Refuses what does not go together, whatever the columns. */
   private def requireSense(): Unit = {

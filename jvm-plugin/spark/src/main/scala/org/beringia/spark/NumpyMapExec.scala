@@ -5,17 +5,19 @@ package org.beringia.spark
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.{NumpyFunction, Settings}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
+import org.beringia.spark.windows.WindowColumns
 
 /** The parameters are those of [[NumpyMap]]. */
 final case class NumpyMapExec(
     keys: Seq[Attribute],
+    block: Option[Attribute],
     arguments: Seq[Attribute],
     orderBy: Seq[SortOrder],
     fields: Seq[Attribute],
@@ -32,11 +34,12 @@ final case class NumpyMapExec(
   override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
 
   override def requiredChildDistribution: Seq[Distribution] =
-    if (per != Per.Group) UnspecifiedDistribution :: Nil
-    else if (keys.isEmpty) AllTuples :: Nil
-    else SparkInternals.clustered(keys) :: Nil
+    if (!per.gathers) UnspecifiedDistribution :: Nil
+    else if (keys.isEmpty && block.isEmpty) AllTuples :: Nil
+    else SparkInternals.clustered(keys ++ block) :: Nil
 
-  override def requiredChildOrdering: Seq[Seq[SortOrder]] = (keyOrder ++ orderBy) :: Nil
+  override def requiredChildOrdering: Seq[Seq[SortOrder]] =
+    (keyOrder ++ block.map(SortOrder(_, Ascending)) ++ orderBy) :: Nil
 
   // Results come in the order of their groups, and a group's rows stay where they are.
   override def outputPartitioning: Partitioning = child.outputPartitioning match {
@@ -70,10 +73,21 @@ final case class NumpyMapExec(
       function.ship(sparkContext),
       settings,
       batchBytes.fold(Settings.limits(settings))(bytes => Settings.limits(settings).copy(full = bytes)),
-      JobMetrics.of(metrics)
+      JobMetrics.of(metrics),
+      window(input)
     )
     input.execute().mapPartitions(rows => task.run(rows))
   }
+
+  private def window(input: SparkPlan): Option[WindowColumns] =
+    Some(fields.head).collect {
+      case key: AttributeReference if per.overlap =>
+        WindowColumns(
+          key,
+          block.map(inputColumn(input, _)),
+          input.output.indexWhere(column => orderBy.exists(_.child.semanticEquals(column)))
+        )
+    }
 
   private def inputColumn(input: SparkPlan, attribute: Attribute) =
     InputColumn(attribute.name, attribute.dataType, input.output.indexWhere(_.exprId == attribute.exprId))

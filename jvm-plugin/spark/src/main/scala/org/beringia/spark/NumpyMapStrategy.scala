@@ -10,8 +10,18 @@ import org.beringia.{BeringiaException, ErrorCode}
 object NumpyMapStrategy extends SparkStrategy {
 
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
-    case NumpyMap(keys, arguments, orderBy, fields, function, per, batchBytes, child) =>
-      NumpyMapExec(keys, arguments, orderBy, fields, function, per, batchBytes, planLater(child)) :: Nil
+    case NumpyMap(keys, block, arguments, orderBy, fields, function, per, batchBytes, child) =>
+      NumpyMapExec(
+        keys,
+        block,
+        arguments,
+        orderBy,
+        fields,
+        function,
+        per,
+        batchBytes,
+        planLater(child)
+      ) :: Nil
     case _ => Nil
   }
 

@@ -7,9 +7,10 @@ import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.bridge.ArrowField
-import org.beringia.executor.{BatchJob, BatchSource, NativeJob, ShippedFunction}
-import org.beringia.executor.memory.BatchLimits
+import org.beringia.executor.{BatchJob, NativeJob, ShippedFunction}
+import org.beringia.executor.memory.{BatchLimits, SegmentSource}
 import org.beringia.spark.columns.{ArrowTypes, BatchWriter, InputColumn}
+import org.beringia.spark.windows.WindowColumns
 
 class NumpyMapTask(
     val keys: Seq[InputColumn],
@@ -20,8 +21,15 @@ class NumpyMapTask(
     function: ShippedFunction,
     settings: Map[String, String],
     val limits: BatchLimits,
-    val metrics: JobMetrics
+    val metrics: JobMetrics,
+    val window: Option[WindowColumns] = None
 ) extends Serializable {
+
+  /** The keys that calls get, at their places in what is written for a group: its first row, or the window's key. */
+  def calledKeys: Seq[InputColumn] = window.fold(keys) { columns =>
+    val names = keys.map(key => (key.name, key.dataType)) :+ ((columns.key.name, columns.key.dataType))
+    names.zipWithIndex.map { case ((name, dataType), i) => InputColumn(name, dataType, i) }
+  }
 
   /** Types of the result's columns. */
   def outputTypes: Seq[DataType] = keys.map(_.dataType) ++ fields.map(_._2)
@@ -30,13 +38,16 @@ class NumpyMapTask(
   def open(context: TaskContext): BatchJob = {
     val output = keys.map(c => ArrowTypes.field(c.name, c.dataType)) ++
       fields.map { case (name, dataType) => ArrowTypes.field(name, dataType) }
-    val input = BatchWriter.schema(keys, arguments, per.lists)
+    val input = BatchWriter.schema(calledKeys, arguments, per.lists, per.overlap)
     NativeJob.open(settings, function, context, input, ArrowField.struct("", output: _*))
   }
 
   /** The batches of some rows. */
-  def source(rows: Iterator[InternalRow], context: TaskContext): BatchSource =
-    new RowBatches(this, rows, context)
+  def source(rows: Iterator[InternalRow], context: TaskContext): TaskBatches =
+    TaskBatches.of(this, rows, context)
+
+  def writer(segments: SegmentSource): BatchWriter =
+    new BatchWriter(calledKeys, arguments, per.lists, limits, segments, per.overlap)
 
   def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =
     new BatchIterator(this, rows, TaskContext.get())

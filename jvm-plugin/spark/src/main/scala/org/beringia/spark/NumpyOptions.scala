@@ -18,6 +18,7 @@ import org.apache.spark.sql.types.DataType
  * @param orderBy order of the rows within a group, otherwise unspecified
  * @param keep columns that are carried through to the output
  * @param per without groups, what a call gets: `row` (the default), `batch` or `partition`
+ * @param window windows that make the groups, of the rows with equal grouping columns
  * @param missing what a null among the values becomes: `nan`, `mask` or `error`, for all or by parameter
  * @param nanAsNull whether NaN in the result becomes null
  * @param onError what becomes of a group that fails: `raise`, `null` or `column`
@@ -30,6 +31,7 @@ final case class NumpyOptions(
     orderBy: Seq[Column] = Nil,
     keep: Seq[Column] = Nil,
     per: Option[String] = None,
+    window: Option[NumpyWindow] = None,
     missing: Missing = Missing.everywhere("nan"),
     nanAsNull: Boolean = false,
     onError: String = "raise",
@@ -41,6 +43,7 @@ final case class NumpyOptions(
   @varargs def withOrderBy(columns: Column*): NumpyOptions = copy(orderBy = columns)
   @varargs def withKeep(columns: Column*): NumpyOptions = copy(keep = columns)
   def withPer(name: String): NumpyOptions = copy(per = Some(name))
+  def withWindow(made: NumpyWindow): NumpyOptions = copy(window = Some(made))
   def withMissing(policy: String): NumpyOptions = copy(missing = policy)
   def withMissing(policies: JavaMap[String, String]): NumpyOptions = copy(missing = policies.asScala.toMap)
   def withNanAsNull(value: Boolean): NumpyOptions = copy(nanAsNull = value)

@@ -12,6 +12,7 @@ import org.apache.spark.sql.beringia.SparkInternals
 import org.beringia.executor.{FunctionBytes, JobSpec}
 import org.beringia.spark.accelerate.Explanation
 import org.beringia.spark.sql.TableFunctions
+import org.beringia.spark.windows.Windows
 
 object PythonFront {
 
@@ -32,6 +33,8 @@ object PythonFront {
    * @param returns the result's type, as DDL or JSON: a struct (one row per group) or an array of struct (any number)
    * @param per what a call gets, where the user says: `row`, `batch` or `partition`; else null
    * @param batchBytes in digits, or null for the session's setting
+   * @param windowed the column that windows go over, or null
+   * @param windows what is said of them, in JSON (see [[Windows]])
    * @return the grouping columns, the kept ones, then the fields of `returns`
    */
   def map(
@@ -43,11 +46,16 @@ object PythonFront {
       orderBy: JavaList[Column],
       returns: String,
       per: String,
-      batchBytes: String
+      batchBytes: String,
+      windowed: Column,
+      windows: String
   ): DataFrame = {
     val mapped = call(function, spec, args, returns, batchBytes).copy(
       keep = keep.asScala.toList.map(SparkInternals.expression),
-      orderBy = orderBy.asScala.toList.map(SparkInternals.expression)
+      orderBy = orderBy.asScala.toList.map(SparkInternals.expression),
+      windows = Option(windowed).map { column =>
+        Windows.parse(SparkInternals.expression(column), JobSpec.parse(windows))
+      }
     )
     (data: @unchecked) match {
       case groups: RelationalGroupedDataset => MapFront.groups(groups, Option(per), mapped)

@@ -67,11 +67,11 @@ object TypedGroups {
     }
 
   private def requireNothingBeside(call: MapCall): Unit =
-    if (call.keep.nonEmpty || JobSpec.reportsErrors(call.spec)) {
+    if (call.keep.nonEmpty || call.windows.isDefined || JobSpec.reportsErrors(call.spec)) {
       throw new BeringiaException(
         ErrorCode.ARGUMENT,
-        "a Dataset of keys and objects has no place for further columns, and keep and on_error='column' give " +
-          "some: use groupBy and numpyMap"
+        "a Dataset of keys and objects has no place for further columns, and keep, windows and on_error='column' " +
+          "give some: use groupBy and numpyMap"
       )
     }
 }

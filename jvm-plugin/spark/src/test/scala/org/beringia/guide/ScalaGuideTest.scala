@@ -48,6 +48,14 @@ def line(x, y):
       options = NumpyOptions(consts = Map("weights" -> Array(0.5, 2.0), "power" -> 2))
     )
 
+    val change = PythonFunction.fromSource("def change(y):\n    return y[-1] - y[0]")
+
+    val changes = visits.groupBy("id").numpyMap(
+      change,
+      "change double",
+      options = NumpyOptions(window = Some(NumpyWindow(col("visit"), size = 2, step = 1)))
+    )
+
     val span = PythonFunction.fromSource("def span(key, x):\n    return f'{key}!', x.max() - x.min()")
 
     val spans = visits.as[(String, Int, Double, Double)]
@@ -57,6 +65,10 @@ def line(x, y):
     assertEquals(Set(Seq("ann", 2.0, 0.0), Seq("bob", 0.5, 4.5)), rounded(lines))
     assertEquals(Set(Seq("ann", 2.0, 0.0), Seq("bob", 1.5, 3.5)), rounded(byVisit))
     assertEquals(Set(Seq(8.5), Seq(33.0), Seq(50.5), Seq(86.5)), rounded(sums))
+    assertEquals(
+      Set(Seq(-1, 0.0), Seq(0, 2.0), Seq(1, 0.0), Seq(0, 1.5)),
+      rounded(changes.selectExpr("CAST(window.start AS INT)", "change"))
+    )
     assertEquals(Set(("ann", ("ann!", 1.0)), ("bob", ("bob!", 3.0))), spans.collect().toSet)
 
     val java = new JavaProgram(visits)

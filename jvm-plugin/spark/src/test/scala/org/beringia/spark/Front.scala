@@ -83,6 +83,8 @@ object Front {
     columns(orderBy),
     returns.json,
     per,
+    null,
+    null,
     null
   )
 

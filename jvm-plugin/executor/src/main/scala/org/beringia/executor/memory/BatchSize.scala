@@ -29,9 +29,6 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
 
   arena.beforeGrowth = more => check(arena.used + more - groupStart)
 
-  /** Rows of the group so far. */
-  def groupRows: Long = rows
-
   /** Whether what was written fills the batch. */
   def isFull: Boolean = arena.used >= limit
 

@@ -8,6 +8,7 @@ import is.hail.sparkextras.ContextRDD
 import is.hail.sparkextras.ContextRDD.Element
 import is.hail.types.physical.PStruct
 import org.apache.spark.{InterruptibleIterator, TaskContext}
+import org.beringia.executor.windows.Extent
 
 import scala.collection.mutable
 

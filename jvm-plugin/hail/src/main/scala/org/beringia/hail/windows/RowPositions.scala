@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets
 
 import is.hail.types.physical._
 import org.apache.spark.unsafe.Platform
+import org.beringia.executor.windows.FloatExtent
 import org.beringia.hail.{ArrowForms, RowField}
 
 final class RowPositions(row: PStruct, plan: WindowPlan) {

@@ -1,19 +1,14 @@
-// The windows of one task as groups. A row is written to a batch once, and each of its windows says where its rows begin
-// there, and how many they are.
-//
-// A full batch, with several times the rows of its open windows, takes no more of them; it ends with the last that it has.
-// Rows that windows to come have too are kept meanwhile, as bytes, and are the first of the next batch: what is held is the
-// rows of open windows, no more.
+// The windows of one task as groups (see OpenWindows), and the rows that they are made of: Hail's, of which those that windows
+// to come have, too, are kept as bytes.
 package org.beringia.hail.windows
 
 import is.hail.annotations.Region
 import is.hail.rvd.RVDContext
 import org.apache.spark.sql.Row
 import org.apache.spark.unsafe.Platform
+import org.beringia.executor.windows.{Extent, OpenWindows, OrderedRows, Window}
 import org.beringia.hail.grouping.{ByteSink, ByteSource, KeyRanges, RowValues}
 import org.beringia.hail.{GroupKeys, GroupWriter, Groups}
-
-import scala.collection.mutable
 
 /**
  * @param rows those of the task's contig, in their order
@@ -23,131 +18,40 @@ import scala.collection.mutable
 final class WindowGroups(
     task: WindowTask,
     rows: ContigRows,
-    values: RowValues,
     extent: Extent,
-    ofRows: Boolean,
     keys: GroupKeys,
     keyColumns: Seq[String]
 ) extends Groups {
-  import WindowGroups._
-
   private[this] val keyFields = keyColumns.map(keys.field).toArray
-  private[this] val open = mutable.Queue.empty[Open]
-  private[this] var unopened = task.least // the next window
-  private[this] var opened = 0 // windows of this batch
-  private[this] var isClosing = false // the batch takes no more of them
-  private[this] var kept = mutable.Queue.empty[Kept] // rows of the next batch
-  private[this] var again = mutable.Queue.empty[Kept] // those of the last one that are to come first
-  private[this] val sink = new ByteSink(1 << 10)
-  private[this] val source = new ByteSource
+  private[this] val windows = new OpenWindows[GroupWriter, Array[Byte]](
+    rows,
+    extent,
+    task.least,
+    task.last,
+    number => s"of the window from ${extent.start(number)} on"
+  )
 
-  override def hasNext: Boolean = {
-    while (open.isEmpty && kept.isEmpty && again.isEmpty && hasRow && !opensAny) rows.advance()
-    open.nonEmpty || kept.nonEmpty || again.nonEmpty || hasRow
-  }
+  override def hasNext: Boolean = windows.hasNext
 
-  override def mayPause: Boolean = open.isEmpty
+  override def mayPause: Boolean = windows.mayPause
 
   override def next(writer: GroupWriter, number: Long, region: Region): Long = {
-    if (!hasNext) throw new NoSuchElementException("no window is left")
-    if (writer.rows == 0) beginBatch() else if (open.nonEmpty) await(writer)
-    while (open.isEmpty || isOfOldest) takeRow(writer)
-    val window = open.dequeue()
-    val key = keys.keep(bounds(window.number, writer.rows - window.row), region)
+    val window = windows.next(writer)
+    val key = keys.keep(bounds(window), region)
     writer.startGroup(number, () => keys.show(key))
     var i = 0
     while (i < keyFields.length) {
       keyFields(i).append(key, writer.whole(i))
       i += 1
     }
-    writer.window(window.row, writer.rows - window.row)
+    writer.window(window.row, window.rows)
     key
   }
 
-  private def beginBatch(): Unit = {
-    kept ++= again
-    again = kept
-    kept = mutable.Queue.empty
-    isClosing = false
-    opened = 0
-  }
-
-  /** Whether there is a row that may be in a window of this task's. */
-  private def hasRow: Boolean = rows.hasRow && extent.first(rows.ordinal) <= task.last
-
-  private def opensAny: Boolean =
-    math.max(extent.first(rows.ordinal), unopened) <= math.min(extent.last(rows.ordinal), task.last)
-
-  /** Whether there is a next row, and the oldest window has it. */
-  private def isOfOldest: Boolean =
-    if (again.nonEmpty) extent.first(again.front.ordinal) <= open.front.number
-    else hasRow && extent.first(rows.ordinal) <= open.front.number
-
-  private def takeRow(writer: GroupWriter): Unit =
-    if (again.nonEmpty) {
-      val row = again.dequeue()
-      if (place(row.ordinal, writer)) kept += row
-      if (open.nonEmpty) {
-        values.read(source.reset(row.bytes, Platform.BYTE_ARRAY_OFFSET.toLong), writer, isFirst = false)
-      }
-    } else {
-      if (place(rows.ordinal, writer)) {
-        sink.clear()
-        values.write(rows.row, sink)
-        kept += Kept(rows.ordinal, sink.copy)
-      }
-      if (open.nonEmpty) values.append(rows.row, writer, isFirst = false)
-      rows.advance()
-    }
-
-  /** Opens the windows that begin with a row; true if there are some for the next batch. */
-  private def place(ordinal: Long, writer: GroupWriter): Boolean = {
-    val from = math.max(extent.first(ordinal), unopened)
-    val to = math.min(extent.last(ordinal), task.last)
-    isClosing ||= opened > 0 && writer.isFull && writer.bytes >= Least * openBytes(writer)
-    if (isClosing) from <= to
-    else {
-      val isFirst = open.isEmpty
-      var number = from
-      while (number <= to) {
-        open += Open(number, writer.rows, writer.bytes)
-        opened += 1
-        number += 1
-      }
-      unopened = math.max(unopened, to + 1)
-      if (isFirst && open.nonEmpty) await(writer)
-      false
-    }
-  }
-
-  /** Bytes of the rows of open windows: with them another batch would begin. */
-  private def openBytes(writer: GroupWriter): Long =
-    if (open.isEmpty) 0 else writer.bytes - open.front.bytes
-
-  /** The batch grows with the oldest window. */
-  private def await(writer: GroupWriter): Unit = {
-    val window = open.front
-    writer.awaitGroup(window.bytes, () => s"of the window from ${extent.start(window.number)} on")
-  }
-
-  private def bounds(number: Long, length: Long): Row = {
-    val start = extent.start(number)
-    // Windows of rows end with the rows.
-    val end = (start, extent.end(number)) match {
-      case (first: Long, last: Long) if ofRows => math.min(last, first + length)
-      case (_, last) => last
-    }
-    Row.fromSeq(Option(rows.contig).toSeq ++ Seq(start, end))
-  }
-}
-
-object WindowGroups {
-  private val Least = 4 // times the rows of open windows that a batch has, so that few are written twice
-
-  /** @param row,bytes rows and bytes of the batch before its first row */
-  final private case class Open(number: Long, row: Long, bytes: Long)
-
-  final private case class Kept(ordinal: Long, bytes: Array[Byte])
+  private def bounds(window: Window): Row =
+    Row.fromSeq(
+      Option(rows.contig).toSeq ++ Seq(extent.start(window.number), extent.end(window.number, window.rows))
+    )
 }
 
 /**
@@ -156,6 +60,7 @@ object WindowGroups {
  *
  * @param parts the rows of each of the task's pieces
  * @param pieces what is known of these
+ * @param values those of a row that are written
  */
 final class ContigRows(
     parts: Iterator[Iterator[Long]],
@@ -164,8 +69,9 @@ final class ContigRows(
     before: Long,
     position: RowPositions,
     ofRows: Boolean,
+    values: RowValues,
     producer: RVDContext
-) {
+) extends OrderedRows[GroupWriter, Array[Byte]] {
   private[this] var part: Iterator[Long] = Iterator.empty
   private[this] var piece = -1
   private[this] var found = 0L // rows of this piece
@@ -174,11 +80,12 @@ final class ContigRows(
   private[this] var address = 0L
   private[this] var isThere = false
   private[this] var started = false
+  private[this] val sink = new ByteSink(1 << 10)
+  private[this] val source = new ByteSource
 
   val contig: String = pieces.head.contig
 
-  /** Whether there is one at hand. */
-  def hasRow: Boolean = {
+  override def hasRow: Boolean = {
     if (!started) {
       started = true
       advance()
@@ -186,13 +93,21 @@ final class ContigRows(
     isThere
   }
 
-  def row: Long = address
+  /** Of its position: of windows of rows, the row's number in its contig. */
+  override def ordinal: Long = if (ofRows) count - 1 else previous
 
-  /** The ordinal of its position: of windows of rows, the row's number in its contig. */
-  def ordinal: Long = if (ofRows) count - 1 else previous
+  override def write(writer: GroupWriter): Unit = values.append(address, writer, isFirst = false)
 
-  /** Goes on to the next. */
-  def advance(): Unit = {
+  override def keep(): Array[Byte] = {
+    sink.clear()
+    values.write(address, sink)
+    sink.copy
+  }
+
+  override def write(kept: Array[Byte], writer: GroupWriter): Unit =
+    values.read(source.reset(kept, Platform.BYTE_ARRAY_OFFSET.toLong), writer, isFirst = false)
+
+  override def advance(): Unit = {
     producer.region.clear()
     isThere = false
     var more = true

@@ -4,6 +4,7 @@ package org.beringia.hail.windows
 import com.fasterxml.jackson.databind.JsonNode
 import is.hail.types.physical.{PCanonicalString, PFloat64, PInt32, PInt64, PStruct, PType}
 import is.hail.types.virtual._
+import org.beringia.executor.windows.{Extent, FloatExtent, RowExtent, WholeExtent}
 
 /**
  * Windows over a position, none of which has rows of two contigs.
@@ -37,16 +38,10 @@ final case class WindowPlan(
   }
 
   def extent(row: PStruct): Extent = row.fieldType(position).virtualType match {
-    case TFloat32 | TFloat64 if !ofRows => new FloatExtent(size, step)
-    case of =>
-      val isInt = of == TInt32 && !ofRows
-      new WholeExtent(
-        size.toLong,
-        step.toLong,
-        fromZero || ofRows,
-        if (isInt) Int.MaxValue else Long.MaxValue,
-        isInt
-      )
+    case _ if ofRows => RowExtent(size.toLong, step.toLong)
+    case TFloat32 | TFloat64 => FloatExtent(size, step)
+    case TInt32 => WholeExtent(size.toLong, step.toLong, fromZero, Int.MaxValue, asInts = true)
+    case _ => WholeExtent(size.toLong, step.toLong, fromZero)
   }
 }
 

@@ -11,6 +11,7 @@ import is.hail.types.physical.PStruct
 import is.hail.utils.Interval
 import org.apache.spark.{InterruptibleIterator, TaskContext}
 import org.apache.spark.sql.Row
+import org.beringia.executor.windows.Extent
 import org.beringia.hail.grouping.RowValues
 import org.beringia.hail.{GroupColumns, HailTask, RegionIterator}
 
@@ -94,9 +95,10 @@ object WindowedRows {
           own.before,
           new RowPositions(row, plan),
           plan.ofRows,
+          values,
           producer
         )
-        new WindowGroups(own, rows, values, extent, plan.ofRows, task.keys, columns.whole.map(_._1))
+        new WindowGroups(own, rows, extent, task.keys, columns.whole.map(_._1))
       }
       new RegionIterator(task, index, consumer, groups, context)
     }

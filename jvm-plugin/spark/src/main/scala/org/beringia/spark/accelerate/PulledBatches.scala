@@ -10,10 +10,10 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.types.{ByteType, DataType}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
-import org.beringia.executor.{BatchJob, BatchSource, ShippedFunction}
-import org.beringia.executor.memory.{BatchLimits, SegmentSource}
-import org.beringia.spark.{GroupRows, JobMetrics, NumpyMapTask, Per}
-import org.beringia.spark.columns.{BatchWriter, InputColumn, ResultVector}
+import org.beringia.executor.ShippedFunction
+import org.beringia.executor.memory.BatchLimits
+import org.beringia.spark.{GroupRows, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /** @param batchRows how many rows the function gets at a time */
 final class PullingTask(
@@ -36,18 +36,16 @@ final class PullingTask(
       limits,
       metrics
     ) {
-  override def source(rows: Iterator[InternalRow], context: TaskContext): BatchSource =
+  override def source(rows: Iterator[InternalRow], context: TaskContext): TaskBatches =
     new PulledBatches(this, rows, context)
 }
 
 final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], context: TaskContext)
-    extends BatchSource {
+    extends TaskBatches(task, context) {
   import PulledBatches._
 
   private[this] val input = new GroupRows(rows, Nil, grouped = true, task.rowSchema)
   private[this] var first: UnsafeRow = _ // of the next batch
-  private[this] var writer: BatchWriter = _
-  private[this] var movedBefore = 0L
 
   private[this] var stands = Wants
   private[this] var saidEnd = false
@@ -62,13 +60,6 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
 
   /** What there is to do is known when the function has answered. */
   override def goesOn: Boolean = true
-
-  override def open(): BatchJob = task.open(context)
-
-  override def attach(segments: SegmentSource): Unit =
-    writer = new BatchWriter(Nil, task.arguments, task.per.lists, task.limits, segments)
-
-  override def begin(): Unit = writer.begin()
 
   override def writeGroup(): Boolean = {
     if (stands == More) writeNothing()
@@ -98,24 +89,12 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
     writer.endGroup(): Unit
   }
 
-  override def finish(): ArrowArrayStruct = writer.finish()
-
-  override def filled(nanos: Long): Unit = task.metrics.filling += nanos
-
-  override def submitted(): Unit = {
-    task.metrics.submitted(writer.bytes, writer.bytesMoved - movedBefore)
-    movedBefore = writer.bytesMoved
-  }
-
   override def received(result: JobResult, nanos: Long): Unit = {
-    task.metrics.waiting += nanos
-    task.metrics.received(result)
+    super.received(result, nanos)
     val array = result.array
     val marks = ResultVector.of(ByteType, ArrowArrayStruct.child(array, 0), ArrowArrayStruct.offset(array))
     stands = marks.getByte(Math.toIntExact(ArrowArrayStruct.length(array)) - 1)
   }
-
-  override def close(): Unit = if (writer != null) writer.close()
 }
 
 object PulledBatches {

@@ -1,12 +1,13 @@
 // Writes one batch of groups: the key columns, one value per group, then the argument columns. With groups,
-// an argument is a list whose offsets all arguments share; where a row is a group, an argument is its own
-// column. The caller finds the group breaks.
+// an argument is a list whose offsets all arguments share; where groups have rows in common, as windows do, these are
+// written once, and the lists are views; where a row is a group, an argument is its own column. The caller finds the groups.
 package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types.DataType
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
+import org.beringia.executor.windows.WindowBatch
 
 /** A column of the input: its name in messages, its type, its place in the rows. */
 final case class InputColumn(name: String, dataType: DataType, ordinal: Int)
@@ -16,12 +17,14 @@ final class BatchWriter(
     arguments: Seq[InputColumn],
     grouped: Boolean,
     limits: BatchLimits,
-    source: SegmentSource
-) extends AutoCloseable {
+    source: SegmentSource,
+    overlap: Boolean = false
+) extends WindowBatch
+    with AutoCloseable {
 
   private[this] val size = new BatchSize(limits, source)
   private[this] val arena = size.arena
-  private[this] val schema = BatchWriter.schema(keys, arguments, grouped)
+  private[this] val schema = BatchWriter.schema(keys, arguments, grouped, overlap)
   private[this] val array = new ArrowArrayStruct(schema)
 
   private[this] val expectedRows: Long = {
@@ -31,7 +34,9 @@ final class BatchWriter(
   private[this] val expectedGroups: Long =
     if (grouped) expectedRows / BatchWriter.ExpectedGroupRows + 1 else expectedRows
 
-  private[this] val groupEnds = new SharedBuffer(arena, 8 * (expectedGroups + 1))
+  // Where each list begins, and its length, if they overlap; else where each begins, and the last one ends.
+  private[this] val bounds = new SharedBuffer(arena, 8 * (expectedGroups + 1))
+  private[this] val lengths = if (overlap) new SharedBuffer(arena, 8 * expectedGroups) else null
   private[this] val keyWriters = keys.map(c => ColumnWriter.of(c.dataType, arena, expectedGroups)).toArray
   private[this] val keyOrdinals = keys.map(_.ordinal).toArray
   private[this] val argumentWriters =
@@ -41,13 +46,14 @@ final class BatchWriter(
   private[this] var groupCount = 0L
   private[this] var rowCount = 0L
 
-  def bytes: Long = arena.used
+  override def bytes: Long = arena.used
+  override def rows: Long = rowCount
   def bytesMoved: Long = arena.bytesMoved
 
   /** Starts a batch. */
   def begin(): Unit = {
     size.begin()
-    groupEnds.appendLong(0)
+    if (!overlap) bounds.appendLong(0)
     keyWriters.foreach(_.begin())
     argumentWriters.foreach(_.begin())
     groupCount = 0
@@ -64,19 +70,27 @@ final class BatchWriter(
   /** Appends a row to the group. */
   def append(row: UnsafeRow): Unit = {
     size.addRow()
+    rowCount += 1
     write(row, argumentWriters, argumentOrdinals)
+  }
+
+  override def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)
+
+  /** Says which rows of the batch the group has, if groups overlap. */
+  def window(start: Long, length: Long): Unit = {
+    bounds.appendLong(start)
+    lengths.appendLong(length)
   }
 
   /** Ends the group; true when the batch is full. */
   def endGroup(): Boolean = {
     groupCount += 1
-    rowCount += size.groupRows
-    groupEnds.appendLong(rowCount)
+    if (!overlap) bounds.appendLong(rowCount)
     size.endGroup()
   }
 
   /** Whether the rows so far fill the batch, also in the middle of a group. */
-  def isFull: Boolean = size.isFull
+  override def isFull: Boolean = size.isFull
 
   /** The batch's array, to be submitted before the next one begins. */
   def finish(): ArrowArrayStruct = {
@@ -94,7 +108,8 @@ final class BatchWriter(
       if (grouped) {
         node.setLength(groupCount, 0)
         node.setBuffer(0, 0)
-        node.setBuffer(1, groupEnds.address)
+        node.setBuffer(1, bounds.address)
+        if (overlap) node.setBuffer(2, lengths.address)
         argumentWriters(j).finish(node.child(0))
       } else {
         argumentWriters(j).finish(node)
@@ -127,11 +142,18 @@ object BatchWriter {
   private val ExpectedGroupRows = 16
 
   /** The schema of the batches: the job's input schema. */
-  def schema(keys: Seq[InputColumn], arguments: Seq[InputColumn], grouped: Boolean): ArrowField = {
+  def schema(
+      keys: Seq[InputColumn],
+      arguments: Seq[InputColumn],
+      grouped: Boolean,
+      overlap: Boolean = false
+  ): ArrowField = {
     val keyFields = keys.map(c => ArrowTypes.field(c.name, c.dataType))
     val argumentFields = arguments.map { c =>
       val field = ArrowTypes.field(c.name, c.dataType)
-      if (grouped) ArrowField.list(c.name, field) else field
+      if (overlap) ArrowField.listView(c.name, field)
+      else if (grouped) ArrowField.list(c.name, field)
+      else field
     }
     ArrowField.struct("", keyFields ++ argumentFields: _*)
   }

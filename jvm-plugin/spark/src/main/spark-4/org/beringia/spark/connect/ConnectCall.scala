@@ -16,6 +16,7 @@ import org.apache.spark.sql.connect.planner.SparkConnectPlanner
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.JobSpec
 import org.beringia.spark.{Interpreter, MapCall, MapFront}
+import org.beringia.spark.windows.Windows
 
 /** Refuses by itself what cannot be read, and what a client of another version says. */
 final class ConnectCall(message: Array[Byte], planner: SparkConnectPlanner) {
@@ -62,7 +63,8 @@ final class ConnectCall(message: Array[Byte], planner: SparkConnectPlanner) {
       orderBy = next("orderBy"),
       fields,
       many,
-      text("batchBytes").map(_.toLong)
+      text("batchBytes").map(_.toLong),
+      Option(call.get("windows")).filter(!_.isNull).map(Windows.parse(columns.next(), _))
     )
   }
 

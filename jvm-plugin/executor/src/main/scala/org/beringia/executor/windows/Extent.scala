@@ -1,11 +1,17 @@
 // Which windows a position lies in. Window number k has the positions from k steps on, to before a size more. A position is
 // an ordinal: a whole number that sorts as it does. The windows of a row are those from the first that has not ended to the
 // last that has begun, none if that is before the first; both only grow with the ordinal.
-package org.beringia.hail.windows
+package org.beringia.executor.windows
 
 import org.beringia.{BeringiaException, ErrorCode}
 
 sealed abstract class Extent extends Serializable {
+
+  /** How many positions a window has. */
+  def size: Any
+
+  /** How many there are from the beginning of one to that of the next. */
+  def step: Any
 
   /** The first window that ends behind the position. */
   def first(ordinal: Long): Long
@@ -13,11 +19,14 @@ sealed abstract class Extent extends Serializable {
   /** The last window that begins at the position, or before. */
   def last(ordinal: Long): Long
 
-  /** Where a window begins, as Hail has it on the JVM's heap. */
+  /** Where a window begins: an Int, a Long or a Double. */
   def start(window: Long): Any
 
   /** Where it ends. */
   def end(window: Long): Any
+
+  /** Where it ends if it has so many rows. */
+  def end(window: Long, rows: Long): Any = end(window)
 
   final protected def tooFar(position: Any, step: Any): BeringiaException = new BeringiaException(
     ErrorCode.ARGUMENT,
@@ -32,8 +41,13 @@ sealed abstract class Extent extends Serializable {
  * @param most the largest bound that there may be
  * @param asInts whether bounds are of 32 bits
  */
-final class WholeExtent(size: Long, step: Long, fromZero: Boolean, most: Long, asInts: Boolean)
-    extends Extent {
+final case class WholeExtent(
+    size: Long,
+    step: Long,
+    fromZero: Boolean = false,
+    most: Long = Long.MaxValue,
+    asInts: Boolean = false
+) extends Extent {
   override def first(ordinal: Long): Long = {
     if (ordinal < Long.MinValue + size) throw tooFar(ordinal, step)
     val number = Math.floorDiv(ordinal - size, step) + 1
@@ -53,8 +67,19 @@ final class WholeExtent(size: Long, step: Long, fromZero: Boolean, most: Long, a
   private def bound(value: Long): Any = if (asInts) Math.toIntExact(value) else value
 }
 
+/** Of rows, whose ordinals are their numbers. The last windows end with the rows. */
+final case class RowExtent(size: Long, step: Long) extends Extent {
+  private[this] val numbers = WholeExtent(size, step, fromZero = true)
+
+  override def first(ordinal: Long): Long = numbers.first(ordinal)
+  override def last(ordinal: Long): Long = numbers.last(ordinal)
+  override def start(window: Long): Any = numbers.start(window)
+  override def end(window: Long): Any = numbers.end(window)
+  override def end(window: Long, rows: Long): Any = window * step + math.min(size, rows)
+}
+
 /** Of floats, whose ordinals are their bits. */
-final class FloatExtent(size: Double, step: Double) extends Extent {
+final case class FloatExtent(size: Double, step: Double) extends Extent {
   import FloatExtent._
 
   // What a window has is said by its bounds, whatever the quotient was rounded to.

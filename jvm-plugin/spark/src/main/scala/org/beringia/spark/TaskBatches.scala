@@ -1,0 +1,48 @@
+// Batches of one node within one task, wherever their groups come from: the job, what writes them, and what the node's metrics
+// say of them.
+package org.beringia.spark
+
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+import org.beringia.bridge.{ArrowArrayStruct, JobResult}
+import org.beringia.executor.{BatchJob, BatchSource}
+import org.beringia.executor.memory.SegmentSource
+import org.beringia.spark.columns.BatchWriter
+import org.beringia.spark.windows.WindowBatches
+
+abstract class TaskBatches(task: NumpyMapTask, context: TaskContext) extends BatchSource {
+  protected var writer: BatchWriter = _
+  private[this] var movedBefore = 0L
+
+  override def open(): BatchJob = task.open(context)
+
+  override def attach(segments: SegmentSource): Unit = writer = task.writer(segments)
+
+  override def begin(): Unit = writer.begin()
+
+  override def finish(): ArrowArrayStruct = writer.finish()
+
+  override def filled(nanos: Long): Unit = task.metrics.filling += nanos
+
+  override def submitted(): Unit = {
+    task.metrics.submitted(writer.bytes, writer.bytesMoved - movedBefore)
+    movedBefore = writer.bytesMoved
+  }
+
+  override def received(result: JobResult, nanos: Long): Unit = {
+    task.metrics.waiting += nanos
+    task.metrics.received(result)
+  }
+
+  override def close(): Unit = if (writer != null) writer.close()
+}
+
+object TaskBatches {
+
+  /** Those of the child's rows. */
+  def of(task: NumpyMapTask, rows: Iterator[InternalRow], context: TaskContext): TaskBatches =
+    (task.per, task.window) match {
+      case (per: Per.Windows, Some(columns)) => new WindowBatches(task, per, columns, rows, context)
+      case _ => new RowBatches(task, rows, context)
+    }
+}

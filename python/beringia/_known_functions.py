@@ -1,0 +1,135 @@
+"""Pickles of functions that are called again, kept for as long as nothing that is in them can have changed.
+
+A function that a worker imports by its name is pickled once. One that travels by value, such as those of a script, is
+looked at before each call: if its code and all that it refers to are the same objects as before, and of kinds that
+cannot change, so is its pickle. One that refers to a list, an array, or the user's own module is pickled each time.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from operator import is_
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import cloudpickle
+import numpy as np
+
+from beringia import _pickler
+
+_MOST = 256
+"""Functions by value that are kept."""
+_CONSTANT = frozenset((bool, bytes, complex, float, int, np.ufunc, str, type(None)))
+_ABSENT = "no global has this name"
+
+
+class _Known(NamedTuple):
+    code: CodeType  # held, so that no other has its id
+    modules: int
+    parts: list[Any]
+    pickled: bytes
+
+
+_by_name: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
+_by_code: dict[int, _Known] = {}
+
+
+def pickled(function: Any, dump: Callable[[Any], tuple[bytes, bytes]]) -> bytes:
+    """Return the pickle of a function.
+
+    Parameters
+    ----------
+    function : function or builtin function
+        What is to be pickled.
+    dump : callable
+        Pickles it: the pickle, and the fingerprint of the user's own modules that it refers to, empty without any.
+
+    Returns
+    -------
+    bytes
+        Both.
+    """
+    found = _by_name.get(function)
+    if found is not None:
+        return found
+    if _is_named(function):
+        _by_name[function] = found = b"".join(dump(function))
+        return found
+    parts = _parts(function) if isinstance(function, FunctionType) else None
+    if parts is None:
+        return b"".join(dump(function))
+    code, modules = function.__code__, len(sys.modules)  # whose submodules travel, as far as they are imported
+    known = _by_code.get(id(code))
+    if known is not None and known.modules == modules and _are_same(known.parts, parts):
+        return known.pickled
+    pickle, fingerprint = dump(function)
+    if not fingerprint:
+        if len(_by_code) >= _MOST:
+            _by_code.clear()
+        _by_code[id(code)] = _Known(code, modules, parts, pickle)
+    return pickle + fingerprint
+
+
+def _parts(function: FunctionType) -> list[Any] | None:
+    """List what a function by value is made of, and the functions that it refers to; None if some of it can change."""
+    parts: list[Any] = []
+    waiting, seen = [function], {id(function)}
+    while waiting:
+        each = waiting.pop()
+        if each.__dict__ or each.__kwdefaults__:
+            return None
+        code = each.__code__
+        parts += (code, each.__globals__, each.__name__, each.__qualname__, each.__module__, each.__doc__)
+        parts += each.__annotations__
+        parts += each.__annotations__.values()
+        try:
+            values = list(_values(each, code))
+        except ValueError:  # a variable of the closure that has no value yet
+            return None
+        parts += values
+        for value in values:
+            if isinstance(value, FunctionType) and not _is_named(value):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    waiting.append(value)
+            elif not _is_constant(value):
+                return None
+    return parts
+
+
+def _values(function: FunctionType, code: CodeType) -> Iterator[Any]:
+    """Go through the objects that a function refers to."""
+    yield function.__defaults__
+    for cell in function.__closure__ or ():
+        yield cell.cell_contents
+    namespace = function.__globals__
+    for each in (code, *_pickler.inner(code)):
+        for name in each.co_names:
+            yield namespace.get(name, _ABSENT)
+
+
+def _is_constant(value: Any) -> bool:
+    if type(value) in _CONSTANT:
+        return True
+    if type(value) is tuple:
+        return all(map(_is_constant, value))
+    if isinstance(value, ModuleType):
+        return sys.modules.get(value.__name__) is value
+    return isinstance(value, (type, FunctionType, BuiltinFunctionType)) and _is_named(value)
+
+
+def _are_same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
+def _is_named(value: Any) -> bool:
+    """Tell whether a function or class is what a module has under its name, so that nothing but the name travels."""
+    module = getattr(value, "__module__", None) or "__main__"
+    if module == "__main__" or module not in sys.modules or cloudpickle.list_registry_pickle_by_value():
+        return False
+    found: Any = sys.modules[module]
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value

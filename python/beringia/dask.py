@@ -1,0 +1,89 @@
+"""Dask on our workers: ``dask.config.set(scheduler=beringia.dask.get)``.
+
+Dask's own scheduler of processes pickles arrays into its messages, twice; here they are arguments and results of calls,
+in shared memory. The workers are those that all calls of this process share, so that they are warm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dask
+from dask.local import get_async
+from dask.optimization import cull, fuse
+from dask.utils import ensure_dict
+
+from beringia.futures import Executor
+from beringia.local import pool as pools
+
+__all__ = ["get"]
+
+_AHEAD = 4
+"""Tasks for each worker that Dask hands over at once: short ones travel together, and none waits behind a long one."""
+
+
+def get(
+    dsk: Mapping[Any, Any],
+    keys: Any,
+    *,
+    num_workers: int | None = None,
+    pool: pools.Pool | Executor | None = None,
+    optimize_graph: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """Compute a graph, as Dask's schedulers do.
+
+    Parameters
+    ----------
+    dsk : dict
+        The graph.
+    keys : object or list
+        What is wanted of it.
+    num_workers : int, optional
+        The most processes at once; by default what Dask's configuration says, or the cores of this process.
+    pool : Pool or Executor, optional
+        Whose workers to use, in place of those that all calls share.
+    optimize_graph : bool, default True
+        Whether chains of tasks become one.
+    **kwargs
+        As :func:`dask.local.get_async` takes them, such as `callbacks`.
+
+    Returns
+    -------
+    object
+        The results, as nested as `keys` are.
+
+    Raises
+    ------
+    WorkerDiedError
+        If a worker dies in a task.
+    Exception
+        What a task raises, with the worker's traceback as cause.
+
+    Examples
+    --------
+    >>> x = dask.array.ones((100, 100), chunks=50)
+    >>> x.sum().compute(scheduler=beringia.dask.get)
+    10000.0
+    """
+    graph = ensure_dict(dsk.__dask_graph__() if hasattr(dsk, "__dask_graph__") else dsk)
+    graph, dependencies = cull(graph, keys)
+    if optimize_graph:
+        graph, _ = fuse(graph, keys, dependencies)
+    if isinstance(pool, Executor):
+        return _run(pool, graph, keys, kwargs)
+    workers = num_workers or dask.config.get("num_workers", None)
+    executor = Executor(workers, pool=pool or pools.default(workers))
+    try:
+        result = _run(executor, graph, keys, kwargs)
+    except BaseException:
+        # There may be tasks that nobody wants; an interrupt does not wait for them.
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()  # the workers are free for the next graph
+    return result
+
+
+def _run(executor: Executor, graph: Mapping[Any, Any], keys: Any, options: dict[str, Any]) -> Any:
+    return get_async(executor.submit, _AHEAD * executor._max_workers, graph, keys, **options)

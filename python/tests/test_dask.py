@@ -1,0 +1,91 @@
+"""Dask on our workers, by its scheduler: every collection, and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import beringia
+
+dask = pytest.importorskip("dask")
+
+import dask.array as da  # noqa: E402
+import dask.bag as db  # noqa: E402
+import dask.dataframe as dd  # noqa: E402
+from dask.callbacks import Callback  # noqa: E402
+
+from beringia.dask import get  # noqa: E402
+from beringia.errors import WorkerDiedError  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def scheduler():
+    with dask.config.set(scheduler=get, num_workers=2):
+        yield
+
+
+def test_delayed():
+    @dask.delayed
+    def add(x, y):
+        return x + y, os.getpid()
+
+    total, processes = 0, set()
+    for value, process in dask.compute(*[add(x, 1) for x in range(50)]):
+        total += value
+        processes.add(process)
+    assert total == sum(range(1, 51)) and os.getpid() not in processes
+
+
+def test_arrays():
+    x = np.random.default_rng(0).normal(size=(1200, 800))
+    y = da.from_array(x, chunks=(300, 400))
+    np.testing.assert_allclose((y @ y.T).compute(), x @ x.T)
+    np.testing.assert_allclose(y.mean(axis=0).compute(), x.mean(axis=0))
+
+
+def test_frames():
+    frame = pd.DataFrame({"k": np.arange(1000) % 7, "x": np.arange(1000.0)})
+    found = dd.from_pandas(frame, npartitions=5).groupby("k").x.sum().compute()
+    pd.testing.assert_series_equal(found.sort_index(), frame.groupby("k").x.sum())
+
+
+def test_bags():
+    words = db.from_sequence(["a b", "b c", "c b"] * 20, npartitions=6).map(str.split).flatten()
+    assert dict(words.frequencies().compute()) == {"a": 20, "b": 60, "c": 40}
+
+
+def test_a_graph_of_nested_keys():
+    graph = {"a": 1, "b": (lambda x: x + 1, "a"), "c": (sum, ["a", "b"])}
+    assert get(graph, ["b", ["c", "a"]]) == (2, (3, 1))
+
+
+def test_workers_of_a_pool_or_an_executor():
+    with beringia.Pool(1) as pool:
+        process = dask.delayed(os.getpid)().compute(pool=pool)
+        assert dask.delayed(os.getpid)().compute(pool=pool) == process
+        with beringia.Executor(pool=pool) as executor:
+            assert [dask.delayed(os.getpid)().compute(pool=executor) for _ in range(2)] == [process] * 2
+
+
+def test_callbacks_see_the_tasks():
+    seen = []
+    with Callback(posttask=lambda key, *_: seen.append(key)):
+        dask.compute(*[dask.delayed(abs)(-x) for x in range(5)])
+    assert len(seen) >= 5
+
+
+def test_an_error_is_itself_and_the_next_graph_works():
+    with pytest.raises(ZeroDivisionError) as caught:
+        dask.delayed(divmod)(1, 0).compute()
+    assert "divmod" in str(caught.value.__cause__) or "ZeroDivisionError" in str(caught.value.__cause__)
+    assert dask.delayed(abs)(-1).compute() == 1
+
+
+def test_a_killed_worker_is_an_error_and_the_next_graph_works():
+    with pytest.raises(WorkerDiedError, match="SIGKILL"):
+        dask.delayed(lambda: os.kill(os.getpid(), signal.SIGKILL))().compute()
+    assert dask.delayed(abs)(-1).compute() == 1
