@@ -19,9 +19,6 @@ from beringia.local import pool as pools
 
 __all__ = ["get"]
 
-_AHEAD = 4
-"""Tasks for each worker that Dask hands over at once: short ones travel together, and none waits behind a long one."""
-
 
 def get(
     dsk: Mapping[Any, Any],
@@ -86,4 +83,4 @@ def get(
 
 
 def _run(executor: Executor, graph: Mapping[Any, Any], keys: Any, options: dict[str, Any]) -> Any:
-    return get_async(executor.submit, _AHEAD * executor._max_workers, graph, keys, **options)
+    return get_async(executor.submit, executor._max_workers, graph, keys, **options)
