@@ -159,28 +159,45 @@ final class FixedWriter(arena: Arena, width: Int) extends PlainWriter(arena) {
     Platform.copyMemory(base, offset, null, values.advance(bytes), bytes)
   }
 
-  // Entries of a matrix come this way, millions of them: no call for a value, and presence by runs.
+  // Entries of a matrix come this way, millions of them: no call for a value, and presence eight at a time.
   override def appendField(field: FieldLayout, structs: PCanonicalArray, address: Long, n: Int): Unit = {
-    var to = values.advance(n.toLong * width)
+    val missing = address + structs.missingBytesOffset
+    val required = structs.elementType.required
+    val stride = structs.nextElementAddress(0)
     var struct = structs.firstElementOffset(address, n)
-    var present = 0
+    var to = values.advance(n.toLong * width)
+    var present = 0L
     var i = 0
     while (i < n) {
-      val isThere = structs.isElementDefined(address, i) && field.isDefined(struct)
-      if (isThere) present += 1
-      else {
-        presence.appendPresent(present.toLong)
-        presence.appendMissing()
-        present = 0
+      val end = math.min(i + 8, n)
+      var absent = if (required) 0 else Platform.getByte(null, missing + (i >> 3)).toInt
+      var j = i
+      while (j < end) { // what is missing has room too
+        absent |= field.missingBit(struct)
+        if (width == 4) Platform.putInt(null, to, Platform.getInt(null, struct + field.offset))
+        else Platform.putLong(null, to, Platform.getLong(null, struct + field.offset))
+        struct += stride
+        to += width
+        j += 1
       }
-      val from = struct + field.offset
-      if (width == 4) Platform.putInt(null, to, if (isThere) Platform.getInt(null, from) else 0)
-      else Platform.putLong(null, to, if (isThere) Platform.getLong(null, from) else 0)
-      to += width
-      struct = structs.nextElementAddress(struct)
-      i += 1
+      if (absent == 0) present += end - i
+      else {
+        presence.appendPresent(present)
+        present = 0
+        while (i < end) {
+          val back = (end - i).toLong
+          if (structs.isElementDefined(address, i) && field.isDefined(struct - back * stride)) presence.appendPresent(1)
+          else {
+            presence.appendMissing()
+            if (width == 4) Platform.putInt(null, to - back * width, 0)
+            else Platform.putLong(null, to - back * width, 0)
+          }
+          i += 1
+        }
+      }
+      i = end
     }
-    presence.appendPresent(present.toLong)
+    presence.appendPresent(present)
   }
 }
 
