@@ -186,7 +186,8 @@ final class FixedWriter(arena: Arena, width: Int) extends PlainWriter(arena) {
         present = 0
         while (i < end) {
           val back = (end - i).toLong
-          if (structs.isElementDefined(address, i) && field.isDefined(struct - back * stride)) presence.appendPresent(1)
+          if (structs.isElementDefined(address, i) && field.isDefined(struct - back * stride))
+            presence.appendPresent(1)
           else {
             presence.appendMissing()
             if (width == 4) Platform.putInt(null, to - back * width, 0)
