@@ -205,6 +205,8 @@ def _through_spark(
         json.dumps(_schema(leaves, many)),
         None,
         None if batch_bytes is None else str(batch_bytes),
+        None,
+        None,
     )
     result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *groups.key_columns))
     by_number = table.key_by(GROUP).select(*keys)
