@@ -70,7 +70,7 @@ def mapped(function: Callable[[pd.DataFrame], pd.DataFrame], df: DataFrame) -> D
 
 def of_arrow(df: DataFrame) -> DataFrame:
     """Return the query of a grouped map of tables."""
-    return df.groupBy("g").applyInArrow(identity, SCHEMA)  # type: ignore[attr-defined, no-any-return]
+    return df.groupBy("g").applyInArrow(identity, SCHEMA)  # type: ignore[attr-defined, no-any-return]  # Spark 4
 
 
 def pulled(df: DataFrame) -> DataFrame:
@@ -85,7 +85,7 @@ def pulled_of_arrow(df: DataFrame) -> DataFrame:
 
 def aggregated(df: DataFrame) -> DataFrame:
     """Return the query of an aggregate of one column."""
-    return df.groupBy("g").agg(pandas_udf(deviation, "double")("x"))  # type: ignore[call-overload]
+    return df.groupBy("g").agg(pandas_udf(deviation, "double")("x"))  # type: ignore[call-overload]  # the type is text
 
 
 @dataclass(frozen=True)

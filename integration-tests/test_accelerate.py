@@ -297,7 +297,7 @@ def test_a_function_knows_its_task(both, data, spark, tmp_path):
 
     def f(frame):
         task = TaskContext.get()
-        with open(SparkFiles.get("given.txt")) as file:  # noqa: PTH123
+        with open(SparkFiles.get("given.txt")) as file:  # noqa: PTH123 (as in the guide of PySpark)
             given = file.read()
         seen = [given, task.partitionId(), task.getLocalProperty("mine"), task.attemptNumber(), words.value]
         return pd.DataFrame({"seen": [repr(seen)]})
