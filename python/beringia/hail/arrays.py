@@ -99,6 +99,7 @@ class _Passes:
         self._together: dict[str, tuple[list[Target], apart.Together]] = {}
         self._expressions: dict[str, Any] = {}
         self._targets: dict[str, Target] = {}
+        self._entries: dict[str, str] = {}  # what each matrix is called among the entries
 
     def add(self, name: str, expression: Any, out: Array | None) -> None:
         """Add an expression; `out` is where its values go."""
@@ -115,6 +116,8 @@ class _Passes:
                 raise ArgumentError(f"to_numpy: {name} is random and of no table: there is no number of its values")
             target = Target(name, leaf.dtype, self._missing, axes, out, self._budget)
             self._expressions[place], self._targets[place] = leaf, target
+            if {"row", "column"} <= axes:
+                self._entries[place] = self._entry_field(leaf, place)
             targets.append(target)
         self._together[name] = targets, together
 
@@ -144,23 +147,20 @@ class _Passes:
 
     def _append_entries(self, entries: pa.LargeListArray, expected: int) -> None:
         fields = dict(zip((part.name for part in entries.values.type), entries.values.flatten(), strict=True))
-        for place, target in self._targets.items():
-            if {"row", "column"} <= target.axes:
-                values = fields[self._entry_field(place)]
-                target.append(type(entries).from_arrays(entries.offsets, values), expected)
+        for place, field in self._entries.items():
+            self._targets[place].append(type(entries).from_arrays(entries.offsets, fields[field]), expected)
 
-    def _entry_field(self, place: str) -> str:
-        """Return what a place is called among the entries: a field by its own name is not written once more."""
-        name = self._source._fields_inverse.get(self._expressions[place], place)
+    def _entry_field(self, expression: Any, place: str) -> str:
+        """Return what an expression is called among the entries: a field by its own name is not written once more."""
+        name: str = self._source._fields_inverse.get(expression, place)
         return place if name.startswith("__") else name
 
     def _rows(self, expressions: Mapping[str, Any]) -> Any:
         if not isinstance(self._source, hl.MatrixTable):
             return self._source.select(**expressions).key_by().select(*expressions)
-        matrices = [place for place in expressions if "column" in self._targets[place].axes]
-        entries = {self._entry_field(place): expressions[place] for place in matrices}
-        computed = {field: made for field, made in entries.items() if field in matrices}
-        rows = {place: made for place, made in expressions.items() if place not in matrices}
+        entries = {field: expressions[place] for place, field in self._entries.items()}
+        computed = {field: made for field, made in entries.items() if field in expressions}
+        rows = {place: made for place, made in expressions.items() if place not in self._entries}
         mt = self._source._annotate_all(row_exprs=rows, entry_exprs=computed)
         if not entries:
             return mt.rows().key_by().select(*rows)
