@@ -41,7 +41,7 @@ class Frames:
             kind((values[:, rows] if values.ndim == 2 else values[rows]).copy(), placement=places, ndim=2)
             for kind, values, places in self._blocks
         ]
-        axes = [self._columns._view(), pd.RangeIndex(end - start)]
+        axes = [self._columns._view(), pd.RangeIndex.from_range(range(end - start))]
         manager = self._manager(tuple(blocks), axes, verify_integrity=False)
         return pd.DataFrame._from_mgr(manager, axes)  # type: ignore[attr-defined, no-any-return, unused-ignore]
 

@@ -1,6 +1,7 @@
 """``mapInPandas`` and ``mapInArrow``: one call for a partition, which pulls its rows and gives results when it likes.
 
-Rows come a batch at a time, and each batch is to be answered. So the function runs in a thread of its own, in turn with
+Rows come a batch at a time, of one or more groups that the function gets one after the other, and each batch is to be
+answered. So the function runs in a thread of its own, in turn with
 the one that serves batches, and never beside it: it goes on until it wants rows that are not there, has given many
 results, or has ended. An answer is what it gave by then, and how it stands.
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import enum
+import itertools
 import json
 import threading
 import time
@@ -138,7 +140,11 @@ class Pull:
 
 
 class PullingCalls:
-    """The calls of a batch: rows, or none, which asks for results; two without rows say that there are no more."""
+    """The calls of a batch, of which the last lets the function run.
+
+    Groups of rows are what it gets; one without rows asks for results; two of them, at the end, say that there are no
+    more.
+    """
 
     explain = staticmethod(explain)
 
@@ -147,25 +153,31 @@ class PullingCalls:
         self._schema = schema
         self._results: list[pa.RecordBatch] = []
         self._state = State.WANTS
-        rows, _ = command.rows(batch)
-        if rows.num_rows:
-            # Memory of its own: the function may keep it as long as it likes.
-            own = pa.concat_batches([rows])
-            fields = [field.with_nullable(flag) for field, flag in zip(own.schema, nullable, strict=True)]
-            struct = pa.StructArray.from_arrays(own.columns, fields=fields)
-            pull.give(pa.RecordBatch.from_arrays([struct], names=["_0"]))
-        elif batch.num_rows > 1:
+        self._group = 0
+        self._last = batch.num_rows - 1
+        rows, bounds = command.rows(batch)
+        fields = [field.with_nullable(flag) for field, flag in zip(rows.schema, nullable, strict=True)]
+        for start, end in itertools.pairwise(bounds):
+            if start < end:
+                # Memory of its own: the function may keep it as long as it likes.
+                own = pa.concat_batches([rows.slice(start, end - start)])
+                struct = pa.StructArray.from_arrays(own.columns, fields=fields)
+                pull.give(pa.RecordBatch.from_arrays([struct], names=["_0"]))
+        if self._last > 0 and bounds[-2] == bounds[-1]:
             pull.end()
 
     def prepare(self, group: int) -> None:
-        """Do nothing."""
+        """Note which call is next."""
+        self._group = group
 
     def call(self) -> State:
-        """Let the function run until it stands."""
-        return self._pull.go_on()
+        """Let the function run until it stands, once it has all that the batch has for it."""
+        return self._pull.go_on() if self._group == self._last else self._state
 
     def append(self, state: State) -> int:
         """Take what it gave; return how many rows there are, with the one that says how it stands."""
+        if self._group < self._last:
+            return 0
         self._state = state
         self._results += self._pull.take()
         return sum(batch.num_rows for batch in self._results) + 1

@@ -30,7 +30,7 @@ class Series:
 
     def series(self, start: int, end: int) -> list[Any]:
         """Return the columns of some rows."""
-        index = pd.RangeIndex(end - start)
+        index = pd.RangeIndex.from_range(range(end - start))
         made = []
         for manager, kind, placement, values, is_writeable, name in self._parts:
             part = values[start:end].copy()
@@ -38,7 +38,7 @@ class Series:
                 _array(part).flags.writeable = False
             block = kind(part, placement=placement(slice(0, end - start)), ndim=1)
             one = pd.Series._from_mgr(manager(block, index), [index])  # type: ignore[attr-defined, unused-ignore]
-            one._name = name
+            object.__setattr__(one, "_name", name)  # pandas' own looks for a column first
             made.append(one)
         return made
 

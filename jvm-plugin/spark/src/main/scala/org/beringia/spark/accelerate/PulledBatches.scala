@@ -1,8 +1,10 @@
 // The rows of a partition for a function that pulls them, as many in a batch as Spark would give it at a time.
 //
-// A batch is one group: rows, or none, which asks for more results; two without rows say that there is no more input. The
-// function may give any results for any batch. The last row of a result says how the function stands, in its first
-// column; so no more is asked of one that has ended, and one that has more results is given no rows meanwhile.
+// A group is what the function gets at a time; as many are in a batch as come within a few milliseconds, so that it and
+// we take turns less often. A batch of one group without rows asks for more results; two such groups at its end say that
+// there is no more input. The function may give any results for any batch. The last row of a result says how the
+// function stands, in its first column; so no more is asked of one that has ended, and one that has more results is
+// given no rows meanwhile.
 package org.beringia.spark.accelerate
 
 import org.apache.spark.TaskContext
@@ -49,6 +51,12 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
 
   private[this] var stands = Wants
   private[this] var saidEnd = false
+  private[this] var begun = 0L // when the batch was
+
+  override def begin(): Unit = {
+    super.begin()
+    begun = System.nanoTime
+  }
 
   override def hasGroup: Boolean = stands match {
     case Wants if !saidEnd =>
@@ -61,18 +69,19 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
   /** What there is to do is known when the function has answered. */
   override def goesOn: Boolean = true
 
-  override def writeGroup(): Boolean = {
-    if (stands == More) writeNothing()
-    else if (first != null) writeRows()
+  override def writeGroup(): Boolean =
+    if (stands == More) {
+      writeNothing()
+      true
+    } else if (first != null) writeRows() || System.nanoTime - begun > Patience
     else {
       saidEnd = true
       writeNothing()
       writeNothing()
+      true
     }
-    true
-  }
 
-  private def writeRows(): Unit = {
+  private def writeRows(): Boolean = {
     writer.startGroup(first, () => "")
     var row = first
     var count = 0
@@ -81,7 +90,7 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
       count += 1
       row = if (count == task.batchRows) input.endGroup() else input.nextOfGroup()
     }
-    writer.endGroup(): Unit
+    writer.endGroup()
   }
 
   private def writeNothing(): Unit = {
@@ -102,6 +111,8 @@ object PulledBatches {
   /** How a function stands: it waits for input, it has more results, or it has ended (beringia.spark.udf.pulling). */
   private val Wants: Byte = 0
   private val More: Byte = 1
+
+  private val Patience = 5000000L // nanoseconds
 
   private val NoRow = new UnsafeRow(0)
 }
