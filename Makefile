@@ -54,7 +54,7 @@ say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
   release-check advisories test-rust test-jvm test-python test-pythons test-executors test-spark-4 test-cluster test-hail \
-  test-hail-next test-slow format
+  test-hail-next test-pyspark test-slow format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -115,6 +115,14 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	  echo "» Jobs on Spark $$spark" && export PYTHONPATH=$(CURDIR)/build/spark-$$spark && \
 	  $(PYTEST_4) $(SHORT) || exit 1; \
 	done
+
+test-pyspark: $(STAMPS)/package $(STAMPS)/python-4 ## PySpark's own tests, accelerated: SPARK_SOURCE=…, a tree of Spark's source.
+	$(call say,PySpark's own tests)
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && case "$(SPARK_SOURCE)" in \
+	  "") echo "SPARK_SOURCE=… is a tree of Spark's source, of 3.5 or $(basename $(NEWEST_4))"; exit 2;; \
+	esac && \
+	if grep -q '__version__.*"3' "$(SPARK_SOURCE)/python/pyspark/version.py"; then \
+	  $(RUN) scripts/test_pyspark.py "$(SPARK_SOURCE)"; else $(RUN_4) scripts/test_pyspark.py "$(SPARK_SOURCE)"; fi
 
 # A PySpark beside the packages of the newest's environment.
 build/spark-%/pyspark: | $(STAMPS)/python-4

@@ -624,6 +624,7 @@ BATCHES = {
     "of large strings": (gives("n", "s", s=pa.large_string()), None),
     "without a column": (gives("n"), None),
     "of other names": (gives("s", "n"), None),
+    "of another type, without rows": (lambda batches: iter([pa.record_batch({"n": [1.5], "s": ["a"]})[:0]]), None),
     "of another type": (gives("n", "s", n=pa.int32()), None),
     "that are frames": (lambda batches: (batch.to_pandas() for batch in batches), None),
     "with nulls": (
@@ -647,6 +648,13 @@ def test_batches_that_are_pulled_are_the_same(both, conf, rows, name):
         assert "where this was declared" in ours[1]
     else:
         assert same(ours, theirs)
+
+
+def test_batches_have_the_large_types_that_are_asked_for(both, conf, rows):
+    conf("spark.sql.execution.arrow.useLargeVarTypes", "true")
+    theirs, ours = both(lambda: rows.mapInArrow(seen_batches, "n long, s string"), "AcceleratedMapInArrow")
+    assert "large_string" in repr(theirs)
+    assert same(ours, theirs)
 
 
 def test_functions_that_pull_from_each_other_take_turns(both, conf, rows):

@@ -68,7 +68,7 @@ def pickled(function, schema):
 def options(kind, functions):
     task = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": 3, "cpus": 1, "localProperties": {}}
     task |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
-    given = {"evalType": kind, "keys": 1, "functions": functions, "timeZone": ZONE, "batchRows": 0}
+    given = {"evalType": kind, "keys": 1, "functions": functions, "timeZone": ZONE, "batchRows": 0, "largeTypes": False}
     return json.dumps({**given, "settings": SETTINGS, "environment": {}, "task": task}).encode()
 
 

@@ -131,7 +131,7 @@ def caller(function, task):
     details = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": task, "cpus": 1, "localProperties": {}}
     details |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
     given = {"evalType": 205, "keys": 0, "functions": [{"bytes": len(program), "offsets": [0]}], "timeZone": "UTC"}
-    given |= {"settings": {"spark.sql.session.timeZone": "UTC"}, "environment": {}, "task": details, "batchRows": 4}
+    given |= {"settings": {"spark.sql.session.timeZone": "UTC"}, "environment": {}, "task": details, "batchRows": 4, "largeTypes": False}
     schema = pa.schema([("", pa.int8()), ("x", pa.int64())])
     return MapInPandas(program, json.dumps({**given, "nullable": [True]}).encode(), schema.empty_table())
 
@@ -159,7 +159,14 @@ def test_an_answer_says_how_the_function_stands(no_worker):
     mapped = caller(lambda frames: (frame + 1 for frame in frames), 1)
     assert answer(mapped, [1, 2]).to_pydict() == {"": [None, None, State.WANTS], "x": [2, 3, None]}
     assert answer(mapped, []).to_pydict() == {"": [State.WANTS], "x": [None]}
-    assert answer(mapped, [], []).to_pydict() == {"": [State.ENDED], "x": [None]}
+    assert answer(mapped, [3], [4, 5]).to_pydict() == {"": [None, None, None, State.WANTS], "x": [4, 5, 6, None]}
+    assert answer(mapped, [6], [], []).to_pydict() == {"": [None, State.ENDED], "x": [7, None]}
+
+
+def test_several_groups_are_several_batches(no_worker):
+    lengths = caller(lambda frames: (frame.head(1).assign(x=len(frame)) for frame in frames), 1)
+    assert answer(lengths, [1, 2], [3]).to_pydict() == {"": [None, None, State.WANTS], "x": [2, 1, None]}
+    assert answer(lengths, [], []).to_pydict() == {"": [State.ENDED], "x": [None]}
 
 
 def test_the_next_task_ends_what_was_left_behind(no_worker):

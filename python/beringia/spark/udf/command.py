@@ -131,7 +131,7 @@ class Command:
         limit: int = given["batchRows"]
         self.batch_rows = limit if limit > 0 else sys.maxsize
         self._time_zone: str = given["timeZone"]
-        self._has_large_types = given["settings"].get("spark.sql.execution.arrow.useLargeVarTypes") == "true"
+        self._has_large_types: bool = given["largeTypes"]
         self._offsets: list[list[int]] = [function["offsets"] for function in given["functions"]]
         stream = io.BytesIO(pickled)
         functions = [(stream.read(one["bytes"]), one["offsets"]) for one in given["functions"]]

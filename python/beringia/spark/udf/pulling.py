@@ -179,7 +179,7 @@ class PullingCalls:
         if self._group < self._last:
             return 0
         self._state = state
-        self._results += self._pull.take()
+        self._results += [batch for batch in self._pull.take() if batch.num_rows]  # others may be of any type
         return sum(batch.num_rows for batch in self._results) + 1
 
     def finish(self) -> pa.Table:

@@ -56,6 +56,7 @@ object PythonJob {
       .put("keys", keys)
       .put("timeZone", conf.sessionLocalTimeZone)
       .put("batchRows", conf.arrowMaxRecordsPerBatch)
+      .put("largeTypes", conf.arrowUseLargeVarTypes)
     val functions = options.putArray("functions")
     command.functions.foreach { function =>
       val offsets = functions.addObject().put("bytes", function.pickled.length).putArray("offsets")
