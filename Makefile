@@ -118,11 +118,10 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 
 test-pyspark: $(STAMPS)/package $(STAMPS)/python-4 ## PySpark's own tests, accelerated: SPARK_SOURCE=…, a tree of Spark's source.
 	$(call say,PySpark's own tests)
-	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && case "$(SPARK_SOURCE)" in \
-	  "") echo "SPARK_SOURCE=… is a tree of Spark's source, of 3.5 or $(basename $(NEWEST_4))"; exit 2;; \
-	esac && \
-	if grep -q '__version__.*"3' "$(SPARK_SOURCE)/python/pyspark/version.py"; then \
-	  $(RUN) scripts/test_pyspark.py "$(SPARK_SOURCE)"; else $(RUN_4) scripts/test_pyspark.py "$(SPARK_SOURCE)"; fi
+	@test -n "$(SPARK_SOURCE)" || { echo "SPARK_SOURCE=… is a tree of Spark's source, of 3.5 or $(basename $(NEWEST_4))"; exit 2; }
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && \
+	if grep -qs '__version__.*"3' "$(SPARK_SOURCE)/python/pyspark/version.py"; then python=$(RUN); else python=$(RUN_4); fi && \
+	$$python scripts/test_pyspark.py "$(SPARK_SOURCE)"
 
 # A PySpark beside the packages of the newest's environment.
 build/spark-%/pyspark: | $(STAMPS)/python-4

@@ -76,16 +76,16 @@ logger.accelerate.appenderRef.said.ref = said
 def main() -> None:
     """Run the tests, and end as pytest does."""
     source = Path(sys.argv[1]).resolve() / "python"
-    if not (source / "pyspark" / "version.py").exists():
+    about = source / "pyspark" / "version.py"
+    if not about.exists():
         sys.exit(f"{source.parent} is no tree of Spark's source")
-    version = re.search(r'"(\d+\.\d+)', (source / "pyspark" / "version.py").read_text(encoding="utf-8"))
+    version = re.search(r'"(\d+\.\d+)', about.read_text(encoding="utf-8"))
     if version is None or not pyspark.__version__.startswith(f"{version[1]}."):
         print(f"these are tests of another version than PySpark {pyspark.__version__}: failures may come of that")
     tests = installed_with(source)
     files = [str(tests / name) for name in FILES if (tests / name).exists()]
     said = WORK / "said.log"
-    said.unlink(missing_ok=True)
-    options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "peers.pyspark_names"]
+    options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *options, *(sys.argv[2:] or files)]
     done = subprocess.run(command, env=environment(said), cwd=WORK, check=False)
     if said.exists():
@@ -115,7 +115,7 @@ def environment(said: Path) -> dict[str, str]:
     log.write_text(LOG.format(said=said), encoding="utf-8")
     settings = beringia.spark.conf(accelerate=True)
     options = [f"--conf {name}={value}" for name, value in settings.items()]
-    path = [str(WORK), str(ROOT / "python" / "tests"), os.environ.get("PYTHONPATH", "")]
+    path = [str(WORK), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, path)),

@@ -1,9 +1,9 @@
 """``mapInPandas`` and ``mapInArrow``: one call for a partition, which pulls its rows and gives results when it likes.
 
 Rows come a batch at a time, of one or more groups that the function gets one after the other, and each batch is to be
-answered. So the function runs in a thread of its own, in turn with
-the one that serves batches, and never beside it: it goes on until it wants rows that are not there, has given many
-results, or has ended. An answer is what it gave by then, and how it stands.
+answered. So the function runs in a thread of its own, in turn with the one that serves batches, and never beside it: it
+goes on until it wants rows that are not there, has given many results, or has ended. An answer is what it gave by then,
+and how it stands.
 
 A task that needs no more results says nothing: the next task's function finds what was left behind, and ends it.
 """
