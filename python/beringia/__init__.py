@@ -1,8 +1,9 @@
 """Any NumPy function on each group of a table, over shared memory.
 
 :func:`numpy_map` runs on this machine, :mod:`beringia.spark` on Spark, :mod:`beringia.hail` on Hail; :class:`Executor`
-calls single functions on this machine. All are loaded when first used: importing this package imports neither NumPy nor
-PySpark, as a worker process imports it before it checks its surroundings.
+calls single functions on this machine, and :mod:`beringia.arrays` has NumPy's primitives on all of its cores. All are
+loaded when first used: importing this package imports neither NumPy nor PySpark, as a worker process imports it before
+it checks its surroundings.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __all__ = [
     "Executor",
     "Pool",
     "__version__",
+    "arrays",
     "dask",
     "errors",
     "futures",
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from beringia.futures import Executor, share
     from beringia.local import Pool, numpy_map
 
-_SUBMODULES = ("dask", "errors", "futures", "hail", "local", "spark")
+_SUBMODULES = ("arrays", "dask", "errors", "futures", "hail", "local", "spark")
 _FROM = {"Executor": "futures", "Pool": "local", "numpy_map": "local", "share": "futures", "window": "_window"}
 
 

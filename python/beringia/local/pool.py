@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from beringia import _native
+from beringia._cores import cores as cores
 from beringia.errors import ArgumentError
 from beringia.local import logs
 from beringia.local.tasks import Tasks
@@ -184,10 +185,3 @@ def check_workers(workers: object) -> None:
     """Refuse what is no number of processes."""
     if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
         raise ArgumentError(f"workers is a number of processes above zero, got {workers!r}")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
