@@ -54,7 +54,7 @@ say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
   release-check advisories test-rust test-jvm test-python test-pythons test-executors test-spark-4 test-cluster test-hail \
-  test-hail-next test-pyspark test-slow format
+  test-hail-next test-comet test-pyspark test-slow format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -75,7 +75,7 @@ test-python: $(STAMPS)/package
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
-	  --ignore=integration-tests/connect --ignore=integration-tests/cluster \
+	  --ignore=integration-tests/connect --ignore=integration-tests/cluster --ignore=integration-tests/comet \
 	  --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
@@ -136,6 +136,17 @@ test-cluster: $(STAMPS)/package $(STAMPS)/python-4 build/minicluster ## Jobs on 
 	$(call say,Jobs on clusters: some minutes)
 	@$(call PYTEST_ANY,$(RUN_4)) integration-tests/cluster
 
+# The Spark of the 4 that a Comet is there for.
+COMET_4 := $(filter $(shell sed -n "/^    '4' /s/.* comet: \['\([^']*\)'.*/\1/p" gradle/versions.gradle).%,$(SPARKS_4))
+build/comet: gradle/comet.gradle gradle/versions.gradle
+	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line comet || exit 1; done
+	@touch $@
+
+test-comet: $(STAMPS)/package $(STAMPS)/python-4 build/comet build/spark-$(COMET_4)/pyspark ## Jobs beside DataFusion Comet.
+	$(call say,Jobs beside Comet)
+	@$(PYTEST) integration-tests/comet
+	@export PYTHONPATH=$(CURDIR)/build/spark-$(COMET_4) && $(PYTEST_4) integration-tests/comet
+
 test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
@@ -143,7 +154,7 @@ test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 test-slow: $(STAMPS)/package ## What `make test` leaves out: much data, another heap, every executor of a cluster.
 	$(call say,Slow tests)
 	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests --ignore=integration-tests/hail \
-	  --ignore=integration-tests/cluster
+	  --ignore=integration-tests/cluster --ignore=integration-tests/comet
 	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests/hail
 
 # A file, or what pip finds: HAIL_WHEEL="hail==0.2.138". PYTHON=python3.12 where the wheel wants a newer one.

@@ -91,7 +91,7 @@ final class GroupWriter(columns: GroupColumns, limits: BatchLimits, source: Segm
   /** The group has got a row. */
   def endRow(): Unit = {
     rowCount += 1
-    size.addRow()
+    size.addRows(1)
   }
 
   override def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)

@@ -25,7 +25,8 @@ final case class NumpyMapExec(
     per: Per,
     batchBytes: Option[Long],
     child: SparkPlan
-) extends UnaryExecNode {
+) extends UnaryExecNode
+    with TakesColumns {
 
   override def output: Seq[Attribute] = keys ++ fields
 
@@ -52,6 +53,9 @@ final case class NumpyMapExec(
 
   private def keyOrder: Seq[SortOrder] = keys.map(SortOrder(_, Ascending))
 
+  // Windows keep rows beyond their batch.
+  override def takesColumns: Boolean = !per.overlap
+
   override def supportsColumnar: Boolean = true
 
   override def supportsRowBased: Boolean = false
@@ -62,35 +66,34 @@ final case class NumpyMapExec(
     throw new UnsupportedOperationException(s"$nodeName gives columns")
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = NumpyMapException.wrapping {
-    val input = RowInput.rows(child)
     val settings = Settings.ours(conf.getAllConfs)
     val task = new NumpyMapTask(
-      keys.map(inputColumn(input, _)),
-      arguments.map(inputColumn(input, _)),
+      keys.map(inputColumn),
+      arguments.map(inputColumn),
       fields.map(field => (field.name, field.dataType)),
       per,
-      input.output,
+      child.output,
       function.ship(sparkContext),
       settings,
       batchBytes.fold(Settings.limits(settings))(bytes => Settings.limits(settings).copy(full = bytes)),
       JobMetrics.of(metrics),
-      window(input)
+      window
     )
-    input.execute().mapPartitions(rows => task.run(rows))
+    mapInput(task.run)
   }
 
-  private def window(input: SparkPlan): Option[WindowColumns] =
+  private def window: Option[WindowColumns] =
     Some(fields.head).collect {
       case key: AttributeReference if per.overlap =>
         WindowColumns(
           key,
-          block.map(inputColumn(input, _)),
-          input.output.indexWhere(column => orderBy.exists(_.child.semanticEquals(column)))
+          block.map(inputColumn),
+          child.output.indexWhere(column => orderBy.exists(_.child.semanticEquals(column)))
         )
     }
 
-  private def inputColumn(input: SparkPlan, attribute: Attribute) =
-    InputColumn(attribute.name, attribute.dataType, input.output.indexWhere(_.exprId == attribute.exprId))
+  private def inputColumn(attribute: Attribute) =
+    InputColumn(attribute.name, attribute.dataType, child.output.indexWhere(_.exprId == attribute.exprId))
 
   override protected def withNewChildInternal(newChild: SparkPlan): NumpyMapExec = copy(child = newChild)
 }

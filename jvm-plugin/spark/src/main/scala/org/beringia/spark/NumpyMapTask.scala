@@ -2,7 +2,6 @@
 package org.beringia.spark
 
 import org.apache.spark.TaskContext
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
@@ -42,13 +41,11 @@ class NumpyMapTask(
     NativeJob.open(settings, function, context, input, ArrowField.struct("", output: _*))
   }
 
-  /** The batches of some rows. */
-  def source(rows: Iterator[InternalRow], context: TaskContext): TaskBatches =
-    TaskBatches.of(this, rows, context)
+  /** The batches of what the child gives. */
+  def source(input: Input, context: TaskContext): TaskBatches = TaskBatches.of(this, input, context)
 
   def writer(segments: SegmentSource): BatchWriter =
     new BatchWriter(calledKeys, arguments, per.lists, limits, segments, per.overlap)
 
-  def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =
-    new BatchIterator(this, rows, TaskContext.get())
+  def run(input: Input): Iterator[ColumnarBatch] = new BatchIterator(this, input, TaskContext.get())
 }

@@ -3,7 +3,6 @@
 package org.beringia.spark
 
 import org.apache.spark.TaskContext
-import org.apache.spark.sql.catalyst.InternalRow
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.{BatchJob, BatchSource}
 import org.beringia.executor.memory.SegmentSource
@@ -39,10 +38,11 @@ abstract class TaskBatches(task: NumpyMapTask, context: TaskContext) extends Bat
 
 object TaskBatches {
 
-  /** Those of the child's rows. */
-  def of(task: NumpyMapTask, rows: Iterator[InternalRow], context: TaskContext): TaskBatches =
-    (task.per, task.window) match {
-      case (per: Per.Windows, Some(columns)) => new WindowBatches(task, per, columns, rows, context)
-      case _ => new RowBatches(task, rows, context)
+  /** Those of what the child gives. */
+  def of(task: NumpyMapTask, input: Input, context: TaskContext): TaskBatches =
+    (task.per, task.window, input) match {
+      case (per: Per.Windows, Some(columns), Input.Rows(rows)) =>
+        new WindowBatches(task, per, columns, rows, context)
+      case _ => new GroupBatches(task, Groups.of(task, input), context)
     }
 }

@@ -38,7 +38,7 @@ class BatchIteratorTest {
   }
 
   private def iterator(rows: Iterator[InternalRow], batchBytes: Long = 1024): BatchIterator =
-    new BatchIterator(task(BatchLimits(batchBytes, 1 << 20)), rows, context)
+    new BatchIterator(task(BatchLimits(batchBytes, 1 << 20)), Input.Rows(rows), context)
 
   /** Two rows of each key. */
   private def rows(keys: Int): Iterator[InternalRow] =

@@ -99,26 +99,27 @@ class NumpyMapPlanTest {
     assertEquals(Set("k", "x"), exchange.output.map(_.name).toSet)
   }
 
-  @Test def theChildGivesRows(): Unit = {
+  @Test def theChildGivesColumnsWhereItHasThem(): Unit = {
     val plan = planned(map(data))
     assertFalse(plan.toString, plan.exists(_.isInstanceOf[RowToColumnarExec]))
-    // The cached columns go straight into the function: nothing stands between that gives rows.
     val cached = data.select("x").cache()
-    val rows = planned(Front.rows(cached, "m:f", slope, Seq("x" -> col("x"))))
-    assertFalse(rows.toString, rows.exists(_.isInstanceOf[RowToColumnarExec]))
-    rows.foreach {
-      case n: NumpyMapExec => assertFalse(rows.toString, n.child.supportsColumnar)
+    val columns = planned(Front.rows(cached, "m:f", slope, Seq("x" -> col("x"))))
+    assertTrue(columns.toString, columns.exists(_.isInstanceOf[NumpyMapExec]))
+    assertFalse(columns.toString, columns.exists(_.isInstanceOf[RowToColumnarExec]))
+    columns.foreach {
+      case n: NumpyMapExec => assertTrue(columns.toString, n.child.supportsColumnar)
       case _ => ()
     }
     cached.unpersist(): Unit
   }
 
-  @Test def aPlanWithoutOurRuleIsFedRowsAllTheSame(): Unit = {
+  @Test def aPlanWithoutOurRuleIsFedTheSame(): Unit = {
     val child = data.queryExecution.sparkPlan
-    assertSame(child, RowInput.rows(RowToColumnarExec(child)))
-    assertSame(child, RowInput.rows(child))
+    assertSame(child, NodeInput.of(RowToColumnarExec(child), columns = true))
+    assertSame(child, NodeInput.of(child, columns = false))
     val columns = node(map(data))
-    assertTrue(RowInput.rows(columns).isInstanceOf[ColumnarToRowExec])
+    assertSame(columns, NodeInput.of(columns, columns = true))
+    assertTrue(NodeInput.of(columns, columns = false).isInstanceOf[ColumnarToRowExec])
   }
 
   @Test def aGroupingColumnAsArgumentIsTheKeyItself(): Unit = {

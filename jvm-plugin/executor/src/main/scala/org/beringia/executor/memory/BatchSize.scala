@@ -32,6 +32,9 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
   /** Whether what was written fills the batch. */
   def isFull: Boolean = arena.used >= limit
 
+  /** Bytes that are left until the batch is full. */
+  def room: Long = limit - arena.used
+
   /** Opens the buffers of a batch. What belongs to no group is written next; then `opened` is called. */
   def begin(): Unit = {
     val last = arena.used
@@ -62,8 +65,8 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
     rows = 0
   }
 
-  /** The group gets a row. Where groups come whole, nothing says so. */
-  def addRow(): Unit = rows += 1
+  /** The group gets rows. Where groups come whole, nothing says so. */
+  def addRows(count: Int): Unit = rows += count
 
   /** The group is whole; true if it fills the batch. */
   def endGroup(): Boolean = {

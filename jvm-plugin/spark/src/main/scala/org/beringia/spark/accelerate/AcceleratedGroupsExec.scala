@@ -10,7 +10,7 @@ import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
-import org.beringia.spark.{JobMetrics, NumpyMapTask, Per, RowInput}
+import org.beringia.spark.{JobMetrics, NumpyMapTask, Per, TakesColumns}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /**
@@ -26,7 +26,8 @@ final case class AcceleratedGroupsExec(
     function: AcceleratedFunction,
     override val output: Seq[Attribute],
     child: SparkPlan
-) extends UnaryExecNode {
+) extends UnaryExecNode
+    with TakesColumns {
 
   override def nodeName: String = kind.node
 
@@ -52,29 +53,28 @@ final case class AcceleratedGroupsExec(
     throw new UnsupportedOperationException(s"$nodeName gives columns")
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val input = RowInput.rows(child)
     val settings = Settings.ours(conf.getAllConfs)
     val hidden = if (kind.aggregates) 0 else groupingAttributes.length
     val task = new NumpyMapTask(
-      groupingAttributes.map(inputColumn(input, _)),
-      columns.map(inputColumn(input, _)).zipWithIndex.map { case (column, i) =>
+      groupingAttributes.map(inputColumn),
+      columns.map(inputColumn).zipWithIndex.map { case (column, i) =>
         if (kind.aggregates) column.copy(name = s"_$i") else column // as Spark calls the series
       },
       results.map(field => (field.name, field.dataType)),
       Per.Group,
-      input.output,
+      child.output,
       function.ship(sparkContext),
       settings,
       Settings.limits(settings),
       JobMetrics.of(metrics)
     )
-    input.execute().mapPartitions(rows => new AcceleratedBatches(task.run(rows), hidden))
+    mapInput(input => new AcceleratedBatches(task.run(input), hidden))
   }
 
   private def results = if (kind.aggregates) output.drop(groupingAttributes.length) else output
 
-  private def inputColumn(input: SparkPlan, attribute: Attribute) =
-    InputColumn(attribute.name, attribute.dataType, input.output.indexWhere(_.exprId == attribute.exprId))
+  private def inputColumn(attribute: Attribute) =
+    InputColumn(attribute.name, attribute.dataType, child.output.indexWhere(_.exprId == attribute.exprId))
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedGroupsExec =
     copy(child = newChild)

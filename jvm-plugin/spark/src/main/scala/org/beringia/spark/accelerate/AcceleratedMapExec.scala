@@ -9,7 +9,7 @@ import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
-import org.beringia.spark.{JobMetrics, RowInput}
+import org.beringia.spark.{JobMetrics, TakesColumns}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /** What the planner must know is as in Spark's MapInBatchExec. */
@@ -18,7 +18,8 @@ final case class AcceleratedMapExec(
     function: AcceleratedFunction,
     override val output: Seq[Attribute],
     child: SparkPlan
-) extends UnaryExecNode {
+) extends UnaryExecNode
+    with TakesColumns {
 
   override def nodeName: String = kind.node
 
@@ -38,19 +39,18 @@ final case class AcceleratedMapExec(
     throw new UnsupportedOperationException(s"$nodeName gives columns")
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val input = RowInput.rows(child)
     val settings = Settings.ours(conf.getAllConfs)
     val task = new PullingTask(
-      input.output.zipWithIndex.map { case (column, i) => InputColumn(column.name, column.dataType, i) },
+      child.output.zipWithIndex.map { case (column, i) => InputColumn(column.name, column.dataType, i) },
       output.map(field => (field.name, field.dataType)),
       conf.arrowMaxRecordsPerBatch,
-      input.output,
+      child.output,
       function.shipAlone(sparkContext),
       settings,
       Settings.limits(settings),
       JobMetrics.of(metrics)
     )
-    input.execute().mapPartitions(rows => new AcceleratedBatches(task.run(rows), hidden = 1, marks = 1))
+    mapInput(input => new AcceleratedBatches(task.run(input), hidden = 1, marks = 1))
   }
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedMapExec =

@@ -8,13 +8,12 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.TaskContext
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.types.{ByteType, DataType}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{GroupRows, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.{Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /** @param batchRows how many rows the function gets at a time */
@@ -38,16 +37,15 @@ final class PullingTask(
       limits,
       metrics
     ) {
-  override def source(rows: Iterator[InternalRow], context: TaskContext): TaskBatches =
-    new PulledBatches(this, rows, context)
+  override def source(input: Input, context: TaskContext): TaskBatches =
+    new PulledBatches(this, Groups.of(this, input, most = batchRows), context)
 }
 
-final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], context: TaskContext)
+final class PulledBatches(task: PullingTask, groups: Groups, context: TaskContext)
     extends TaskBatches(task, context) {
   import PulledBatches._
 
-  private[this] val input = new GroupRows(rows, Nil, grouped = true, task.rowSchema)
-  private[this] var first: UnsafeRow = _ // of the next batch
+  private[this] var hasRows = false // for the next batch
 
   private[this] var stands = Wants
   private[this] var saidEnd = false
@@ -60,7 +58,7 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
 
   override def hasGroup: Boolean = stands match {
     case Wants if !saidEnd =>
-      first = input.startGroup()
+      hasRows = groups.start()
       true
     case More => true
     case _ => false
@@ -73,25 +71,13 @@ final class PulledBatches(task: PullingTask, rows: Iterator[InternalRow], contex
     if (stands == More) {
       writeNothing()
       true
-    } else if (first != null) writeRows() || System.nanoTime - begun > Patience
+    } else if (hasRows) groups.write(writer) || System.nanoTime - begun > Patience
     else {
       saidEnd = true
       writeNothing()
       writeNothing()
       true
     }
-
-  private def writeRows(): Boolean = {
-    writer.startGroup(first, () => "")
-    var row = first
-    var count = 0
-    while (row != null) {
-      writer.append(row)
-      count += 1
-      row = if (count == task.batchRows) input.endGroup() else input.nextOfGroup()
-    }
-    writer.endGroup()
-  }
 
   private def writeNothing(): Unit = {
     writer.startGroup(NoRow, () => "")

@@ -18,7 +18,7 @@ object Layout {
   final case class Fixed(width: Int) extends Layout
 
   /** 128-bit two's complement, little-endian; Spark's own rows hold `precision` digits in another form. */
-  final case class Decimals(precision: Int) extends Layout
+  final case class Decimals(precision: Int, scale: Int) extends Layout
 
   /** 64-bit offsets into bytes. */
   case object Bytes extends Layout
@@ -40,7 +40,7 @@ object ArrowTypes {
     case IntegerType | FloatType | DateType => Some(Layout.Fixed(4))
     case LongType | DoubleType | TimestampType | TimestampNTZType => Some(Layout.Fixed(8))
     case _: DayTimeIntervalType => Some(Layout.Fixed(8))
-    case decimal: DecimalType => Some(Layout.Decimals(decimal.precision))
+    case decimal: DecimalType => Some(Layout.Decimals(decimal.precision, decimal.scale))
     case StringType | BinaryType => Some(Layout.Bytes)
     case ArrayType(element, _) => layout(element).map(_ => Layout.Items(element))
     case fields: StructType if fields.nonEmpty && fields.forall(f => layout(f.dataType).isDefined) =>

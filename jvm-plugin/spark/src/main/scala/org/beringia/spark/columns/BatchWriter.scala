@@ -5,6 +5,7 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types.DataType
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarArray}
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 import org.beringia.executor.windows.WindowBatch
@@ -67,12 +68,39 @@ final class BatchWriter(
     write(first, keyWriters, keyOrdinals)
   }
 
+  /** The same with the keys in a row of vectors. */
+  def startGroup(columns: Array[ColumnVector], first: Int, describe: () => String): Unit = {
+    size.startGroup(describe)
+    write(columns, first, 1, keyWriters, keyOrdinals)
+  }
+
   /** Appends a row to the group. */
   def append(row: UnsafeRow): Unit = {
-    size.addRow()
+    size.addRows(1)
     rowCount += 1
     write(row, argumentWriters, argumentOrdinals)
   }
+
+  /** Appends rows of vectors to the group. */
+  def append(columns: Array[ColumnVector], start: Int, count: Int): Unit = {
+    size.addRows(count)
+    rowCount += count
+    write(columns, start, count, argumentWriters, argumentOrdinals)
+  }
+
+  /** Appends rows of vectors, each a group, where a row is one; true when the batch is full. */
+  def appendGroups(columns: Array[ColumnVector], start: Int, count: Int): Boolean = {
+    size.startGroup(BatchWriter.NoKey)
+    write(columns, start, count, keyWriters, keyOrdinals)
+    append(columns, start, count)
+    groupCount += count
+    size.endGroup()
+  }
+
+  /** How many of `rows` go into the batch until it is full, to judge by those in it; one at least. */
+  def fitting(rows: Int): Int =
+    if (rowCount == 0) 1
+    else math.max(1, math.min(rows.toLong, size.room * rowCount / math.max(1, bytes))).toInt
 
   override def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)
 
@@ -122,6 +150,20 @@ final class BatchWriter(
   /** Frees the structs; the segments belong to their source. */
   override def close(): Unit = array.close()
 
+  private def write(
+      columns: Array[ColumnVector],
+      start: Int,
+      count: Int,
+      writers: Array[ColumnWriter],
+      ordinals: Array[Int]
+  ): Unit = {
+    var i = 0
+    while (i < writers.length) {
+      writers(i).appendAll(new ColumnarArray(columns(ordinals(i)), start, count))
+      i += 1
+    }
+  }
+
   private def write(row: UnsafeRow, writers: Array[ColumnWriter], ordinals: Array[Int]): Unit = {
     var i = 0
     if (row.anyNull) {
@@ -140,6 +182,7 @@ final class BatchWriter(
 
 object BatchWriter {
   private val ExpectedGroupRows = 16
+  private val NoKey = () => ""
 
   /** The schema of the batches: the job's input schema. */
   def schema(

@@ -1,9 +1,10 @@
-// Rows to columns: one writer per column, straight from Spark's binary rows into shared memory, without an
-// object per value. A writer holds one batch at a time; the arena opens its buffers.
+// Spark's values to columns: one writer per column, straight from binary rows, or from the vectors of a child that has columns,
+// into shared memory. A writer holds one batch at a time; the arena opens its buffers.
 package org.beringia.spark.columns
 
-import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
-import org.apache.spark.sql.types.DataType
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.types.{DataType, DoubleType, FloatType, StringType, UserDefinedType}
+import org.apache.spark.sql.vectorized.ColumnarArray
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.{BeringiaException, ErrorCode}
@@ -24,6 +25,19 @@ abstract class ColumnWriter(arena: Arena) {
   /** Appends every element of an array, nulls included. */
   def appendAll(array: UnsafeArrayData): Unit
 
+  /** Appends every value of a vector or of a part of it, nulls included. */
+  def appendAll(values: ColumnarArray): Unit = {
+    val count = values.numElements
+    var i = 0
+    while (i < count) {
+      if (values.isNullAt(i)) appendNull() else appendOf(values, i)
+      i += 1
+    }
+  }
+
+  /** Appends a value that is not null, of a vector or of a row of vectors. */
+  def appendOf(from: SpecializedGetters, ordinal: Int): Unit
+
   def appendNull(): Unit
 
   /** Forgets the last batch; the arena has opened the buffers. */
@@ -42,13 +56,15 @@ object ColumnWriter {
 
   /** The writer of a type that [[ArrowTypes]] accepts, opened for about `rows` values in the first batch. */
   def of(dataType: DataType, arena: Arena, rows: Long): ColumnWriter = ArrowTypes.layout(dataType) match {
+    case Some(_) if dataType.isInstanceOf[UserDefinedType[_]] =>
+      of(dataType.asInstanceOf[UserDefinedType[_]].sqlType, arena, rows)
     case Some(Layout.Bits) => new BitWriter(arena, rows)
     case Some(Layout.Fixed(1)) => new ByteWriter(arena, rows)
     case Some(Layout.Fixed(2)) => new ShortWriter(arena, rows)
-    case Some(Layout.Fixed(4)) => new IntWriter(arena, rows)
-    case Some(Layout.Fixed(_)) => new LongWriter(arena, rows)
-    case Some(Layout.Decimals(precision)) => new DecimalWriter(arena, precision, rows)
-    case Some(Layout.Bytes) => new BytesWriter(arena, rows)
+    case Some(Layout.Fixed(4)) => new IntWriter(arena, dataType == FloatType, rows)
+    case Some(Layout.Fixed(_)) => new LongWriter(arena, dataType == DoubleType, rows)
+    case Some(Layout.Decimals(precision, scale)) => new DecimalWriter(arena, precision, scale, rows)
+    case Some(Layout.Bytes) => new BytesWriter(arena, dataType == StringType, rows)
     case Some(Layout.Items(element)) => new ListWriter(arena, of(element, arena, rows * ExpectedItems), rows)
     case Some(Layout.Fields(fields)) =>
       new StructWriter(arena, fields.map(field => of(field.dataType, arena, rows)).toArray)
@@ -59,7 +75,7 @@ object ColumnWriter {
   def expectedBytes(dataType: DataType): Long = ArrowTypes.layout(dataType) match {
     case Some(Layout.Bits) => 1
     case Some(Layout.Fixed(width)) => width.toLong
-    case Some(Layout.Decimals(_)) => 16
+    case Some(Layout.Decimals(_, _)) => 16
     case Some(Layout.Bytes) => 8 + ExpectedBytes
     case Some(Layout.Items(element)) => 8 + ExpectedItems * expectedBytes(element)
     case Some(Layout.Fields(fields)) => fields.map(field => expectedBytes(field.dataType)).sum
@@ -94,6 +110,13 @@ object ColumnWriter {
     "a row that Spark handed over is broken: a value lies outside of it. If the rows come from Hail's to_spark and " +
       "go back by from_spark, put a repartition between them"
   )
+
+  private[columns] def hasNulls(values: ColumnarArray): Boolean = {
+    val count = values.numElements
+    var i = 0
+    while (i < count && !values.isNullAt(i)) i += 1
+    i < count
+  }
 
   private[columns] def hasNulls(array: UnsafeArrayData): Boolean = {
     val base = array.getBaseObject

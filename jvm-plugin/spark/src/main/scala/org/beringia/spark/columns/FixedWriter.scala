@@ -2,7 +2,8 @@
 // bytes that Arrow wants, whatever their type; under a null they hold zeros.
 package org.beringia.spark.columns
 
-import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.vectorized.ColumnarArray
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.executor.memory.{Arena, SharedBuffer}
@@ -42,6 +43,27 @@ abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnW
     }
   }
 
+  // What a vector gives for a missing value may be anything, or an error.
+  override def appendAll(from: ColumnarArray): Unit =
+    if (ColumnWriter.hasNulls(from)) super.appendAll(from)
+    else storeAll(from, values.advance(from.numElements.toLong * width))
+
+  /** Stores values, none of them missing, at an address. */
+  protected def storeAll(from: ColumnarArray, at: Long): Unit = {
+    val count = from.numElements
+    var i = 0
+    while (i < count) {
+      store(from, i, at + i.toLong * width)
+      i += 1
+    }
+  }
+
+  override def appendOf(from: SpecializedGetters, ordinal: Int): Unit =
+    store(from, ordinal, values.advance(width.toLong))
+
+  /** Stores a value at an address. */
+  protected def store(from: SpecializedGetters, ordinal: Int, at: Long): Unit
+
   override def finish(node: ArrowArrayStruct.Node): Unit = {
     super.finish(node)
     node.setBuffer(1, values.address)
@@ -49,25 +71,77 @@ abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnW
 }
 
 final class ByteWriter(arena: Arena, rows: Long) extends FixedWriter(arena, 1, rows) {
-  override def append(row: UnsafeRow, ordinal: Int): Unit =
-    Platform.putByte(null, values.advance(1), row.getByte(ordinal))
+  override def append(row: UnsafeRow, ordinal: Int): Unit = appendOf(row, ordinal)
+
+  override protected def store(from: SpecializedGetters, ordinal: Int, at: Long): Unit =
+    Platform.putByte(null, at, from.getByte(ordinal))
 }
 
 final class ShortWriter(arena: Arena, rows: Long) extends FixedWriter(arena, 2, rows) {
-  override def append(row: UnsafeRow, ordinal: Int): Unit =
-    Platform.putShort(null, values.advance(2), row.getShort(ordinal))
+  override def append(row: UnsafeRow, ordinal: Int): Unit = appendOf(row, ordinal)
+
+  override protected def store(from: SpecializedGetters, ordinal: Int, at: Long): Unit =
+    Platform.putShort(null, at, from.getShort(ordinal))
 }
 
-/** Of int, float and date. */
-final class IntWriter(arena: Arena, rows: Long) extends FixedWriter(arena, 4, rows) {
+/**
+ * Of int, float and date: the same bytes in a row, but not the same call of a vector.
+ *
+ * @param floating whether it is float
+ */
+final class IntWriter(arena: Arena, floating: Boolean, rows: Long) extends FixedWriter(arena, 4, rows) {
   override def append(row: UnsafeRow, ordinal: Int): Unit =
     Platform.putInt(null, values.advance(4), row.getInt(ordinal))
+
+  override protected def store(from: SpecializedGetters, ordinal: Int, at: Long): Unit =
+    if (floating) Platform.putFloat(null, at, from.getFloat(ordinal))
+    else Platform.putInt(null, at, from.getInt(ordinal))
+
+  override protected def storeAll(from: ColumnarArray, at: Long): Unit = {
+    val count = from.numElements
+    var i = 0
+    if (floating) {
+      while (i < count) {
+        Platform.putFloat(null, at + 4L * i, from.getFloat(i))
+        i += 1
+      }
+    } else {
+      while (i < count) {
+        Platform.putInt(null, at + 4L * i, from.getInt(i))
+        i += 1
+      }
+    }
+  }
 }
 
-/** Of bigint, double, timestamps and day-time intervals. */
-final class LongWriter(arena: Arena, rows: Long) extends FixedWriter(arena, 8, rows) {
+/**
+ * Of bigint, double, timestamps and day-time intervals.
+ *
+ * @param floating whether it is double
+ */
+final class LongWriter(arena: Arena, floating: Boolean, rows: Long) extends FixedWriter(arena, 8, rows) {
   override def append(row: UnsafeRow, ordinal: Int): Unit =
     Platform.putLong(null, values.advance(8), row.getLong(ordinal))
+
+  override protected def store(from: SpecializedGetters, ordinal: Int, at: Long): Unit =
+    if (floating) Platform.putDouble(null, at, from.getDouble(ordinal))
+    else Platform.putLong(null, at, from.getLong(ordinal))
+
+  override protected def storeAll(from: ColumnarArray, at: Long): Unit = {
+    val count = from.numElements
+    var i = 0
+    if (floating) {
+      while (i < count) {
+        Platform.putDouble(null, at + 8L * i, from.getDouble(i))
+        i += 1
+      }
+    } else {
+      while (i < count) {
+        Platform.putLong(null, at + 8L * i, from.getLong(i))
+        i += 1
+      }
+    }
+  }
 }
 
 /** Of booleans: bytes in Spark, bits in Arrow. */
@@ -85,6 +159,8 @@ final class BitWriter(arena: Arena, rows: Long) extends ColumnWriter(arena) {
   }
 
   override def append(row: UnsafeRow, ordinal: Int): Unit = put(row.getBoolean(ordinal))
+
+  override def appendOf(from: SpecializedGetters, ordinal: Int): Unit = put(from.getBoolean(ordinal))
 
   override def appendNull(): Unit = {
     validity.setNull(count)

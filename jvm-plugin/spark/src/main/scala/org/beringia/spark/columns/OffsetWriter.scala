@@ -1,7 +1,9 @@
 // Writers of columns with 64-bit offsets: strings and binaries into bytes, arrays into another writer.
 package org.beringia.spark.columns
 
-import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.vectorized.ColumnarArray
+import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.executor.memory.{Arena, SharedBuffer}
 
@@ -53,11 +55,26 @@ sealed abstract class OffsetWriter(arena: Arena, rows: Long) extends ColumnWrite
   }
 }
 
-/** Of string (which Spark holds in UTF-8 too) and binary. */
-final class BytesWriter(arena: Arena, rows: Long) extends OffsetWriter(arena, rows) {
+/**
+ * Of string (which Spark holds in UTF-8 too) and binary: the same bytes in a row, but not the same call of a vector.
+ *
+ * @param text whether it is string
+ */
+final class BytesWriter(arena: Arena, text: Boolean, rows: Long) extends OffsetWriter(arena, rows) {
   private[this] val data = new SharedBuffer(arena, ColumnWriter.ExpectedBytes * rows)
 
   override protected def end: Long = data.used
+
+  override def appendOf(from: SpecializedGetters, ordinal: Int): Unit = {
+    if (text) {
+      val value = from.getUTF8String(ordinal)
+      appendBytes(value.getBaseObject, value.getBaseOffset, value.numBytes)
+    } else {
+      val value = from.getBinary(ordinal)
+      appendBytes(value, Platform.BYTE_ARRAY_OFFSET.toLong, value.length)
+    }
+    offsets.appendLong(end)
+  }
 
   override protected def appendBytes(base: AnyRef, from: Long, bytes: Int): Unit =
     ColumnWriter.copy(base, from, data.advance(bytes.toLong), bytes)
@@ -77,6 +94,15 @@ final class ListWriter(arena: Arena, items: ColumnWriter, rows: Long) extends Of
   override def begin(): Unit = {
     super.begin()
     items.begin()
+  }
+
+  override def appendOf(from: SpecializedGetters, ordinal: Int): Unit = {
+    from.getArray(ordinal) match {
+      case vector: ColumnarArray => items.appendAll(vector)
+      case array: UnsafeArrayData => items.appendAll(array) // a constant of a file's partition
+      case array => throw new IllegalStateException(s"an array of a vector is a ${array.getClass.getName}")
+    }
+    offsets.appendLong(end)
   }
 
   override protected def appendBytes(base: AnyRef, from: Long, bytes: Int): Unit = {

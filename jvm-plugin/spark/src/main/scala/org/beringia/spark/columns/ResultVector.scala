@@ -56,7 +56,7 @@ object ResultVector {
       ArrowTypes.layout(dataType) match {
         case Some(Layout.Bits) => new BitVector(array, offset)
         case Some(Layout.Fixed(width)) => new FixedVector(dataType, array, offset, width)
-        case Some(Layout.Decimals(_)) => new DecimalVector(dataType, array, offset)
+        case Some(Layout.Decimals(_, _)) => new DecimalVector(dataType, array, offset)
         case Some(Layout.Bytes) => new BytesVector(dataType, array, offset)
         case Some(Layout.Items(element)) => new ListVector(dataType, element, array, offset)
         case Some(Layout.Fields(fields)) => new StructVector(dataType, fields, array, offset)

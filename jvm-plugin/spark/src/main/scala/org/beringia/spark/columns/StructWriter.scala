@@ -1,7 +1,7 @@
 // Structs: a writer for each field. Under a missing struct every field is missing.
 package org.beringia.spark.columns
 
-import org.apache.spark.sql.catalyst.expressions.{UnsafeArrayData, UnsafeRow}
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.executor.memory.Arena
 
@@ -28,6 +28,16 @@ final class StructWriter(arena: Arena, fields: Array[ColumnWriter]) extends Colu
       else put(array.getBaseObject, array.getBaseOffset, array.getSizeInBytes, array.getLong(i))
       i += 1
     }
+  }
+
+  override def appendOf(from: SpecializedGetters, ordinal: Int): Unit = {
+    val row = from.getStruct(ordinal, fields.length)
+    var i = 0
+    while (i < fields.length) {
+      if (row.isNullAt(i)) fields(i).appendNull() else fields(i).appendOf(row, i)
+      i += 1
+    }
+    count += 1
   }
 
   override def appendNull(): Unit = {

@@ -1,0 +1,151 @@
+"""DataFusion Comet in the same session: functions get its batches as they are, and results are those without it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyspark
+import pytest
+from pyspark.sql import functions as F
+
+import beringia.spark
+from beringia.errors import GroupError
+from beringia.spark import explain_acceleration, numpy_map
+from plans import nodes
+
+LINE = "3.5" if pyspark.__version__.startswith("3.") else "4"
+JARS = Path(__file__).parents[2] / "build" / "comet" / f"spark-{LINE}"
+
+only_3_5 = pytest.mark.skipif(LINE != "3.5", reason="acceleration covers no Spark that this line's Comet is there for")
+
+
+@pytest.fixture(scope="module")
+def spark(nothing_stays, settings):
+    """A session with both plugins."""
+    [jar] = JARS.glob("comet-spark-*.jar")
+    session = pyspark.sql.SparkSession.builder.master("local[2]")
+    ours = beringia.spark.conf(
+        **settings,
+        **{
+            "accelerate": True,
+            "spark.jars": str(jar),
+            "spark.plugins": "org.apache.spark.CometPlugin",
+            "spark.driver.extraClassPath": str(jar),
+            "spark.shuffle.manager": "org.apache.spark.sql.comet.execution.shuffle.CometShuffleManager",
+            "spark.comet.exec.shuffle.enabled": "true",
+            "spark.memory.offHeap.enabled": "true",
+            "spark.memory.offHeap.size": "2g",
+        },
+    )
+    spark = session.config(map=ours).getOrCreate()
+    spark.sparkContext.pythonExec = sys.executable  # for PySpark's own workers
+    yield spark
+    spark.stop()
+
+
+@pytest.fixture(scope="module")
+def file(spark, tmp_path_factory):
+    """Rows of a key, numbers, texts and lists, in a file."""
+    path = str(tmp_path_factory.mktemp("comet") / "rows.parquet")
+    spark.range(0, 20_000, 1, 2).selectExpr(
+        "id",
+        "IF(id % 11 = 0, NULL, id % 97) AS k",
+        "concat('s', id % 13) AS s",
+        "id / 3 AS x",
+        "IF(id % 5 = 0, NULL, CAST(id AS int)) AS n",
+        "CAST(id / 4 AS decimal(20,2)) AS d",
+        "id % 2 = 0 AS even",
+        "date_add(date'2020-01-01', CAST(id % 1000 AS int)) AS day",
+        "timestamp_micros(id * 1000003) AS t",
+    ).write.parquet(path)
+    return path
+
+
+def child(df):
+    """The node that feeds the one node of Beringia."""
+    (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if "beringia" in n.getClass().getName())
+    return node.children().apply(0)
+
+
+def is_comets(df):
+    """Whether Comet's columns go straight into the function."""
+    node = child(df)
+    return node.supportsColumnar() and "comet" in node.getClass().getName().lower()
+
+
+def twice(spark, query):
+    """What the query gives with Comet, and without: rows in order, as text. With it, its columns are taken."""
+    with_comet = query()
+    found = sorted(map(str, with_comet.collect()))
+    assert is_comets(with_comet), child(with_comet).toString()
+    spark.conf.set("spark.comet.enabled", "false")
+    try:
+        without = query()
+        expected = sorted(map(str, without.collect()))
+        assert not is_comets(without)
+    finally:
+        spark.conf.set("spark.comet.enabled", "true")
+    return found, expected
+
+
+@pytest.mark.parametrize("keys", [["k"], ["k", "s"], ["s"], ["day"]])
+def test_groups_are_found_in_its_sorted_columns(spark, file, keys):
+    def query():
+        df = spark.read.parquet(file)
+        return numpy_map(lambda x: (x.size, np.ptp(x)), df.groupBy(*keys), "size long, span double")
+
+    found, expected = twice(spark, query)
+    assert found == expected
+
+
+@pytest.mark.parametrize("per", ["row", "batch", "partition"])
+def test_rows_and_batches_are_its_own(spark, file, per):
+    def query():
+        df = spark.read.parquet(file)
+        if per == "row":
+            return numpy_map(lambda x: x * 2, df, "y double", keep=df.columns)
+        return numpy_map(lambda x: {"y": x * 2}, df, "array<struct<y: double>>", per=per, keep=df.columns)
+
+    found, expected = twice(spark, query)
+    assert found == expected
+
+
+@only_3_5
+def test_accelerated_maps_take_its_columns(spark, file):
+    def query():
+        df = spark.read.parquet(file)
+        return df.mapInPandas(lambda frames: frames, df.schema)
+
+    assert explain_acceleration(query())[0].reason is None
+    found, expected = twice(spark, query)
+    assert found == expected
+
+
+@only_3_5
+def test_accelerated_groups_take_its_columns(spark, file):
+    def query():
+        df = spark.read.parquet(file).select("k", "x")
+        return df.groupBy("k").applyInPandas(lambda f: f.assign(x=f.x - f.x.max()), "k long, x double")
+
+    found, expected = twice(spark, query)
+    assert found == expected
+
+
+def test_a_filter_of_comets_stays_between(spark, file):
+    def query():
+        df = spark.read.parquet(file).where(F.col("x") > 100).select("id", (F.col("x") + 1).alias("x"))
+        return numpy_map(lambda x: {"y": x}, df, "array<struct<y: double>>", per="batch", keep="id")
+
+    found, expected = twice(spark, query)
+    assert found == expected
+
+
+def test_nothing_of_comets_is_lost_in_a_failure(spark, file):
+    def fails(x):
+        raise ValueError("no")
+
+    with pytest.raises(GroupError, match="no"):
+        numpy_map(fails, spark.read.parquet(file).groupBy("k"), "y double").collect()
+    assert spark.read.parquet(file).count() == 20_000
