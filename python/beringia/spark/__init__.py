@@ -14,9 +14,10 @@ import pyspark
 from beringia.errors import ConfigError
 from beringia.spark.connect.server import START
 from beringia.spark.front import numpy_map
+from beringia.spark.primitives import accumulate, reduce
 from beringia.spark.sql import register
 
-__all__ = ["attach", "conf", "explain_acceleration", "numpy_map", "register"]
+__all__ = ["accumulate", "attach", "conf", "explain_acceleration", "numpy_map", "reduce", "register"]
 
 if hasattr(pyspark, "SparkContext"):
     from beringia.spark import failures
