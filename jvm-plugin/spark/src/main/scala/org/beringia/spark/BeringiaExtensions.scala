@@ -4,7 +4,7 @@ package org.beringia.spark
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToColumnarExec, SparkPlan}
-import org.beringia.spark.accelerate.{AcceleratedGroupsExec, AcceleratedMapExec, Acceleration}
+import org.beringia.spark.accelerate._
 import org.beringia.spark.sql.TableFunctions
 
 final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
@@ -29,7 +29,7 @@ object RowInput extends ColumnarRule {
     override val ruleName = "org.beringia.spark.RowInput"
 
     override def apply(plan: SparkPlan): SparkPlan = plan.transformUp {
-      case node @ (_: NumpyMapExec | _: AcceleratedGroupsExec | _: AcceleratedMapExec) =>
+      case node @ (_: NumpyMapExec | _: AcceleratedExec) =>
         node.withNewChildren(node.children.map(rows))
     }
   }

@@ -49,6 +49,8 @@ class NumpyMapTask(
   def writer(segments: SegmentSource): BatchWriter =
     new BatchWriter(calledKeys, arguments, per.lists, limits, segments, per.overlap)
 
-  def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] =
-    new BatchIterator(this, rows, TaskContext.get())
+  def run(rows: Iterator[InternalRow]): Iterator[ColumnarBatch] = {
+    val context = TaskContext.get()
+    new BatchIterator(this, source(rows, context), context)
+  }
 }

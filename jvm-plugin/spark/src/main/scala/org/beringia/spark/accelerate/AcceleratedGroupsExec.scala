@@ -3,15 +3,12 @@ package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.beringia.SparkInternals
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
-import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
 import org.beringia.spark.{JobMetrics, NumpyMapTask, Per, RowInput}
-import org.beringia.spark.columns.{InputColumn, ResultVector}
 
 /**
  * What the planner must know is as in Spark's FlatMapGroupsInPandasExec and AggregateInPandasExec.
@@ -26,13 +23,10 @@ final case class AcceleratedGroupsExec(
     function: AcceleratedFunction,
     override val output: Seq[Attribute],
     child: SparkPlan
-) extends UnaryExecNode {
-
-  override def nodeName: String = kind.node
+) extends UnaryExecNode
+    with AcceleratedExec {
 
   override def producedAttributes: AttributeSet = AttributeSet(results)
-
-  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
 
   override def requiredChildDistribution: Seq[Distribution] =
     if (groupingAttributes.isEmpty) AllTuples :: Nil else SparkInternals.clustered(groupingAttributes) :: Nil
@@ -42,22 +36,13 @@ final case class AcceleratedGroupsExec(
 
   override def outputPartitioning: Partitioning = child.outputPartitioning
 
-  override def supportsColumnar: Boolean = true
-
-  override def supportsRowBased: Boolean = false
-
-  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[ResultVector].getName))
-
-  override protected def doExecute(): RDD[InternalRow] =
-    throw new UnsupportedOperationException(s"$nodeName gives columns")
-
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val input = RowInput.rows(child)
     val settings = Settings.ours(conf.getAllConfs)
     val hidden = if (kind.aggregates) 0 else groupingAttributes.length
     val task = new NumpyMapTask(
-      groupingAttributes.map(inputColumn(input, _)),
-      columns.map(inputColumn(input, _)).zipWithIndex.map { case (column, i) =>
+      groupingAttributes.map(inputColumn(input.output, _)),
+      columns.map(inputColumn(input.output, _)).zipWithIndex.map { case (column, i) =>
         if (kind.aggregates) column.copy(name = s"_$i") else column // as Spark calls the series
       },
       results.map(field => (field.name, field.dataType)),
@@ -72,9 +57,6 @@ final case class AcceleratedGroupsExec(
   }
 
   private def results = if (kind.aggregates) output.drop(groupingAttributes.length) else output
-
-  private def inputColumn(input: SparkPlan, attribute: Attribute) =
-    InputColumn(attribute.name, attribute.dataType, input.output.indexWhere(_.exprId == attribute.exprId))
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedGroupsExec =
     copy(child = newChild)

@@ -2,15 +2,13 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
-import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
 import org.beringia.spark.{JobMetrics, RowInput}
-import org.beringia.spark.columns.{InputColumn, ResultVector}
+import org.beringia.spark.columns.InputColumn
 
 /** What the planner must know is as in Spark's MapInBatchExec. */
 final case class AcceleratedMapExec(
@@ -18,24 +16,12 @@ final case class AcceleratedMapExec(
     function: AcceleratedFunction,
     override val output: Seq[Attribute],
     child: SparkPlan
-) extends UnaryExecNode {
-
-  override def nodeName: String = kind.node
+) extends UnaryExecNode
+    with AcceleratedExec {
 
   override def producedAttributes: AttributeSet = AttributeSet(output)
 
-  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
-
   override def outputPartitioning: Partitioning = child.outputPartitioning
-
-  override def supportsColumnar: Boolean = true
-
-  override def supportsRowBased: Boolean = false
-
-  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[ResultVector].getName))
-
-  override protected def doExecute(): RDD[InternalRow] =
-    throw new UnsupportedOperationException(s"$nodeName gives columns")
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val input = RowInput.rows(child)
