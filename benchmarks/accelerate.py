@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyspark
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
@@ -32,6 +32,11 @@ SCHEMA = "g long, x double, y double"
 def identity(frame: pd.DataFrame) -> pd.DataFrame:
     """Return it."""
     return frame
+
+
+def left_of(left: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
+    """Return the first of two."""
+    return left
 
 
 def centred(frame: pd.DataFrame) -> pd.DataFrame:
@@ -68,6 +73,12 @@ def mapped(function: Callable[[pd.DataFrame], pd.DataFrame], df: DataFrame) -> D
     return df.groupBy("g").applyInPandas(function, SCHEMA)
 
 
+def cogrouped(df: DataFrame) -> DataFrame:
+    """Return the query of a map of cogroups."""
+    groups = df.groupBy("g")
+    return groups.cogroup(groups).applyInPandas(left_of, SCHEMA)
+
+
 def of_arrow(df: DataFrame) -> DataFrame:
     """Return the query of a grouped map of tables."""
     return df.groupBy("g").applyInArrow(identity, SCHEMA)  # type: ignore[attr-defined, no-any-return]  # Spark 4
@@ -86,6 +97,18 @@ def pulled_of_arrow(df: DataFrame) -> DataFrame:
 def aggregated(df: DataFrame) -> DataFrame:
     """Return the query of an aggregate of one column."""
     return df.groupBy("g").agg(pandas_udf(deviation, "double")("x"))  # type: ignore[call-overload]  # the type is text
+
+
+def windowed(df: DataFrame) -> DataFrame:
+    """Return the query of an aggregate of all rows of a window, for each row."""
+    function = pandas_udf(deviation, "double")  # type: ignore[call-overload]  # the type is text
+    return df.withColumn("d", function("x").over(Window.partitionBy("g")))
+
+
+def moving(df: DataFrame) -> DataFrame:
+    """Return the query of an aggregate of the five rows around each."""
+    function = pandas_udf(deviation, "double")  # type: ignore[call-overload]  # the type is text
+    return df.withColumn("d", function("x").over(Window.partitionBy("g").orderBy("y").rowsBetween(-2, 2)))
 
 
 @dataclass(frozen=True)
@@ -109,6 +132,9 @@ CASES = (
     Case("many_groups_sm, identity", 2_000, 500, partial(mapped, identity), 0.95),
     Case("few_groups_sm, identity", 50, 5_000, partial(mapped, identity), 0.95),
     Case("few_groups_lg, identity", 50, 50_000, partial(mapped, identity), 0.95),
+    Case("cogroups, the left one", 20_000, 20, cogrouped, 10),
+    Case("windows of all rows, NumPy within", 20_000, 20, windowed, 5),
+    Case("windows of five rows, NumPy within", 20_000, 20, moving, 1.5),
     *[Case("tables, identity", 20_000, 20, of_arrow, 2.5)][: pyspark.__version__ > "4"],
     Case("mapInPandas, identity", 1, 2_000_000, pulled, 0.95),
     Case("mapInArrow, a sum", 1, 2_000_000, pulled_of_arrow, 0.95),

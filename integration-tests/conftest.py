@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("contract.case")
+pytest.register_assert_rewrite("accelerated", "contract.case")
 
 ROOT = Path(__file__).parents[1]
 RUN = f"beringia-test-{uuid.uuid4().hex}"

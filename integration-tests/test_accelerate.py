@@ -284,15 +284,6 @@ def test_an_accumulator_is_left_to_spark(spark, conf, data):
     assert total.value == 60
 
 
-def test_other_nodes_are_left_to_spark(spark, conf, data):
-    conf("spark.beringia.accelerate", "true")
-    small = data.select("g")
-    query = small.groupBy("g").cogroup(small.groupBy("g")).applyInPandas(lambda one, other: one, "g int")
-    assert beringia.spark.explain_acceleration(query) == [
-        ("FlatMapCoGroupsInPandas", "nodes of this kind are not covered")
-    ]
-
-
 def test_a_killed_worker_is_an_error_with_its_group(spark, conf, data):
     conf("spark.beringia.accelerate", "true")
 

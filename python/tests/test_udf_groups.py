@@ -18,7 +18,8 @@ from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 from beringia.spark.udf import batch as batches
 from beringia.spark.udf.aggregates import Aggregate
 from beringia.spark.udf.command import Command
-from beringia.spark.udf.groups import GroupedMap
+from beringia.spark.udf.groups import CogroupedMap, GroupedMap
+from beringia.spark.udf.windows import Window
 
 every = settings(derandomize=True, deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 
@@ -65,11 +66,11 @@ def pickled(function, schema):
     return cloudpickle.dumps((function, from_arrow_schema(schema, prefer_timestamp_ntz=True)))
 
 
-def options(kind, functions):
+def options(kind, functions, settings=SETTINGS):
     task = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": 3, "cpus": 1, "localProperties": {}}
     task |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
     given = {"evalType": kind, "keys": 1, "functions": functions, "timeZone": ZONE, "batchRows": 0, "largeTypes": False}
-    return json.dumps({**given, "settings": SETTINGS, "environment": {}, "task": task}).encode()
+    return json.dumps({**given, "settings": settings, "environment": {}, "task": task}).encode()
 
 
 def grouped_map(function, schema, columns):
@@ -82,8 +83,7 @@ def grouped_map(function, schema, columns):
 def batch(sizes, columns):
     bounds = np.cumsum([0, *sizes])
     lists = [pa.LargeListArray.from_arrays(pa.array(bounds, pa.int64()), column) for column in columns]
-    keys = columns[0].take(pa.array(bounds[:-1]))
-    return pa.table([keys, *lists], names=["key", *(f"c{i}" for i in range(len(columns)))])
+    return pa.table([pa.array(range(len(sizes))), *lists], names=["key", *(f"c{i}" for i in range(len(columns)))])
 
 
 def plain(kind):
@@ -184,6 +184,51 @@ def test_results_of_any_type_are_converted_to_any_type(given, data):
     assert same(mapped(unchanged, sizes, columns, fields), by_pyspark(unchanged, sizes, columns, fields))
 
 
+@st.composite
+def two_sides(draw):
+    """Rows of two sides, of which one may have none of a group."""
+    sides = [draw(rows()), draw(rows())]
+    groups = min(len(sizes) for sizes, _ in sides)
+    sizes = [sizes[:groups] for sizes, _ in sides]
+    for i in range(groups):
+        side = draw(st.sampled_from([None, 0, 1]))
+        if side is not None:
+            sizes[side][i] = 0
+    return [(own, [column[: sum(own)] for column in columns]) for own, (_, columns) in zip(sizes, sides, strict=True)]
+
+
+def described_both(key, left, right):
+    return pd.concat([described(key, left), described(key, right)])
+
+
+@settings(every, max_examples=50)
+@given(two_sides())
+def test_frames_of_cogroups_are_the_same(given):
+    fields = [pa.field("seen", pa.large_string())]
+    program = pickled(described_both, pa.schema([pa.field("seen", pa.string())]))
+    counts = [len(columns) for _, columns in given]
+    offsets = [number for count in counts for number in (count + 2, 1, 0, *range(count))]
+    task = (program, options(206, [{"bytes": len(program), "offsets": offsets}]))
+    left, right = (batch(sizes, columns) for sizes, columns in given)
+    names = [f"c{i}" for i in range(sum(counts))]
+    both = pa.table(
+        [pa.array(range(left.num_rows)), *left.columns[1:], *right.columns[1:]], names=["key", *names]
+    ).to_batches()[0]
+    command = Command(*task, "CogroupedMap")
+    sides = [batches.Groups(command, side, None, {}) for side in command.of_sides(both)]
+    expected = [
+        text.as_py()
+        for i in range(left.num_rows)
+        for column in command.function.run(*[side.rows(i) for side in sides])
+        for text in column
+    ]
+    calls = CogroupedMap(*task, pa.schema(fields).empty_table()).begin(pa.table(both))
+    for i in range(left.num_rows):
+        calls.prepare(i)
+        calls.append(calls.call())
+    assert calls.finish().column(0).to_pylist() == expected
+
+
 def test_groups_are_cut_from_the_batch():
     sizes, columns = [2, 3, 1], [pa.array([0, 0, 1, 1, None, 2]), pa.array([True, None, True, True, False, None])]
     fields = [pa.field("seen", pa.large_string())]
@@ -257,3 +302,64 @@ def test_aggregates_are_the_same(given, data, patterns):
     finally:
         batches._PATTERNS = before
     assert same(ours, outcome(by_pyspark))
+
+
+def by_both(caller, given, sizes, columns, fields, patterns):
+    """What aggregates come to by ours and by PySpark's own loop; with `patterns` of nulls beyond which it is that."""
+    command = Command(*given, caller.kind)
+    groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), None, {})
+
+    def by_pyspark():
+        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
+        chunks = [pa.chunked_array(list(chunks)) for chunks in zip(*parts, strict=True)]
+        return pa.table([c.cast(f.type) for c, f in zip(chunks, fields, strict=True)], schema=pa.schema(fields))
+
+    before = batches._PATTERNS
+    batches._PATTERNS = before if patterns is None else patterns
+    try:
+        ours = outcome(lambda: called(caller(*given, pa.schema(fields).empty_table()), sizes, columns))
+    finally:
+        batches._PATTERNS = before
+    return ours, outcome(by_pyspark)
+
+
+@st.composite
+def windows(draw, sizes):
+    """Where the window of each row begins in its group, and where it ends."""
+    bounds = [sorted(draw(st.tuples(st.integers(0, n), st.integers(0, n)))) for n in sizes for _ in range(n)]
+    return [pa.array([pair[i] for pair in bounds], pa.int32()) for i in range(2)]
+
+
+@settings(every, max_examples=50)
+@given(rows(), st.data(), st.sampled_from([None, 0]))
+def test_aggregates_over_windows_are_the_same(given, data, patterns):
+    sizes, columns = given
+    every_column = range(2, len(columns) + 2)
+
+    def last(*series):
+        return series[0].iloc[-1] if len(series[0]) else None
+
+    functions = [
+        (seen, pa.large_string(), True),
+        (seen, pa.large_string(), False),
+        (last, columns[0].type, True),
+        (last, data.draw(st.sampled_from(list(TYPES))), False),
+        (lambda *series: len(series[0]) / 2, pa.float64(), True),
+    ]
+    programs = [
+        cloudpickle.dumps((function, from_arrow_type(plain(kind), prefer_timestamp_ntz=True)))
+        for function, kind, _ in functions
+    ]
+    bounds = ",".join("bounded" if is_bounded else "unbounded" for *_, is_bounded in functions)
+    task = options(
+        203,
+        [
+            {"bytes": len(program), "offsets": [*range(2 * is_bounded), *every_column]}
+            for program, (*_, is_bounded) in zip(programs, functions, strict=True)
+        ],
+        SETTINGS | {"pandas_window_bound_types": bounds, "window_bound_types": bounds},
+    )
+    fields = [pa.field(f"f{i}", kind) for i, (_, kind, _) in enumerate(functions)]
+    kept = pa.array(range(sum(sizes)))
+    given = [*data.draw(windows(sizes)), *columns, kept]
+    assert same(*by_both(Window, (b"".join(programs), task), sizes, given, fields, patterns))

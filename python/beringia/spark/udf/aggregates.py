@@ -11,14 +11,15 @@ from beringia.spark.udf.calls import Calls, CuttingCaller
 from beringia.spark.udf.series import Series
 
 _DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", np.int64: "i8"}
-"""Of the series that pandas makes of one such value."""
+"""Of the series that pandas makes of such values."""
 
 
 class SeriesCalls(Calls):
     """Calls of all functions with series."""
 
-    def arguments(self, cut: Series, start: int, end: int) -> list[Any]:
+    def arguments(self, *sides: tuple[Series, int, int]) -> list[Any]:
         """Cut the series of some rows."""
+        [(cut, start, end)] = sides
         return cut.series(start, end)
 
     def run(self, arguments: list[Any]) -> list[Any]:
@@ -27,11 +28,27 @@ class SeriesCalls(Calls):
             function(*[arguments[i] for i in places], **{name: arguments[i] for name, i in named.items()})
             for function, places, named in self.function.functions
         ]
-        return [self._column(i, value) for i, value in enumerate(values)]
+        return self.columns([[value] for value in values])
 
-    def _column(self, field: int, value: Any) -> Any:
-        dtype = "i8" if type(value) is int and abs(value) < 1 << 63 else _DTYPES.get(type(value))
-        return self.function.column(field, pd.Series([value])) if dtype is None else np.array([value], dtype)
+    def columns(self, found: list[list[Any]]) -> list[Any]:
+        """Return the values of each function as a column: of NumPy where pandas would make one of such a dtype."""
+        try:
+            return [self._column(i, values) for i, values in enumerate(found)]
+        except Exception as error:
+            raised = error
+        for i, values in enumerate(found):  # an earlier one may be at fault too, and comes first
+            self.function.column(i, pd.Series(values))
+        raise raised
+
+    def _column(self, field: int, values: list[Any]) -> Any:
+        dtypes = set(map(_dtype, values))
+        if len(dtypes) != 1 or None in dtypes:
+            return self.function.column(field, pd.Series(values))
+        return np.array(values, dtypes.pop())
+
+
+def _dtype(value: Any) -> str | None:
+    return "i8" if type(value) is int and abs(value) < 1 << 63 else _DTYPES.get(type(value))
 
 
 class Aggregate(CuttingCaller):

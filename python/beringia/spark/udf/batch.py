@@ -87,17 +87,19 @@ class Groups:
 
     @functools.cached_property
     def _patterns(self) -> list[bytes]:
-        """For each group, which of the columns whose type depends on nulls have one."""
-        starts = np.array(self._bounds[:-1])
-        flags = np.zeros((len(starts), self._rows.num_columns), bool)
+        """For each group, which of the columns whose type depends on nulls have one; and whether it has no rows."""
+        bounds = np.array(self._bounds)
+        flags = np.zeros((len(bounds) - 1, self._rows.num_columns + 1), bool)
         for i, column in enumerate(self._rows.columns):
             if column.null_count and self._depends(column.type):
-                flags[:, i] = np.logical_or.reduceat(column.is_null().to_numpy(), starts)
+                nulls = np.concatenate([[0], np.cumsum(column.is_null().to_numpy())])
+                flags[:, i] = np.diff(nulls[bounds]) > 0
+        flags[:, -1] = np.diff(bounds) == 0  # of cogroups one side
         return [row.tobytes() for row in flags]
 
     def _make(self, pattern: bytes, group: int) -> Cut | None:
         try:
-            series = [self._all(i, bool(has_null)) for i, has_null in enumerate(pattern)]
+            series = [self._all(i, bool(has_null)) for i, has_null in enumerate(pattern[:-1])]
         except Exception:  # some group's: it is the one to raise it
             return None
         cut = self._cut(series)

@@ -24,28 +24,28 @@ class Calls(ABC):
     ----------
     function : beringia.spark.udf.command.Function
         What is called.
-    groups : Groups
-        Its arguments.
+    sides : list of Groups
+        What its arguments are made of: of cogroups those of each side, else one.
     results : Results
         Where results go.
     """
 
     explain = staticmethod(explain)
 
-    def __init__(self, function: Any, groups: Groups, results: Results) -> None:
+    def __init__(self, function: Any, sides: list[Groups], results: Results) -> None:
         self.function = function
-        self._groups = groups
+        self._sides = sides
         self._results = results
         self._arguments: Any = None
-        self._rows: pa.Table | None = None
+        self._rows: list[pa.Table] | None = None
 
     def prepare(self, group: int) -> None:
         """Make what a group's call gets."""
-        cut = self._groups.cut(group)
-        if cut is None:
-            self._rows = self._groups.rows(group)
+        cuts = [(side.cut(group), *side.bounds(group)) for side in self._sides]
+        if any(cut is None for cut, _, _ in cuts):
+            self._rows = [side.rows(group) for side in self._sides]
         else:
-            self._arguments = self.arguments(cut, *self._groups.bounds(group))
+            self._arguments = self.arguments(*cuts)
 
     def call(self) -> Any:
         """Call the function, and check its result as PySpark does."""
@@ -66,8 +66,8 @@ class Calls(ABC):
         return self._results.table()
 
     @abstractmethod
-    def arguments(self, cut: Any, start: int, end: int) -> Any:
-        """Make the arguments of a call of what was cut from the batch for some rows."""
+    def arguments(self, *sides: tuple[Any, int, int]) -> Any:
+        """Make the arguments of a call, of what cuts them from each side and for which rows."""
 
     @abstractmethod
     def run(self, arguments: Any) -> Any:
@@ -76,7 +76,7 @@ class Calls(ABC):
     def _called(self) -> Any:
         if self._rows is not None:
             rows, self._rows = self._rows, None
-            return self.function.run(rows)
+            return self.function.run(*rows)
         arguments, self._arguments = self._arguments, None
         return self.run(arguments)
 
@@ -122,7 +122,7 @@ class CuttingCaller(Caller):
         """Make the calls of a batch."""
         command = self._command
         groups = Groups(command, batch, self.cut, self._checked)
-        return self.calls(command.function, groups, Results(command.function, self._schema))
+        return self.calls(command.function, [groups], Results(command.function, self._schema))
 
     @abstractmethod
     def cut(self, series: list[Any]) -> Any:

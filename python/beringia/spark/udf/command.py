@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from pyspark.resource import ResourceInformation
 from pyspark.taskcontext import TaskContext
 
 from beringia.errors import ConfigError
+from beringia.spark.udf.offsets import sides
 from beringia.spark.udf.types import as_given
 
 # Of the line of Spark that is installed.
@@ -48,19 +50,19 @@ class Function(Protocol):
     def column(self, field: int, series: Any) -> pa.Array:
         """Return a series as a field of the result."""
 
-    def run(self, rows: pa.Table) -> list[pa.Array]:
-        """Run PySpark's own loop over one group; return the fields of its result."""
+    def run(self, *rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group, of each side its rows; return the fields of its result."""
 
 
 class GroupedMap(Function, Protocol):
-    """A function of frames.
+    """A function of a frame of each side.
 
     Attributes
     ----------
     function : callable
         The user's; a StopIteration that it raises is another error, as in PySpark.
     takes_key : bool
-        Whether it is given the key before the frame.
+        Whether it is given the key before.
     return_type : pyspark.sql.types.StructType
         What it was said to return.
     by_name : bool
@@ -77,7 +79,7 @@ class GroupedMap(Function, Protocol):
 
 
 class GroupedArrow(Protocol):
-    """A function of tables; see :class:`Function`.
+    """A function of a table of each side; see :class:`Function`.
 
     Attributes
     ----------
@@ -87,8 +89,8 @@ class GroupedArrow(Protocol):
 
     schema: pa.Schema
 
-    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
-        """Call it with the rows of one group; return its result."""
+    def run(self, *sides: list[pa.RecordBatch]) -> pa.Table:
+        """Call it with the rows of one group, of each side; return its result."""
 
 
 class Pulling(Protocol):
@@ -108,6 +110,18 @@ class Aggregate(Function, Protocol):
     """
 
     functions: list[tuple[Callable[..., Any], list[int], dict[str, int]]]
+
+
+class Window(Aggregate, Protocol):
+    """Functions of series, over windows.
+
+    Attributes
+    ----------
+    bounded : list of bool
+        Of each whether it has a window for each row: then its first two columns say where that begins and ends.
+    """
+
+    bounded: list[bool]
 
 
 class Command:
@@ -137,10 +151,24 @@ class Command:
         functions = [(stream.read(one["bytes"]), one["offsets"]) for one in given["functions"]]
         self.function: Any = getattr(_worker, kind)(given["evalType"], functions, given["settings"])
 
-    def key_and_values(self) -> tuple[list[int], list[int]]:
-        """Return which columns are the key of a grouped map, and which are its frame."""
-        [[_, keys, *columns]] = self._offsets
-        return columns[:keys], columns[keys:]
+    def sides(self) -> list[tuple[list[int], list[int]]]:
+        """Return, for each frame that a grouped map gets, which columns are the key and which are the frame."""
+        [offsets] = self._offsets
+        return sides(offsets)
+
+    def given(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return of a batch the keys and what functions are given: other columns are carried through."""
+        columns = 1 + max(itertools.chain(*self._offsets))
+        return batch.select(range(self.keys + columns))
+
+    def of_sides(self, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+        """Return a batch as those of each side: the columns of the key, then the lists of its own columns."""
+        parts = []
+        end = self.keys
+        for columns in self.sides():
+            start, end = end, end + len(set(itertools.chain(*columns)))
+            parts.append(batch.select([*range(self.keys), *range(start, end)]))
+        return parts
 
     def rows(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[int]]:
         """Return the rows of all groups as PySpark's worker would get them, and where each group begins and ends."""

@@ -43,8 +43,8 @@ class _Function:
     def column(self, field: int, series: Any) -> pa.Array:
         return self._serializer._create_array(series, self.types[field], arrow_cast=self._serializer._arrow_cast)
 
-    def mapped(self, rows: pa.Table) -> list[pa.Array]:
-        [result] = self._map(0, iter([self.series(rows)]))
+    def mapped(self, series: Any) -> list[pa.Array]:
+        [result] = self._map(0, iter([series]))
         return self._serializer._create_batch(result).columns
 
 
@@ -52,10 +52,11 @@ class GroupedMap(_Function):
     """See :class:`beringia.spark.udf.command.GroupedMap`."""
 
     wrapper = "wrap_grouped_map_pandas_udf"
+    frames = 1
 
     def see(self, function: Callable[..., Any], return_type: Any, argspec: Any, settings: dict[str, str]) -> None:
         """Take note of what PySpark makes its function of."""
-        self.function, self.return_type, self.takes_key = function, return_type, len(argspec.args) == 2
+        self.function, self.return_type, self.takes_key = function, return_type, len(argspec.args) > self.frames
         self.by_name: bool = worker.assign_cols_by_name(settings)
         self._type = to_arrow_type(return_type)
         self.types = [field.type for field in self._type]
@@ -67,7 +68,19 @@ class GroupedMap(_Function):
 
     def run(self, rows: pa.Table) -> list[pa.Array]:
         """Run PySpark's own loop over one group."""
-        [column] = self.mapped(rows)
+        [column] = self.mapped(self.series(rows))
+        return column.flatten()
+
+
+class CogroupedMap(GroupedMap):
+    """See :class:`beringia.spark.udf.command.GroupedMap`."""
+
+    wrapper = "wrap_cogrouped_map_pandas_udf"
+    frames = 2
+
+    def run(self, *rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group."""
+        [column] = self.mapped(tuple(map(self.series, rows)))
         return column.flatten()
 
 
@@ -122,7 +135,21 @@ class Aggregate(_Function):
 
     def run(self, rows: pa.Table) -> list[pa.Array]:
         """Run PySpark's own loop over one group."""
-        return self.mapped(rows)
+        return self.mapped(self.series(rows))
+
+
+class Window(Aggregate):
+    """See :class:`beringia.spark.udf.command.Window`."""
+
+    wrapper = "wrap_window_agg_pandas_udf"
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        self.bounded = [kind == "bounded" for kind in settings["pandas_window_bound_types"].split(",")]
+        super().__init__(kind, functions, settings)
+
+    def see(self, function: Callable[..., Any], return_type: Any, *_: Any) -> None:
+        """Take note of what PySpark makes a function of."""
+        super().see(function, return_type)
 
 
 def _written(functions: Functions, settings: dict[str, str]) -> bytes:

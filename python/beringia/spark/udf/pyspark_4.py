@@ -8,9 +8,11 @@ from typing import Any
 import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.conversion import ArrowBatchTransformer, PandasToArrowConversion
-from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.pandas.types import to_arrow_schema, to_arrow_type
 from pyspark.sql.types import DataType, StructField, StructType
 from pyspark.worker_message import UDFInfo
+
+from beringia.spark.udf.offsets import sides
 
 Functions = list[tuple[bytes, list[int]]]
 
@@ -56,18 +58,20 @@ class _Function:
     def column(self, field: int, series: Any) -> pa.Array:
         return PandasToArrowConversion.convert([series], self._fields[field], **self._taken).column(0)
 
-    def mapped(self, rows: pa.Table) -> list[pa.Array]:
-        [batch] = self._map(0, iter([iter(rows.to_batches())]))
+    def mapped(self, group: Any) -> list[pa.Array]:
+        [batch] = self._map(0, iter([group]))
         return batch.columns
 
 
 class GroupedMap(_Function):
     """See :class:`beringia.spark.udf.command.GroupedMap`."""
 
+    frames = 1
+
     def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
         super().__init__(kind, functions, settings)
         [(self.function, _, self.return_type, arguments)] = self._read
-        self.takes_key = arguments != 1
+        self.takes_key = arguments != self.frames
         self.fields([(field.name, field.dataType) for field in self.return_type])
         self._whole = StructType([StructField("_0", self.return_type)])
 
@@ -77,7 +81,18 @@ class GroupedMap(_Function):
 
     def run(self, rows: pa.Table) -> list[pa.Array]:
         """Run PySpark's own loop over one group."""
-        [column] = self.mapped(rows)
+        [column] = self.mapped(iter(rows.to_batches()))
+        return column.flatten()
+
+
+class CogroupedMap(GroupedMap):
+    """See :class:`beringia.spark.udf.command.GroupedMap`."""
+
+    frames = 2
+
+    def run(self, *rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over one group."""
+        [column] = self.mapped(tuple(side.to_batches() or _nothing(side.schema) for side in rows))
         return column.flatten()
 
 
@@ -86,19 +101,25 @@ class GroupedArrow(_Function):
 
     def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
         super().__init__(kind, functions, settings)
-        [(self._called, [_, keys, *columns], return_type, arguments)] = self._read
-        self._keys = columns[:keys] if arguments != 1 else None
-        self._values = columns[keys:]
+        [(self._called, offsets, return_type, arguments)] = self._read
+        self._sides = sides(offsets)
+        self._takes_key = arguments != len(self._sides)
         large = self._taken["prefers_large_types"]
         self.schema = pa.schema(list(to_arrow_type(return_type, timezone="UTC", prefers_large_types=large)))
 
-    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
-        """Call it with the rows of one group; return its result."""
-        table = pa.Table.from_batches([ArrowBatchTransformer.select_columns(batch, self._values) for batch in batches])
-        if self._keys is None:
-            result = self._called(table)
-        else:
-            result = self._called(tuple(batches[0].column(i)[0] for i in self._keys), table)
+    def run(self, *given: list[pa.RecordBatch]) -> pa.Table:
+        """Call it with the rows of one group, of each side; return its result."""
+        select = ArrowBatchTransformer.select_columns
+        arguments: list[Any] = [
+            pa.Table.from_batches([select(batch, values) for batch in batches])
+            for batches, (_, values) in zip(given, self._sides, strict=True)
+        ]
+        if self._takes_key:
+            # The first one's that has rows.
+            both = zip(given, self._sides, strict=True)
+            first, keys = next((batches[0], keys) for batches, (keys, _) in both if batches[0].num_rows)
+            arguments.insert(0, tuple(first.column(i)[0] for i in keys))
+        result = self._called(*arguments)
         worker.verify_return_type(result, pa.Table)
         return ArrowBatchTransformer.enforce_schema(result, self.schema, arrow_cast=False, reorder_by_name=self.by_name)
 
@@ -125,4 +146,31 @@ class Aggregate(_Function):
 
     def run(self, rows: pa.Table) -> list[pa.Array]:
         """Run PySpark's own loop over one group."""
-        return self.mapped(rows)
+        return self.mapped(iter(rows.to_batches()))
+
+
+class Window(Aggregate):
+    """See :class:`beringia.spark.udf.command.Window`."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        self.bounded = [bounds == "bounded" for bounds in settings["window_bound_types"].split(",")]
+
+
+class ArrowAggregate(_Function):
+    """See :class:`beringia.spark.udf.command.GroupedArrow`."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        fields = StructType([StructField(f"_{i}", return_type) for i, (*_, return_type) in enumerate(self._read)])
+        large = self._taken["prefers_large_types"]
+        self.schema = to_arrow_schema(fields, timezone="UTC", prefers_large_types=large)
+
+    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
+        """Run PySpark's own loop over one group; return its result."""
+        [result] = self._map(0, iter([iter(batches)]))
+        return pa.Table.from_batches([result])
+
+
+def _nothing(schema: pa.Schema) -> list[pa.RecordBatch]:
+    return [pa.record_batch([pa.array([], field.type) for field in schema], schema=schema)]

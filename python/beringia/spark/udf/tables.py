@@ -1,10 +1,12 @@
-"""``groupBy(...).applyInArrow``: a table of each group, and the tables that come of it as columns.
+"""``groupBy(...).applyInArrow`` and aggregates by Arrow UDFs: a table of each group, and what comes of it as columns.
 
-The table of a group has memory of its own, as PySpark's has: functions may keep it, and look at its buffers.
+A group has one table, or one of each side of ``groupBy(...).cogroup(...)``. It has memory of its own, as PySpark's has:
+functions may keep it, and look at its buffers.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pyarrow as pa
@@ -16,31 +18,39 @@ from beringia.spark.udf.types import as_taken
 
 
 class TableCalls:
-    """Calls of one batch with a table, or with key and table; a group at a time, in order."""
+    """Calls of one batch with tables, or with key and tables; a group at a time, in order.
+
+    Parameters
+    ----------
+    command : Command
+        What is called.
+    sides : list of pyarrow.RecordBatch
+        Keys and lists, of each side.
+    schema : pyarrow.Schema
+        Of the results.
+    step : int
+        Rows of a batch of a group's table.
+    """
 
     explain = staticmethod(explain)
 
-    def __init__(self, command: Command, batch: pa.RecordBatch, schema: pa.Schema) -> None:
+    def __init__(self, command: Command, sides: list[pa.RecordBatch], schema: pa.Schema, step: int) -> None:
         self._function = command.function
-        self._batch_rows = command.batch_rows
-        self._rows, self._bounds = command.rows(batch)
+        self._step = step
+        self._sides = [command.rows(side) for side in sides]
         self._schema = schema
-        self._batches: list[pa.RecordBatch] = []
+        self._batches: list[list[pa.RecordBatch]] = []
         self._results: list[pa.Table] = []
         self._count = 0
 
     def prepare(self, group: int) -> None:
         """Copy the rows of a group."""
-        start, end = self._bounds[group], self._bounds[group + 1]
-        step = self._batch_rows
-        self._batches = [
-            pa.concat_batches([self._rows.slice(at, min(step, end - at))]) for at in range(start, end, step)
-        ]
+        self._batches = [self._copied(rows, bounds[group], bounds[group + 1]) for rows, bounds in self._sides]
 
     def call(self) -> pa.Table:
         """Call the function, and check its result as PySpark does."""
         batches, self._batches = self._batches, []
-        return self._function.run(batches)
+        return self._function.run(*batches)
 
     def append(self, result: pa.Table) -> int:
         """Take what :meth:`call` gave; return how many rows there are."""
@@ -60,6 +70,10 @@ class TableCalls:
         columns = [as_taken(column, field.type) for column, field in zip(table.columns, self._schema, strict=True)]
         return pa.Table.from_arrays(columns, schema=self._schema)
 
+    def _copied(self, rows: pa.RecordBatch, start: int, end: int) -> list[pa.RecordBatch]:
+        starts = range(start, end, self._step) or [start]  # a side without rows has a batch, too
+        return [pa.concat_batches([rows.slice(at, min(self._step, end - at))]) for at in starts]
+
 
 class GroupedMap(Caller):
     """A grouped map."""
@@ -68,4 +82,33 @@ class GroupedMap(Caller):
 
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
-        return TableCalls(self._command, batch, self._schema)
+        return TableCalls(self._command, [batch], self._schema, self._command.batch_rows)
+
+
+class CogroupedMap(Caller):
+    """A map of cogroups."""
+
+    kind = "GroupedArrow"
+
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+        command = self._command
+        return TableCalls(command, command.of_sides(batch), self._schema, command.batch_rows)
+
+
+class Aggregate(Caller):
+    """Aggregates by Arrow UDFs, which get arrays."""
+
+    kind = "ArrowAggregate"
+
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+        return TableCalls(self._command, [batch], self._schema, sys.maxsize)
+
+
+class Window(Aggregate):
+    """Aggregates by Arrow UDFs over windows: see :mod:`beringia.spark.udf.windows`."""
+
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+        return super().calls_of(self._command.given(batch))

@@ -63,7 +63,7 @@ object JobSpec {
       argument.put("column", column.index).put("type", column.typeName)
       column.udt.foreach(argument.put("udt", _))
     }
-    putIndices(part(result, "shape"), "keep", kept)
+    keep(result, kept)
     putIndices(part(result, "options"), "vectors", vectors)
     mapper.writeValueAsString(result)
   }
@@ -71,6 +71,9 @@ object JobSpec {
   /** Says in `spec` how many columns are keys, and whether a group has any number of rows, and not just one. */
   def shape(spec: ObjectNode, keys: Int, many: Boolean): Unit =
     part(spec, "shape").put("keys", keys).put("rows", if (many) "many" else "one"): Unit
+
+  /** Says in `spec` which columns of the input are put before the fields of results, one row for each of theirs. */
+  def keep(spec: ObjectNode, columns: Seq[Int]): Unit = putIndices(part(spec, "shape"), "keep", columns)
 
   /** The object called `name`, which is made if it is not there. */
   def part(spec: ObjectNode, name: String): ObjectNode = spec.path(name) match {

@@ -6,13 +6,13 @@ import org.apache.spark.TaskContext
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
-import org.beringia.executor.TaskPipeline
+import org.beringia.executor.{BatchSource, TaskPipeline}
 import org.beringia.spark.columns.ResultVector
 
-final class BatchIterator(task: NumpyMapTask, input: Input, context: TaskContext)
+final class BatchIterator(task: NumpyMapTask, source: BatchSource, context: TaskContext)
     extends Iterator[ColumnarBatch]
     with AutoCloseable {
-  private[this] val pipeline = new TaskPipeline(task.source(input, context), context)
+  private[this] val pipeline = new TaskPipeline(source, context)
   private[this] val outputTypes = task.outputTypes
 
   private[this] var ready: JobResult = _ // the result that next() hands out

@@ -10,7 +10,7 @@ final class BeringiaExtensions extends (SparkSessionExtensions => Unit) {
     extensions.injectPlannerStrategy(_ => NumpyMapStrategy)
     // Before stages are made, for explain(); and before columns are, where there are no stages.
     extensions.injectQueryStagePrepRule(_ => Acceleration)
-    extensions.injectColumnar(_ => NodeInput)
+    extensions.injectColumnar(_ => ColumnarNode)
     val function = TableFunctions.numpyMap
     extensions.injectTableFunction((function.identifier, function.info, function.build))
   }

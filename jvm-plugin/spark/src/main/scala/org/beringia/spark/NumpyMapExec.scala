@@ -4,14 +4,11 @@ package org.beringia.spark
 
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.beringia.SparkInternals
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
-import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.{NumpyFunction, Settings}
-import org.beringia.spark.columns.{InputColumn, ResultVector}
 import org.beringia.spark.windows.WindowColumns
 
 /** The parameters are those of [[NumpyMap]]. */
@@ -26,13 +23,11 @@ final case class NumpyMapExec(
     batchBytes: Option[Long],
     child: SparkPlan
 ) extends UnaryExecNode
-    with TakesColumns {
+    with ColumnarNode {
 
   override def output: Seq[Attribute] = keys ++ fields
 
   override def producedAttributes: AttributeSet = AttributeSet(fields)
-
-  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
 
   override def requiredChildDistribution: Seq[Distribution] =
     if (!per.gathers) UnspecifiedDistribution :: Nil
@@ -56,20 +51,11 @@ final case class NumpyMapExec(
   // Windows keep rows beyond their batch.
   override def takesColumns: Boolean = !per.overlap
 
-  override def supportsColumnar: Boolean = true
-
-  override def supportsRowBased: Boolean = false
-
-  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[ResultVector].getName))
-
-  override protected def doExecute(): RDD[InternalRow] =
-    throw new UnsupportedOperationException(s"$nodeName gives columns")
-
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = NumpyMapException.wrapping {
     val settings = Settings.ours(conf.getAllConfs)
     val task = new NumpyMapTask(
-      keys.map(inputColumn),
-      arguments.map(inputColumn),
+      keys.map(inputColumn(child.output, _)),
+      arguments.map(inputColumn(child.output, _)),
       fields.map(field => (field.name, field.dataType)),
       per,
       child.output,
@@ -79,7 +65,7 @@ final case class NumpyMapExec(
       JobMetrics.of(metrics),
       window
     )
-    mapInput(task.run)
+    mapInput(child)(task.run)
   }
 
   private def window: Option[WindowColumns] =
@@ -87,13 +73,10 @@ final case class NumpyMapExec(
       case key: AttributeReference if per.overlap =>
         WindowColumns(
           key,
-          block.map(inputColumn),
+          block.map(inputColumn(child.output, _)),
           child.output.indexWhere(column => orderBy.exists(_.child.semanticEquals(column)))
         )
     }
-
-  private def inputColumn(attribute: Attribute) =
-    InputColumn(attribute.name, attribute.dataType, child.output.indexWhere(_.exprId == attribute.exprId))
 
   override protected def withNewChildInternal(newChild: SparkPlan): NumpyMapExec = copy(child = newChild)
 }

@@ -47,5 +47,8 @@ class NumpyMapTask(
   def writer(segments: SegmentSource): BatchWriter =
     new BatchWriter(calledKeys, arguments, per.lists, limits, segments, per.overlap)
 
-  def run(input: Input): Iterator[ColumnarBatch] = new BatchIterator(this, input, TaskContext.get())
+  def run(input: Input): Iterator[ColumnarBatch] = {
+    val context = TaskContext.get()
+    new BatchIterator(this, source(input, context), context)
+  }
 }

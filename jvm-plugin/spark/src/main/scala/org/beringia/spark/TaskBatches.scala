@@ -9,29 +9,44 @@ import org.beringia.executor.memory.SegmentSource
 import org.beringia.spark.columns.BatchWriter
 import org.beringia.spark.windows.WindowBatches
 
-abstract class TaskBatches(task: NumpyMapTask, context: TaskContext) extends BatchSource {
-  protected var writer: BatchWriter = _
+/** Whatever writes them. */
+abstract class JobBatches(task: NumpyMapTask, context: TaskContext) extends BatchSource {
   private[this] var movedBefore = 0L
 
+  /** Bytes of the batch. */
+  protected def bytes: Long
+
+  /** Bytes that had to be moved to larger regions since the start. */
+  protected def bytesMoved: Long
+
   override def open(): BatchJob = task.open(context)
-
-  override def attach(segments: SegmentSource): Unit = writer = task.writer(segments)
-
-  override def begin(): Unit = writer.begin()
-
-  override def finish(): ArrowArrayStruct = writer.finish()
 
   override def filled(nanos: Long): Unit = task.metrics.filling += nanos
 
   override def submitted(): Unit = {
-    task.metrics.submitted(writer.bytes, writer.bytesMoved - movedBefore)
-    movedBefore = writer.bytesMoved
+    task.metrics.submitted(bytes, bytesMoved - movedBefore)
+    movedBefore = bytesMoved
   }
 
   override def received(result: JobResult, nanos: Long): Unit = {
     task.metrics.waiting += nanos
     task.metrics.received(result)
   }
+}
+
+/** Of the rows of one child. */
+abstract class TaskBatches(task: NumpyMapTask, context: TaskContext) extends JobBatches(task, context) {
+  protected var writer: BatchWriter = _
+
+  override protected def bytes: Long = writer.bytes
+
+  override protected def bytesMoved: Long = writer.bytesMoved
+
+  override def attach(segments: SegmentSource): Unit = writer = task.writer(segments)
+
+  override def begin(): Unit = writer.begin()
+
+  override def finish(): ArrowArrayStruct = writer.finish()
 
   override def close(): Unit = if (writer != null) writer.close()
 }

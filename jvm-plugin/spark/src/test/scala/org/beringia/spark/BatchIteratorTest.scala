@@ -37,8 +37,10 @@ class BatchIteratorTest {
     override def open(context: TaskContext): BatchJob = job
   }
 
-  private def iterator(rows: Iterator[InternalRow], batchBytes: Long = 1024): BatchIterator =
-    new BatchIterator(task(BatchLimits(batchBytes, 1 << 20)), Input.Rows(rows), context)
+  private def iterator(rows: Iterator[InternalRow], batchBytes: Long = 1024): BatchIterator = {
+    val made = task(BatchLimits(batchBytes, 1 << 20))
+    new BatchIterator(made, made.source(Input.Rows(rows), context), context)
+  }
 
   /** Two rows of each key. */
   private def rows(keys: Int): Iterator[InternalRow] =

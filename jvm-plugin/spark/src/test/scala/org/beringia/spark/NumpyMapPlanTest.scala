@@ -115,11 +115,11 @@ class NumpyMapPlanTest {
 
   @Test def aPlanWithoutOurRuleIsFedTheSame(): Unit = {
     val child = data.queryExecution.sparkPlan
-    assertSame(child, NodeInput.of(RowToColumnarExec(child), columns = true))
-    assertSame(child, NodeInput.of(child, columns = false))
+    assertSame(child, ColumnarNode.input(RowToColumnarExec(child), columns = true))
+    assertSame(child, ColumnarNode.input(child, columns = false))
     val columns = node(map(data))
-    assertSame(columns, NodeInput.of(columns, columns = true))
-    assertTrue(NodeInput.of(columns, columns = false).isInstanceOf[ColumnarToRowExec])
+    assertSame(columns, ColumnarNode.input(columns, columns = true))
+    assertTrue(ColumnarNode.input(columns, columns = false).isInstanceOf[ColumnarToRowExec])
   }
 
   @Test def aGroupingColumnAsArgumentIsTheKeyItself(): Unit = {

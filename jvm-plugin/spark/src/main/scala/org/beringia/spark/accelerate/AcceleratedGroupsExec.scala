@@ -3,15 +3,12 @@ package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.beringia.SparkInternals
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
-import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
-import org.beringia.spark.{JobMetrics, NumpyMapTask, Per, TakesColumns}
-import org.beringia.spark.columns.{InputColumn, ResultVector}
+import org.beringia.spark.{JobMetrics, NumpyMapTask, Per}
 
 /**
  * What the planner must know is as in Spark's FlatMapGroupsInPandasExec and AggregateInPandasExec.
@@ -27,13 +24,11 @@ final case class AcceleratedGroupsExec(
     override val output: Seq[Attribute],
     child: SparkPlan
 ) extends UnaryExecNode
-    with TakesColumns {
+    with AcceleratedExec {
 
-  override def nodeName: String = kind.node
+  override def takesColumns: Boolean = true
 
   override def producedAttributes: AttributeSet = AttributeSet(results)
-
-  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
 
   override def requiredChildDistribution: Seq[Distribution] =
     if (groupingAttributes.isEmpty) AllTuples :: Nil else SparkInternals.clustered(groupingAttributes) :: Nil
@@ -43,21 +38,12 @@ final case class AcceleratedGroupsExec(
 
   override def outputPartitioning: Partitioning = child.outputPartitioning
 
-  override def supportsColumnar: Boolean = true
-
-  override def supportsRowBased: Boolean = false
-
-  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[ResultVector].getName))
-
-  override protected def doExecute(): RDD[InternalRow] =
-    throw new UnsupportedOperationException(s"$nodeName gives columns")
-
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val settings = Settings.ours(conf.getAllConfs)
     val hidden = if (kind.aggregates) 0 else groupingAttributes.length
     val task = new NumpyMapTask(
-      groupingAttributes.map(inputColumn),
-      columns.map(inputColumn).zipWithIndex.map { case (column, i) =>
+      groupingAttributes.map(inputColumn(child.output, _)),
+      columns.map(inputColumn(child.output, _)).zipWithIndex.map { case (column, i) =>
         if (kind.aggregates) column.copy(name = s"_$i") else column // as Spark calls the series
       },
       results.map(field => (field.name, field.dataType)),
@@ -68,13 +54,10 @@ final case class AcceleratedGroupsExec(
       Settings.limits(settings),
       JobMetrics.of(metrics)
     )
-    mapInput(input => new AcceleratedBatches(task.run(input), hidden))
+    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden))
   }
 
   private def results = if (kind.aggregates) output.drop(groupingAttributes.length) else output
-
-  private def inputColumn(attribute: Attribute) =
-    InputColumn(attribute.name, attribute.dataType, child.output.indexWhere(_.exprId == attribute.exprId))
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedGroupsExec =
     copy(child = newChild)

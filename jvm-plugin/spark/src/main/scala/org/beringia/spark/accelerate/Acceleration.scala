@@ -2,15 +2,19 @@
 // Spark's own exchanges and sorts are there already. What it leaves to Spark has a tag that says why.
 package org.beringia.spark.accelerate
 
+import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.python.beringia.{
   PythonAggregate,
+  PythonCogroups,
   PythonColumns,
   PythonCommands,
   PythonGroups,
-  PythonMap
+  PythonMap,
+  PythonWindow,
+  WindowBounds
 }
 import org.beringia.executor.Settings
 import org.slf4j.LoggerFactory
@@ -34,7 +38,9 @@ object Acceleration extends Rule[SparkPlan] {
 
   private def accelerated(node: SparkPlan): Either[String, SparkPlan] = node match {
     case PythonGroups(groups) => mappedGroups(groups)
+    case PythonCogroups(cogroups) => mappedCogroups(cogroups)
     case PythonAggregate(aggregate) => aggregateInPandas(aggregate)
+    case PythonWindow(window) => aggregateOverWindows(window)
     case PythonMap(map) => mappedRows(map)
     case _ => Left("nodes of this kind are not covered")
   }
@@ -52,6 +58,29 @@ object Acceleration extends Rule[SparkPlan] {
     }
   }
 
+  private def mappedCogroups(node: PythonCogroups): Either[String, SparkPlan] = {
+    val (left, leftOffsets) = PythonColumns.resolve(node.left.output, node.leftGrouping)
+    val (right, rightOffsets) = PythonColumns.resolve(node.right.output, node.rightGrouping)
+    for {
+      command <- PythonCommands.of(Seq(node.function -> (leftOffsets ++ rightOffsets).toSeq), conf)
+      kind <- Kind.ofCogroups(command.evalType)
+      _ <- node.refusal.toLeft(())
+      _ <- Coverage.refusal(command, conf, node.left, left, node.output).toLeft(())
+      _ <- Coverage.refusal(command, conf, node.right, right, node.output).toLeft(())
+    } yield {
+      val function = PythonJob.of(kind, command, node.leftGrouping.length, conf)
+      AcceleratedCogroupsExec(
+        kind,
+        SideColumns(node.leftGrouping, left),
+        SideColumns(node.rightGrouping, right),
+        function,
+        node.output,
+        node.left,
+        node.right
+      )
+    }
+  }
+
   private def aggregateInPandas(node: PythonAggregate): Either[String, SparkPlan] = {
     for {
       keys <- node.keys
@@ -63,6 +92,35 @@ object Acceleration extends Rule[SparkPlan] {
     } yield {
       val function = PythonJob.of(kind, command, keys.length, conf)
       node.project(AcceleratedGroupsExec(kind, keys, input.columns, function, keys ++ results, input.plan))
+    }
+  }
+
+  private def aggregateOverWindows(node: PythonWindow): Either[String, SparkPlan] = {
+    val kept = node.child.output
+    for {
+      keys <- node.keys
+      input <- node.input
+      command <- PythonCommands.of(input.functions, conf).map(_.set(node.setting))
+      kind <- Kind.ofWindows(command.evalType)
+      _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.arguments, node.results).toLeft(())
+      _ <- Coverage.keeping(kept).toLeft(())
+    } yield {
+      val columns = (input.bounds ++ input.arguments ++ kept).foldLeft(Vector.empty[Attribute]) {
+        (distinct, column) =>
+          if (distinct.exists(_.exprId == column.exprId)) distinct else distinct :+ column
+      }
+      val places = kept.map(column => keys.length + columns.indexWhere(_.exprId == column.exprId))
+      node.project(AcceleratedWindowExec(
+        kind,
+        keys,
+        node.order,
+        columns,
+        kept,
+        node.results,
+        WindowBounds(node.frames, input.boundedFrames, input.bounds, keys, input.plan.output),
+        PythonJob.of(kind, command, keys.length, conf, places),
+        input.plan
+      ))
     }
   }
 

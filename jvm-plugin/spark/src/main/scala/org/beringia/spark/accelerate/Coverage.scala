@@ -7,6 +7,7 @@ import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.python.beringia.PythonMap
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
+import org.beringia.spark.columns.ArrowTypes
 
 object Coverage {
 
@@ -37,6 +38,11 @@ object Coverage {
       .orElse(types("result", fields))
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
+
+  /** Why columns cannot be put before results; none where they can. */
+  def keeping(columns: Seq[Attribute]): Option[String] =
+    columns.find(column => ArrowTypes.layout(column.dataType).isEmpty)
+      .map(column => s"column '${column.name}' is of type ${column.dataType.catalogString}")
 
   /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
   def pulling(node: PythonMap, session: SQLConf): Option[String] = first(

@@ -16,8 +16,20 @@ object Kind {
     Kind("AcceleratedGroupsInPandas", 201, "beringia.spark.udf.groups:GroupedMap", false)
   private val GroupsInArrow =
     Kind("AcceleratedGroupsInArrow", 209, "beringia.spark.udf.tables:GroupedMap", false)
+  private val CoGroupsInPandas =
+    Kind("AcceleratedCoGroupsInPandas", 206, "beringia.spark.udf.groups:CogroupedMap", false)
+  private val CoGroupsInArrow =
+    Kind("AcceleratedCoGroupsInArrow", 210, "beringia.spark.udf.tables:CogroupedMap", false)
   private val AggregateInPandas =
     Kind("AcceleratedAggregateInPandas", 202, "beringia.spark.udf.aggregates:Aggregate", true)
+
+  private val AggregateInArrow =
+    Kind("AcceleratedAggregateInArrow", 252, "beringia.spark.udf.tables:Aggregate", true)
+
+  private val WindowInPandas =
+    Kind("AcceleratedWindowInPandas", 203, "beringia.spark.udf.windows:Window", false)
+  private val WindowInArrow =
+    Kind("AcceleratedWindowInArrow", 253, "beringia.spark.udf.tables:Window", false)
 
   private val MapInPandas =
     Kind("AcceleratedMapInPandas", 205, "beringia.spark.udf.pulling:MapInPandas", false)
@@ -27,8 +39,17 @@ object Kind {
   /** The kind of a function over groups; or why there is none. */
   def ofGroups(evalType: Int): Either[String, Kind] = of(evalType, GroupsInPandas, GroupsInArrow)
 
+  /** The kind of a function over the groups of two children; or why there is none. */
+  def ofCogroups(evalType: Int): Either[String, Kind] = of(evalType, CoGroupsInPandas, CoGroupsInArrow)
+
   /** The kind of an aggregate; or why there is none. */
-  def ofAggregates(evalType: Int): Either[String, Kind] = of(evalType, AggregateInPandas)
+  def ofAggregates(evalType: Int): Either[String, Kind] = of(evalType, AggregateInPandas, AggregateInArrow)
+
+  /** The kind of an aggregate over windows, by its number as one over groups; or why there is none. */
+  def ofWindows(evalType: Int): Either[String, Kind] = ofAggregates(evalType).map {
+    case AggregateInPandas => WindowInPandas
+    case _ => WindowInArrow
+  }
 
   /** The kind of a function that pulls rows; or why there is none. */
   def ofIterators(evalType: Int): Either[String, Kind] = of(evalType, MapInPandas, MapInArrow)

@@ -30,6 +30,9 @@ final case class PythonCommand(
     task: PythonTask
 ) {
 
+  /** The same with a setting more. */
+  def set(setting: (String, String)): PythonCommand = copy(settings = settings + setting)
+
   /** All functions, one behind the other. */
   def pickled: Array[Byte] = functions.flatMap(_.pickled).toArray
 }

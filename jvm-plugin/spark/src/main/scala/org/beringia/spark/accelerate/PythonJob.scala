@@ -8,8 +8,18 @@ import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 
 object PythonJob {
 
-  def of(kind: Kind, command: PythonCommand, keys: Int, conf: SQLConf): AcceleratedFunction =
-    accelerated(spec(kind, command, keys, environment(command), conf), command)
+  /** @param kept which columns of the input are put before the results */
+  def of(
+      kind: Kind,
+      command: PythonCommand,
+      keys: Int,
+      conf: SQLConf,
+      kept: Seq[Int] = Nil
+  ): AcceleratedFunction = {
+    val result = spec(kind, command, keys, environment(command), conf)
+    JobSpec.keep(result, kept)
+    accelerated(result, command)
+  }
 
   /**
    * The job of a function that pulls its input. It keeps its worker for all of a task, between its calls too: others of the
@@ -52,7 +62,7 @@ object PythonJob {
     Settings.groupTimeout(conf.getAllConfs).foreach(JobSpec.part(spec, "policy").put("timeout", _))
     val options = JobSpec.part(spec, "options")
     options
-      .put("evalType", command.evalType)
+      .put("evalType", kind.evalType)
       .put("keys", keys)
       .put("timeZone", conf.sessionLocalTimeZone)
       .put("batchRows", conf.arrowMaxRecordsPerBatch)

@@ -22,14 +22,7 @@ final case class PythonAggregate(
   private val udafs = functions.map(_.aggregateFunction.asInstanceOf[PythonUDAF])
 
   /** The columns of the key; or why that cannot be. */
-  def keys: Either[String, Seq[Attribute]] = {
-    val attributes = grouping.collect { case attribute: Attribute => attribute }
-    // The sign of a zero, which Spark's node keeps and ours does not.
-    val float = attributes.find(a => a.dataType == FloatType || a.dataType == DoubleType)
-    if (attributes.length < grouping.length) Left("a key is no column")
-    else
-      float.map(key => s"the key '${key.name}' is of type ${key.dataType.catalogString}").toLeft(attributes)
-  }
+  def keys: Either[String, Seq[Attribute]] = PythonAggregate.keys(grouping)
 
   def results: Seq[Attribute] = functions.map(_.resultAttribute)
 
@@ -66,6 +59,19 @@ object PythonAggregate {
 
   /** @param functions each with the columns that it is given */
   final case class Input(plan: SparkPlan, columns: Seq[Attribute], functions: Seq[(Expression, Seq[Int])])
+
+  /** The columns that `grouping` is; or why that cannot be. */
+  def keys(grouping: Seq[Expression]): Either[String, Seq[Attribute]] = {
+    val attributes = grouping.collect { case attribute: Attribute => attribute }
+    // The sign of a zero, which Spark's node keeps and ours does not.
+    val float = grouping.find(key => key.dataType == FloatType || key.dataType == DoubleType)
+    float.map { key =>
+      val name = key.references.headOption.fold("")(column => s" '${column.name}'")
+      s"the key$name is of type ${key.dataType.catalogString}"
+    }
+      .orElse(if (attributes.length < grouping.length) Some("a key is no column") else None)
+      .toLeft(attributes)
+  }
 
   def unapply(node: SparkPlan): Option[PythonAggregate] = PythonLine.aggregate(node)
 }

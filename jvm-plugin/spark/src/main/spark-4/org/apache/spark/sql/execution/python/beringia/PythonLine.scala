@@ -4,10 +4,14 @@ package org.apache.spark.sql.execution.python.beringia
 
 import org.apache.spark.{QueryContext, SPARK_VERSION}
 import org.apache.spark.api.python.PythonException
-import org.apache.spark.sql.catalyst.expressions.NamedExpression
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, NamedExpression, SortOrder}
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
-import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.{ExternalAppendOnlyUnsafeRowArray, SparkPlan}
+import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.execution.python._
+import org.apache.spark.sql.execution.window.{WindowEvaluatorFactoryBase, WindowExecBase, WindowFunctionFrame}
+import org.apache.spark.sql.internal.SQLConf
 
 object PythonLine {
 
@@ -25,6 +29,15 @@ object PythonLine {
     case _ => None
   }
 
+  /** Functions over the groups of two children, of pandas and of Arrow. */
+  def cogroups(node: SparkPlan): Option[PythonCogroups] = node match {
+    case FlatMapCoGroupsInPandasExec(leftGroup, rightGroup, function, output, left, right) =>
+      Some(PythonCogroups(leftGroup, rightGroup, function, output, left, right))
+    case FlatMapCoGroupsInArrowExec(leftGroup, rightGroup, function, output, left, right) =>
+      Some(PythonCogroups(leftGroup, rightGroup, function, output, left, right))
+    case _ => None
+  }
+
   /** Aggregates of PySpark, whose node 4.0, which this is compiled with, has not. */
   def aggregate(node: SparkPlan): Option[PythonAggregate] =
     if (node.getClass.getSimpleName != "ArrowAggregatePythonExec") None
@@ -33,6 +46,27 @@ object PythonLine {
       val (grouping, functions) = (part[NamedExpression](0), part[AggregateExpression](1))
       Some(PythonAggregate(grouping, functions, part[NamedExpression](2), node.children.head))
     }
+
+  /** Aggregates of PySpark over windows, whose node 4.0 has not. */
+  def window(node: SparkPlan): Option[PythonWindow] = node match {
+    case window: WindowExecBase if node.getClass.getSimpleName == "ArrowWindowPythonExec" =>
+      val (expressions, partition, order) = (window.windowExpression, window.partitionSpec, window.orderSpec)
+      val frames = new LineFrames(expressions, partition, order, window.child.output)
+      Some(PythonWindow(expressions, partition, order, frames, window.child))
+    case _ => None
+  }
+
+  /** The setting by which PySpark's worker knows which windows are bounded. */
+  val WindowBounds = "window_bound_types"
+
+  /** Room for the rows of a group of windows. 4.3 bounds their bytes, too, which 4.0 does not know. */
+  def rowArray(conf: SQLConf): ExternalAppendOnlyUnsafeRowArray = {
+    val (memory, spill) = (conf.windowExecBufferInMemoryThreshold, conf.windowExecBufferSpillThreshold)
+    val unbounded: Object = Long.box(Long.MaxValue)
+    classOf[ExternalAppendOnlyUnsafeRowArray]
+      .getConstructor(classOf[Int], classOf[Long], classOf[Int], classOf[Long])
+      .newInstance(Int.box(memory), unbounded, Int.box(spill), unbounded)
+  }
 
   /** Functions that pull rows. */
   def map(node: SparkPlan): Option[PythonMap] = node match {
@@ -58,4 +92,18 @@ object PythonLine {
     classOf[Array[QueryContext]],
     classOf[String]
   )
+}
+
+/** The frames of windows, by the code of Spark's own node. */
+private final class LineFrames(
+    override val windowExpression: Seq[NamedExpression],
+    override val partitionSpec: Seq[Expression],
+    override val orderSpec: Seq[SortOrder],
+    override val childOutput: Seq[Attribute]
+) extends WindowFrames
+    with WindowEvaluatorFactoryBase {
+  override def spillSize: SQLMetric = null
+
+  override def all: Seq[(Seq[Expression], InternalRow => WindowFunctionFrame)] =
+    windowFrameExpressionFactoryPairs.map { case (expressions, frame) => (expressions.toSeq, frame) }
 }

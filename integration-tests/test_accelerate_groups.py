@@ -1,0 +1,161 @@
+"""Cogroups of unchanged PySpark code on Beringia's workers come to what they come to on PySpark's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pandas as pd
+import pyarrow as pa
+import pyspark
+import pytest
+from pyspark import cloudpickle
+from pyspark.sql import functions as F
+
+import beringia.spark
+from accelerated import both, conf, covered, data, describe, same, some
+from beringia import errors
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
+
+COGROUPS = "AcceleratedCoGroupsInPandas"
+
+pytestmark = covered
+of_spark_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="it is of Spark 4")
+
+
+@pytest.fixture(scope="module")
+def other(spark):
+    """Some of the keys of `data`, and others, under names that it has too."""
+    df = spark.range(2, 40).selectExpr(
+        "cast(id % 10 as int) as g",
+        "id % 3 = 0 as b",
+        "case when id % 4 > 0 then concat('x', id) end as s_null",
+        "case when id % 5 > 0 then cast(id as int) end as i32_null",
+        "id / 3 as f64",
+        "cast(id as decimal(20, 0)) as dec",
+        "timestamp_micros(id * 86400123456) as t",
+        "date_add(date '2020-01-01', cast(id as int)) as d_null",
+    )
+    return df.localCheckpoint()
+
+
+def of_both(key, left, right):
+    return pd.concat(
+        [pd.DataFrame({"seen": [repr(key), repr([type(k) for k in key])]}), describe(left), describe(right)]
+    )
+
+
+KEYS = (["g"], ["b"], ["s_null"], ["g", "b"], ["dec"], ["d_null"], ["f64"], [])
+
+
+@pytest.mark.parametrize("keys", some(KEYS))
+def test_frames_of_both_sides_are_the_same(both, data, other, keys):
+    if keys == ["dec"]:
+        data = data.drop("dec").withColumnRenamed("dec_null", "dec")
+    groups = data.groupBy(*keys).cogroup(other.groupBy(*keys))
+    theirs, ours = both(lambda: groups.applyInPandas(of_both, "seen string"), COGROUPS)
+    assert ours == theirs
+
+
+def joined(left, right):
+    return pd.merge(left, right, on="g", how="outer")
+
+
+def lengths(left, right):
+    return pd.DataFrame({"n": [len(left)], "m": [len(right)], "types": [repr([*left.dtypes, *right.dtypes])]})
+
+
+def written(left, right):
+    left["id"] = 0
+    right.drop(columns="f64", inplace=True)
+    return pd.DataFrame({"n": [int(left.id.sum())], "columns": [repr(right.columns)]})
+
+
+def in_turn(left, right):
+    return left.iloc[:1] if len(left) else right.iloc[:1]
+
+
+def raises(left, right):
+    if len(left) == 3:
+        raise ValueError("three")
+    return left
+
+
+def small(df):
+    return df.select("g", "id", "f64")
+
+
+COGROUPED = {
+    "joined": (lambda a, b: (small(a), b.select("g", "t")), joined, "g int, id long, f64 double, t timestamp"),
+    "without rows on the left": (lambda a, b: (a.where("id < 0"), b), lengths, "n long, m long, types string"),
+    "without rows on the right": (lambda a, b: (a, b.where("g < 0")), lengths, "n long, m long, types string"),
+    "without rows": (lambda a, b: (a.where("id < 0"), b.where("g < 0")), lengths, "n long, m long, types string"),
+    "of one and the same": (lambda a, b: (small(a), small(a)), lengths, "n long, m long, types string"),
+    "that are written to": (lambda a, b: (small(a), b), written, "n long, columns string"),
+    "that raise": (lambda a, b: (small(a), b), raises, "g int, id long, f64 double"),
+    "of other columns": (lambda a, b: (small(a), b), in_turn, "g int, id long, f64 double"),
+    "that do not fit": (lambda a, b: (small(a), b), lengths, "n string, m long, types string"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [n if i % 2 == 0 else pytest.param(n, marks=pytest.mark.slow) for i, n in enumerate(COGROUPED)]
+)
+def test_cogroups_are_the_same(both, data, other, name):
+    make, f, schema = COGROUPED[name]
+    left, right = make(data, other)
+    groups = left.groupBy("g").cogroup(right.groupBy("g"))
+    theirs, ours = both(lambda: groups.applyInPandas(f, schema), COGROUPS)
+    assert same(ours, theirs)
+
+
+def test_cogroups_of_other_keys_are_left_to_spark(spark, conf, data, other):
+    conf("spark.beringia.accelerate", "true")
+    groups = data.select("id").groupBy("id").cogroup(other.select("g").groupBy("g"))
+    query = groups.applyInPandas(lambda left, right: left, "id long")
+    reason = "the key 'id' is of type bigint on one side, and 'g' of type int on the other"
+    assert beringia.spark.explain_acceleration(query) == [("FlatMapCoGroupsInPandas", reason)]
+
+
+def test_a_killed_worker_is_an_error_with_its_cogroup(conf, data, other):
+    conf("spark.beringia.accelerate", "true")
+
+    def f(left, right):
+        if not len(right) and left.g[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return left
+
+    query = data.select("g").groupBy("g").cogroup(other.where("g > 0").groupBy("g")).applyInPandas(f, "g int")
+    with pytest.raises(errors.WorkerDiedError, match="g=0") as caught:
+        query.collect()
+    assert caught.value.group == "g=0"
+
+
+def tables(key, left, right):
+    text = [repr(key)]
+    for table in (left, right):
+        chunks = [[(chunk.offset, len(chunk)) for chunk in column.chunks] for column in table.columns]
+        text += [table.schema.to_string(show_schema_metadata=True), repr(chunks), repr(table.to_pydict())]
+    return pa.table({"seen": text})
+
+
+TABLES = {
+    "that are described": (lambda a, b: (a, b), tables, "seen string"),
+    "without rows on the left": (lambda a, b: (a.where("id < 0"), b), tables, "seen string"),
+    "of one side": (lambda a, b: (small(a), b), lambda left, right: left, "g int, id long, f64 double"),
+    "of another type": (lambda a, b: (small(a), b), lambda left, right: right, "g int, id long, f64 double"),
+    "of nothing": (lambda a, b: (small(a), b), lambda left, right: pa.table({}), "g int"),
+}
+
+
+@of_spark_4
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_both_sides_are_the_same(both, conf, data, other, name):
+    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
+    make, f, schema = TABLES[name]
+    left, right = make(data, other)
+    groups = left.groupBy("g").cogroup(right.groupBy("g"))
+    theirs, ours = both(lambda: groups.applyInArrow(f, schema), "AcceleratedCoGroupsInArrow")
+    assert same(ours, theirs)

@@ -1,0 +1,33 @@
+// The arguments of functions of PySpark that are called together. It lives in Spark's package to reach what is private to it.
+package org.apache.spark.sql.execution.python.beringia
+
+import org.apache.spark.sql.catalyst.expressions.{Expression, PythonFuncExpression}
+
+/**
+ * @param expressions what the functions are given, each once
+ * @param functions each with the expressions that it is given
+ */
+final case class PythonArguments(expressions: Seq[Expression], functions: Seq[(Expression, Seq[Int])])
+
+object PythonArguments {
+
+  /** Those of functions, each with what it is given; or why that cannot be. */
+  def of(functions: Seq[(Expression, Seq[Expression])]): Either[String, PythonArguments] = {
+    val all = functions.flatMap(_._2)
+    if (all.isEmpty) Left("there are no columns")
+    else if (all.exists(_.exists(_.isInstanceOf[PythonFuncExpression])))
+      Left("an argument is another function's result")
+    else if (all.exists(_.nodeName == "NamedArgumentExpression")) Left("an argument is given by its name")
+    else {
+      val distinct = all.foldLeft(Vector.empty[Expression]) { (seen, argument) =>
+        if (seen.exists(isSame(_, argument))) seen else seen :+ argument
+      }
+      val placed = functions.map { case (function, arguments) =>
+        function -> arguments.map(argument => distinct.indexWhere(isSame(_, argument)))
+      }
+      Right(PythonArguments(distinct, placed))
+    }
+  }
+
+  private def isSame(one: Expression, other: Expression) = (one eq other) || one.semanticEquals(other)
+}
