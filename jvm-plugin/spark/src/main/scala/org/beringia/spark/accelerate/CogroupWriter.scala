@@ -84,7 +84,7 @@ final class CogroupWriter(
 
     /** Appends a row to the group. */
     def append(row: UnsafeRow): Unit = {
-      size.addRow()
+      size.addRows(1)
       rows += 1
       values.append(row)
     }
