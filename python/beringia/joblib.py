@@ -3,6 +3,7 @@
 Calls of :class:`joblib.Parallel` go through a :class:`beringia.Executor` on the workers that all calls of this process
 share, so that they are warm. Large arrays in what is called lie in shared memory, each as a view that its call may
 write to. A worker that dies is an error of its call, after which joblib gives up the others, and the next call works.
+``"beringia-spark"`` is known, too: the same on the executors of the active session of Spark.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 
+from beringia.errors import ConfigError
 from beringia.futures import Executor
 from beringia.local import pool as pools
 
-__all__ = ["BeringiaBackend"]
+__all__ = ["BeringiaBackend", "SparkBackend"]
 
 _in_worker = False
 
@@ -47,15 +49,14 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         if n_jobs is None or _in_worker:
             return 1
-        return n_jobs if n_jobs > 0 else max(pools.cores() + 1 + n_jobs, 1)
+        return n_jobs if n_jobs > 0 else max(self._cores() + 1 + n_jobs, 1)
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **_: Any) -> int:
         """Get ready for the calls of `parallel`, and return how many workers there will be."""
         workers = self.effective_n_jobs(n_jobs)
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
-        threads = self.inner_max_num_threads or max(pools.cores() // workers, 1)
-        self._executor = Executor(workers, pool=pools.default(workers), threads=threads)
+        self._executor = self._start(workers)
         self.parallel = parallel
         return workers
 
@@ -86,6 +87,35 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         if ensure_ready:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 
+    def _cores(self) -> int:
+        return pools.cores()
+
+    def _start(self, workers: int) -> Executor:
+        threads = self.inner_max_num_threads or max(pools.cores() // workers, 1)
+        return Executor(workers, pool=pools.default(workers), threads=threads)
+
+
+class SparkBackend(BeringiaBackend):
+    """The same for ``parallel_config("beringia-spark")``: calls go to the executors of the active Spark session."""
+
+    supports_inner_max_num_threads = False
+
+    def _cores(self) -> int:
+        return max(int(self._session().sparkContext.defaultParallelism), 1)
+
+    def _start(self, workers: int) -> Executor:
+        import beringia.spark
+
+        return beringia.spark.Executor(self._session(), workers)
+
+    def _session(self) -> Any:
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.getActiveSession()
+        if session is None:
+            raise ConfigError("there is no Spark session: make one, with beringia.spark.conf(), before beringia-spark")
+        return session
+
 
 def _make(batch: Callable[[], Any]) -> Any:
     """Make a batch of calls, in a worker: which knows this backend from here on, as it has imported this module."""
@@ -95,3 +125,4 @@ def _make(batch: Callable[[], Any]) -> Any:
 
 
 register_parallel_backend("beringia", BeringiaBackend)
+register_parallel_backend("beringia-spark", SparkBackend)

@@ -7,7 +7,7 @@ raise a ``Py4JJavaError``. A client of Spark Connect alone has neither JVM nor p
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyspark
 
@@ -17,7 +17,7 @@ from beringia.spark.front import numpy_map
 from beringia.spark.primitives import accumulate, reduce
 from beringia.spark.sql import register
 
-__all__ = ["accumulate", "attach", "conf", "explain_acceleration", "numpy_map", "reduce", "register"]
+__all__ = ["Executor", "accumulate", "attach", "conf", "explain_acceleration", "numpy_map", "reduce", "register"]
 
 if hasattr(pyspark, "SparkContext"):
     from beringia.spark import failures
@@ -32,7 +32,15 @@ if find_spec("grpc") is not None and not pyspark.__version__.startswith("3."):
     connect_failures.install()
 
 
+if TYPE_CHECKING:
+    from beringia.spark.executor import Executor
+
+
 def __getattr__(name: str) -> Any:
+    if name == "Executor" and hasattr(pyspark, "SparkContext"):
+        from beringia.spark.executor import Executor
+
+        return Executor
     if name in __all__:
         raise ConfigError(
             f"beringia.spark.{name} is for a process that starts Spark, and this is a client alone: {START}"

@@ -1,0 +1,361 @@
+"""``beringia.Executor`` on Spark's executors: calls are rows of ``numpy_map``, as many to a job as are short.
+
+A call waits here until a job takes it, and can be cancelled until then. Jobs run side by side; each takes as many calls
+as are a fraction of a second's work for its tasks, so that short ones share what a job costs, and no result waits long
+for those of others. A call is a batch of its own: when its worker dies, no other call is made twice.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import os
+import threading
+import time
+import uuid
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark import InheritableThread
+from pyspark.sql import SparkSession
+
+from beringia import _call_pickle, _calls, futures
+from beringia.errors import ArgumentError, GroupError, InternalError
+from beringia.futures import CallTimeoutError, WorkerDiedError
+from beringia.futures.executor import _options
+from beringia.futures.lanes import CallFuture, _raised, _unloadable
+from beringia.spark import numpy_map, setup
+
+Bytes = NDArray[np.uint8]
+
+_SHARED = 1 << 20
+"""Bytes of a buffer from which on there is one copy for each machine, and not for each call."""
+_ALIGNMENT = 64
+_WORK = 0.25
+"""Seconds of work that a task of a job gets, if there are so many calls."""
+_CALL = 0.0005
+"""Seconds that a call takes at least, on its way."""
+_MOST_CALLS = 5_000
+_MOST_JOBS = 32
+_IDLE = 2.0
+"""Seconds that a thread waits for the next call."""
+_ROWS = "number long, body binary, buffers array<binary>, places array<long>"
+_RETURNS = "body binary, buffers array<binary>, seconds double"
+
+
+class Executor(futures.Executor):
+    """Calls functions in worker processes of Spark's executors.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        A classic session with the plugin.
+    max_workers : int, optional
+        The most calls at once; by default the cores of the cluster, as the session knows them now.
+    timeout : float, optional
+        Seconds that one call may take, once it runs.
+    retries : int, default 0
+        How often a call is made again after a worker died in it. Spark makes a call again by itself when a machine is
+        lost, as it does with its tasks.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no session, or a number is none.
+    ConfigError
+        If the session runs without the plugin.
+
+    Notes
+    -----
+    All else is as with :class:`beringia.Executor`: ``submit``, ``map``, ``options``, ``shutdown``, futures of the
+    standard library. What differs: an argument of a megabyte and more is read-only, there is no ``initializer``, a
+    future can be cancelled until Spark has the call, and the result of a call comes with those of its job.
+
+    Examples
+    --------
+    >>> with beringia.spark.Executor(spark) as executor:  # doctest: +SKIP
+    ...     squares = list(executor.map(lambda x: x * x, range(1000)))
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        max_workers: int | None = None,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+    ) -> None:
+        if not hasattr(spark, "_jsparkSession"):
+            raise ArgumentError(f"an executor is on a classic session of Spark, got {type(spark).__name__}")
+        if max_workers is not None and (not isinstance(max_workers, int) or max_workers <= 0):
+            raise ArgumentError(f"max_workers is a number of calls above zero, got {max_workers!r}")
+        self._timeout, self._retries = _options(timeout, retries)
+        self._max_workers = max_workers or max(spark.sparkContext.defaultParallelism, 1)
+        setup.front(spark)
+        jobs = Jobs(spark, self._max_workers)
+        self._lanes: Any = jobs
+        self._finalizer = weakref.finalize(self, jobs.close)
+        self._finalizer.atexit = False
+
+
+@dataclass
+class _Call:
+    number: int
+    name: str
+    body: bytes
+    buffers: list[Bytes]
+    timeout: float | None
+    retries: int
+
+
+class Jobs:
+    """The calls of one executor, their futures, and the jobs that make them: what :class:`Executor` has for lanes."""
+
+    def __init__(self, session: SparkSession, slots: int) -> None:
+        self.futures: dict[int, CallFuture] = {}
+        self.process = os.getpid()
+        self.broken: BrokenProcessPool | None = None
+        self.calls = self
+        self._session = session
+        self._most = min(slots + 1, _MOST_JOBS)
+        self._tasks = -(-slots // self._most)
+        self._group = f"beringia-executor-{uuid.uuid4().hex}"
+        self._numbers = itertools.count()
+        self._waiting: deque[_Call] = deque()
+        self._changed = threading.Condition()
+        self._threads: list[InheritableThread] = []
+        self._idle = 0
+        self._seconds: float | None = None
+        self._closed = self._killed = False
+        self._kept: weakref.WeakValueDictionary[bytes, Bytes] = weakref.WeakValueDictionary()
+        _all.add(self)
+
+    def submit(
+        self, name: str, body: bytes, buffers: _call_pickle.Buffers, timeout: float | None, retries: int
+    ) -> CallFuture:
+        """Have a call made.
+
+        Raises
+        ------
+        RuntimeError
+            After :meth:`close`.
+        """
+        # The caller may write to its arrays before a job takes the call.
+        call = _Call(next(self._numbers), name, body, [self._own(each) for each in buffers], timeout, retries)
+        future = CallFuture(self, call.number, name)  # type: ignore[arg-type] # of these lanes
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            self.futures[call.number] = future
+            self._waiting.append(call)
+            self._changed.notify()
+            starts = len(self._waiting) > self._idle and len(self._threads) < self._most
+            if starts:
+                thread = InheritableThread(target=self._serve, name=f"beringia-spark-{len(self._threads)}")
+                self._threads.append(thread)
+        if starts:
+            thread.start()
+        return future
+
+    def failed(self, error: BaseException) -> CallFuture:
+        """Return the future of a call that cannot be made."""
+        future = CallFuture(self, -1, "")  # type: ignore[arg-type]
+        future.set_exception(error)
+        return future
+
+    def withdraw(self, number: int) -> bool:
+        """Take a call back that no job has; False if one has it."""
+        with self._changed:
+            for call in self._waiting:
+                if call.number == number:
+                    self._waiting.remove(call)
+                    del self.futures[number]
+                    return True
+        return False
+
+    def is_running(self, number: int) -> bool:
+        """Tell whether a job has the call."""
+        with self._changed:
+            return all(call.number != number for call in self._waiting)
+
+    def processes(self) -> list[int]:
+        """List the workers of this machine: they are elsewhere."""
+        return []
+
+    def close(self, end: Callable[[], None] | None = None) -> bool:  # noqa: ARG002 # for a pool that would end
+        """Take no call any more; False if that was so before."""
+        with self._changed:
+            first, self._closed = not self._closed, True
+            self._changed.notify_all()
+        return first
+
+    def join(self) -> None:
+        """Wait for all calls to be over."""
+        for thread in list(self._threads):
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def kill(self) -> None:
+        """End the jobs that run."""
+        self._killed = True
+        self._session.sparkContext.cancelJobGroup(self._group)
+
+    def _own(self, buffer: Bytes) -> Bytes:
+        if buffer.nbytes < _SHARED:
+            return buffer.copy()
+        digest = hashlib.sha256(buffer.data).digest()
+        known = self._kept.get(digest)
+        if known is None:
+            known = self._kept[digest] = buffer.copy()
+        return known
+
+    def _serve(self) -> None:
+        self._session.sparkContext.setJobGroup(self._group, "calls of beringia.spark.Executor", True)
+        while calls := self._take():
+            try:
+                rows = self._rows(calls)
+            except BaseException as error:
+                for call in calls:
+                    self.futures.pop(call.number).set_exception(self._of_job(error))
+                continue
+            for call in calls:
+                self._complete(call, rows.get(call.number))
+
+    def _take(self) -> list[_Call]:
+        """Return the calls of the next job; none when the thread is to end."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._waiting or self._closed, _IDLE)
+            self._idle -= 1
+            if not self._waiting:
+                self._threads.remove(threading.current_thread())  # type: ignore[arg-type]
+                return []
+            for_each = 1 if self._seconds is None else max(int(_WORK / max(self._seconds, _CALL)), 1)
+            most = min(self._tasks * for_each, _MOST_CALLS)
+            calls = [self._waiting.popleft()]
+            while self._waiting and len(calls) < most and self._waiting[0].timeout == calls[0].timeout:
+                calls.append(self._waiting.popleft())
+            return calls
+
+    def _rows(self, calls: list[_Call]) -> dict[int, Any]:
+        """Run a job; returns its rows by number."""
+        rows = {row.number: row for row in self._frame(calls).collect()}
+        seconds = [row.seconds for row in rows.values() if row.seconds is not None]
+        if seconds:
+            self._seconds = sum(seconds) / len(seconds)
+        return rows
+
+    def _frame(self, calls: list[_Call]) -> Any:
+        shared, where = _laid_out(calls)
+        rows = []
+        for call in calls:
+            places: list[int] = []
+            beside = []
+            for buffer in call.buffers:
+                places += (where.get(id(buffer), -1), buffer.nbytes)
+                if id(buffer) not in where:
+                    beside.append(bytearray(buffer.data))
+            rows.append((call.number, bytearray(call.body), beside, places))
+        data = self._session.createDataFrame(rows, _ROWS, verifySchema=False).coalesce(self._tasks)
+        return numpy_map(
+            functools.partial(_make, shared=None) if shared is None else _make,
+            data,
+            _RETURNS,
+            consts=None if shared is None else {"shared": shared},
+            keep="number",
+            on_error="column",
+            batch_bytes=1,  # each call is one: the others are not made again when its worker dies
+            timeout=calls[0].timeout,
+        )
+
+    def _complete(self, call: _Call, row: Any) -> None:
+        if row is None:
+            self.futures.pop(call.number).set_exception(InternalError(f"the job of a call of '{call.name}' lost it"))
+            return
+        if row.error is not None:
+            error = _lost(row.error, call.name)
+            if call.retries and isinstance(error, WorkerDiedError):
+                call.retries -= 1
+                with self._changed:
+                    self._waiting.append(call)
+                return
+            self.futures.pop(call.number).set_exception(error)
+            return
+        future = self.futures.pop(call.number)
+        try:
+            # Of bytearrays: results can be written to.
+            returned, *told = _call_pickle.load(bytes(row.body), [np.frombuffer(b, np.uint8) for b in row.buffers])
+        except BaseException as why:
+            future.set_exception(_unloadable(why, f"what '{call.name}' returned"))
+            return
+        if returned:
+            future.set_result(told[0])
+        else:
+            future.set_exception(_raised(call.name, *told))
+
+    def _of_job(self, error: BaseException) -> BaseException:
+        if not self._killed:
+            return error
+        ended = WorkerDiedError("the workers of the executor were ended")
+        ended.__cause__ = error
+        return ended
+
+
+def _laid_out(calls: list[_Call]) -> tuple[Bytes | None, dict[int, int]]:
+    """Put the large buffers of calls one behind the other, each once; returns where each lies, by its id."""
+    where: dict[int, int] = {}
+    parts, size = [], 0
+    for buffer in itertools.chain.from_iterable(call.buffers for call in calls):
+        if buffer.nbytes >= _SHARED and id(buffer) not in where:
+            where[id(buffer)] = size
+            parts.append(buffer)
+            size += -(-buffer.nbytes // _ALIGNMENT) * _ALIGNMENT
+    if not parts:
+        return None, where
+    shared = np.zeros(size, np.uint8)
+    for buffer in parts:
+        shared[where[id(buffer)] :][: buffer.nbytes] = buffer
+    return shared, where
+
+
+def _make(body: bytes, buffers: Any, places: Any, shared: Bytes | None) -> tuple[bytes, list[bytes], float]:
+    """Make a call, in a worker."""
+    started = time.perf_counter()
+    beside = iter(buffers)
+    views = []
+    for at, size in np.asarray(places, np.int64).reshape(-1, 2).tolist():
+        if at < 0:
+            views.append(np.frombuffer(bytearray(next(beside)), np.uint8))
+        else:
+            assert shared is not None
+            views.append(shared[at : at + size])
+    told, returned = _calls.make(bytes(body), views)
+    return told, [each.tobytes() for each in returned], time.perf_counter() - started
+
+
+def _lost(says: str, name: str) -> GroupError:
+    """Return the error of a call that did not come back: of its row, there is but a text."""
+    cls: type[GroupError] = CallTimeoutError if "took longer than the timeout" in says else WorkerDiedError
+    return cls(f"{says} ('{name}' ran)", function=name)
+
+
+_all: weakref.WeakSet[Jobs] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    """Finish what is under way, before exit hooks stop the session."""
+    own = [jobs for jobs in list(_all) if jobs.process == os.getpid()]
+    for jobs in own:
+        jobs.close()
+    for jobs in own:
+        jobs.join()
+
+
+threading._register_atexit(_at_exit)  # type: ignore[attr-defined]
