@@ -15,25 +15,24 @@ from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 
 from beringia.futures import Executor
+from beringia.futures.nested import Nested, in_worker
 from beringia.local import pool as pools
 
 __all__ = ["BeringiaBackend"]
-
-_in_worker = False
 
 
 class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc] # joblib has no types
     """What joblib calls for ``parallel_config("beringia")``; nobody else needs it.
 
     Within a call, ``Parallel`` uses threads, then nothing, as joblib's own backends do; where it asks for this backend,
-    it makes its calls one after the other.
+    its calls go to the same workers.
     """
 
     supports_retrieve_callback = True
     supports_inner_max_num_threads = True
     default_n_jobs = -1
 
-    _executor: Executor | None = None
+    _executor: Executor | Nested | None = None
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many workers `n_jobs` asks for.
@@ -45,7 +44,7 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         """
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        if n_jobs is None or _in_worker:
+        if n_jobs is None:
             return 1
         return n_jobs if n_jobs > 0 else max(pools.cores() + 1 + n_jobs, 1)
 
@@ -54,9 +53,12 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         workers = self.effective_n_jobs(n_jobs)
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        self.parallel = parallel
+        if in_worker():
+            self._executor = Nested()
+            return workers
         threads = self.inner_max_num_threads or max(pools.cores() // workers, 1)
         self._executor = Executor(workers, pool=pools.default(workers), threads=threads)
-        self.parallel = parallel
         return workers
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None) -> Future[Any]:
@@ -88,9 +90,7 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
 
 
 def _make(batch: Callable[[], Any]) -> Any:
-    """Make a batch of calls, in a worker: which knows this backend from here on, as it has imported this module."""
-    global _in_worker
-    _in_worker = True
+    """Make a batch of calls, in a worker: which knows this backend, as it has imported this module."""
     return batch()
 
 
