@@ -1,9 +1,9 @@
 """Any NumPy function on each group of a table, over shared memory.
 
 :func:`numpy_map` runs on this machine, :mod:`beringia.spark` on Spark, :mod:`beringia.hail` on Hail; :class:`Executor`
-calls single functions on this machine, and :mod:`beringia.arrays` has NumPy's primitives on all of its cores. All are
-loaded when first used: importing this package imports neither NumPy nor PySpark, as a worker process imports it before
-it checks its surroundings.
+calls single functions on this machine, :func:`spmd` one function as several ranks, and :mod:`beringia.arrays` has
+NumPy's primitives on all of its cores. All are loaded when first used: importing this package imports neither NumPy nor
+PySpark, as a worker process imports it before it checks its surroundings.
 """
 
 from __future__ import annotations
@@ -17,24 +17,36 @@ __all__ = [
     "Pool",
     "__version__",
     "arrays",
+    "collectives",
     "dask",
     "errors",
     "futures",
     "hail",
     "local",
     "numpy_map",
+    "scatter",
     "share",
     "spark",
+    "spmd",
     "window",
 ]
 
 if TYPE_CHECKING:
     from beringia._window import window
-    from beringia.futures import Executor, share
+    from beringia.collectives import spmd
+    from beringia.futures import Executor, scatter, share
     from beringia.local import Pool, numpy_map
 
-_SUBMODULES = ("arrays", "dask", "errors", "futures", "hail", "local", "spark")
-_FROM = {"Executor": "futures", "Pool": "local", "numpy_map": "local", "share": "futures", "window": "_window"}
+_SUBMODULES = ("arrays", "collectives", "dask", "errors", "futures", "hail", "local", "spark")
+_FROM = {
+    "Executor": "futures",
+    "Pool": "local",
+    "numpy_map": "local",
+    "scatter": "futures",
+    "share": "futures",
+    "spmd": "collectives",
+    "window": "_window",
+}
 
 
 def __getattr__(name: str) -> Any:

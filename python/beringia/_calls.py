@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from beringia import _call_pickle, _main_namespace, _modules
@@ -34,12 +36,31 @@ def make(body: bytes, buffers: _call_pickle.Buffers) -> tuple[bytes, _call_pickl
         For :func:`beringia._call_pickle.load`: True and what the function returned; or False, the pickled exception or
         why there is none, what it says, and its traceback.
     """
+    return call(body, buffers, _finish)
+
+
+def call(
+    body: bytes, buffers: _call_pickle.Buffers, finish: Callable[[bool], object] = bool
+) -> tuple[bytes, _call_pickle.Buffers]:
+    """Do what :func:`make` does; `finish` ends what the call has begun, and is told whether it failed."""
     try:
         function, args, kwargs = _call_pickle.load_call(body, buffers, _load)
-        returned = function(*args, **kwargs)
+        try:
+            returned = function(*args, **kwargs)
+        except BaseException:
+            finish(True)
+            raise
+        finish(False)
         return _call_pickle.dump((True, returned), _call_pickle.is_plain(returned))
     except BaseException as error:
         return _call_pickle.dump((False, *_told(error)))
+
+
+def _finish(failed: bool) -> None:
+    """End the calls that the call has submitted; most have none, and need not import what would."""
+    nested = sys.modules.get("beringia.futures.nested")
+    if nested is not None:
+        nested.finish(failed)
 
 
 def _load(pickled: bytes) -> Any:

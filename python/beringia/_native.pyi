@@ -56,6 +56,74 @@ def share(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a read-only copy, of which calls are told where it lies."""
 
 @final
+class Asks:
+    """What a call may ask of the process that had it made."""
+
+    def submit(self, body: bytes, data: Sequence[NDArray[np.uint8]], timeout: float | None, retries: int) -> int:
+        """Have a call made; return what names it."""
+
+    def claim(self, number: int) -> bool:
+        """Take a call back; return False when it has begun, or is over."""
+
+    def ask_outcomes(self) -> int:
+        """Ask what came of calls; return what names the question."""
+
+    def outcomes(
+        self, question: int, timeout: float
+    ) -> list[tuple[int, tuple[bytes, list[NDArray[np.uint8]]] | None, BeringiaError | None]] | None:
+        """Wait for the answer: of each call that is over, what it returned or an error; None when there is none yet."""
+
+    def rank(self) -> tuple[int, int]:
+        """Return the rank of this call among those that run together, and how many there are."""
+
+    def meet(
+        self,
+        group: str,
+        members: Sequence[int],
+        purpose: str,
+        parts: Sequence[tuple[Sequence[int], bytes, Sequence[NDArray[np.uint8]]]],
+    ) -> list[tuple[int, bytes, list[NDArray[np.uint8]]]]:
+        """Meet the others of a group, with a pickle for some ranks each: return what they have for this rank."""
+
+    def send(
+        self,
+        group: str,
+        members: Sequence[int],
+        to: int,
+        tag: int,
+        body: bytes,
+        data: Sequence[NDArray[np.uint8]],
+    ) -> None:
+        """Leave a message for a rank of a group."""
+
+    def receive(
+        self, group: str, members: Sequence[int], sender: int | None, tag: int | None
+    ) -> list[tuple[int, bytes, list[NDArray[np.uint8]]]]:
+        """Return the first message from a rank of a group, or any, with a tag, or any; wait for it."""
+
+    def fail(self, how: str) -> None:
+        """Say that this call has failed, to those who wait for it."""
+
+def asks() -> Asks | None:
+    """Return what a call may ask; None where this process is no worker."""
+
+def run_gang(
+    pool: Pool,
+    body: bytes,
+    data: Sequence[NDArray[np.uint8]],
+    *,
+    size: int,
+    paths: Sequence[str],
+    interpreter: str,
+    python_version: str,
+    threads: int,
+    timeout: float | None,
+) -> tuple[
+    list[tuple[int, tuple[bytes, list[NDArray[np.uint8]]] | None, BeringiaError | None, bool]], tuple[int, str] | None
+]:
+    """Make a call on `size` workers at once: return what became of each, and the rank that failed first, and why."""
+
+@final
 class Calls:
     """Single calls through the workers of a pool."""
 
@@ -84,6 +152,9 @@ class Calls:
 
     def is_running(self, number: int) -> bool:
         """Tell whether a call has begun and is not over."""
+
+    def wants_lane(self) -> bool:
+        """Tell whether one more lane would have work, since this was last asked."""
 
     def open_lane(self) -> int | None:
         """Open a lane, for a thread that asks for what comes next; None where there are as many as may be."""

@@ -15,6 +15,7 @@ from dask.optimization import cull, fuse
 from dask.utils import ensure_dict
 
 from beringia.futures import Executor
+from beringia.futures.nested import Nested, in_worker
 from beringia.local import pool as pools
 
 __all__ = ["get"]
@@ -70,6 +71,8 @@ def get(
         graph, _ = fuse(graph, keys, dependencies)
     if isinstance(pool, Executor):
         return _run(pool, graph, keys, kwargs)
+    if in_worker():
+        return _run(Nested(), graph, keys, kwargs)
     workers = num_workers or dask.config.get("num_workers", None)
     executor = Executor(workers, pool=pool or pools.default(workers))
     try:
@@ -82,5 +85,5 @@ def get(
     return result
 
 
-def _run(executor: Executor, graph: Mapping[Any, Any], keys: Any, options: dict[str, Any]) -> Any:
+def _run(executor: Executor | Nested, graph: Mapping[Any, Any], keys: Any, options: dict[str, Any]) -> Any:
     return get_async(executor.submit, executor._max_workers, graph, keys, **options)

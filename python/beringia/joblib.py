@@ -17,25 +17,24 @@ from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, Para
 
 from beringia.errors import ConfigError
 from beringia.futures import Executor
+from beringia.futures.nested import Nested, in_worker
 from beringia.local import pool as pools
 
 __all__ = ["BeringiaBackend", "SparkBackend"]
-
-_in_worker = False
 
 
 class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc] # joblib has no types
     """What joblib calls for ``parallel_config("beringia")``; nobody else needs it.
 
     Within a call, ``Parallel`` uses threads, then nothing, as joblib's own backends do; where it asks for this backend,
-    it makes its calls one after the other.
+    its calls go to the same workers.
     """
 
     supports_retrieve_callback = True
     supports_inner_max_num_threads = True
     default_n_jobs = -1
 
-    _executor: Executor | None = None
+    _executor: Executor | Nested | None = None
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many workers `n_jobs` asks for.
@@ -47,7 +46,7 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         """
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        if n_jobs is None or _in_worker:
+        if n_jobs is None:
             return 1
         return n_jobs if n_jobs > 0 else max(self._cores() + 1 + n_jobs, 1)
 
@@ -56,8 +55,8 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         workers = self.effective_n_jobs(n_jobs)
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
-        self._executor = self._start(workers)
         self.parallel = parallel
+        self._executor = Nested() if in_worker() else self._start(workers)
         return workers
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None) -> Future[Any]:
@@ -118,9 +117,7 @@ class SparkBackend(BeringiaBackend):
 
 
 def _make(batch: Callable[[], Any]) -> Any:
-    """Make a batch of calls, in a worker: which knows this backend from here on, as it has imported this module."""
-    global _in_worker
-    _in_worker = True
+    """Make a batch of calls, in a worker: which knows this backend, as it has imported this module."""
     return batch()
 
 

@@ -85,7 +85,7 @@ def test_a_worker_has_none_of_its_parents_descriptors():
         listening.close()
         os.close(secret)
     sockets = {name for name in found if name.startswith("socket:")}
-    assert len(sockets) == 1  # its channel
+    assert len(sockets) == 2  # its channels
     others = {name.partition(":")[0] for name in found} - {"socket", "pipe", "/dev/null"}
     others -= {str(Path.cwd())}  # its own, to come back to
     assert {name for name in others if not name.startswith("/memfd")} == set()

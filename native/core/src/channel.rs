@@ -133,14 +133,28 @@ impl Channel {
     /// # Errors
     /// [`ErrorCode::Protocol`] when it cannot be understood.
     pub fn receive<M: DeserializeOwned>(&self, timeout: Option<Duration>) -> Result<Received<M>> {
-        BUFFER.with_borrow_mut(|buffer| self.receive_in(buffer, timeout))
+        let received = BUFFER.with_borrow_mut(|buffer| self.receive_in(buffer, timeout, None))?;
+        Ok(received.unwrap_or(Received::Timeout))
+    }
+
+    /// The same; `None` when there is nothing to receive here, but something at `other`.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub fn receive_beside<M: DeserializeOwned>(
+        &self,
+        other: &Channel,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Received<M>>> {
+        BUFFER.with_borrow_mut(|buffer| self.receive_in(buffer, timeout, Some(other)))
     }
 
     fn receive_in<M: DeserializeOwned>(
         &self,
         buffer: &mut Vec<u8>,
         timeout: Option<Duration>,
-    ) -> Result<Received<M>> {
+        other: Option<&Channel>,
+    ) -> Result<Option<Received<M>>> {
         buffer.resize(MAX_DATAGRAM + 1, 0);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS + 1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -151,15 +165,19 @@ impl Channel {
             match recvmsg(&self.socket, &mut parts, &mut ancillary, flags) {
                 Ok(received) => break received,
                 // Often there is something already.
-                Err(Errno::AGAIN) if waited || !self.wait(timeout)? => return Ok(Received::Timeout),
-                Err(Errno::AGAIN) => waited = true,
+                Err(Errno::AGAIN) if waited => return Ok(Some(Received::Timeout)),
+                Err(Errno::AGAIN) => match self.wait(timeout, other)? {
+                    Some(true) => waited = true,
+                    Some(false) => return Ok(Some(Received::Timeout)),
+                    None => return Ok(None),
+                },
                 // It went with messages of ours unread, which is said once: what it said before is still there.
                 Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(errno) => return Err(Error::os("cannot receive a message", errno)),
             }
         };
         if received.bytes == 0 {
-            return Ok(Received::Closed);
+            return Ok(Some(Received::Closed));
         }
         if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(Error::protocol("a message was cut off; are there descriptors left to receive it?"));
@@ -180,20 +198,38 @@ impl Channel {
             body = &spilled;
         }
         match body.split_first() {
-            Some((&INLINE, body)) => Ok(Received::Message(postcard::from_bytes(body)?, descriptors)),
+            Some((&INLINE, body)) => Ok(Some(Received::Message(postcard::from_bytes(body)?, descriptors))),
             _ => Err(Error::protocol("a message of unknown form")),
         }
     }
 
-    /// Waits until there is something to receive; false after `timeout`.
-    fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+    /// Waits until there is something to receive; false after `timeout`, `None` when there is something at `other` alone.
+    fn wait(&self, timeout: Option<Duration>, other: Option<&Channel>) -> Result<Option<bool>> {
         let timeout = timeout.map(Timespec::try_from).transpose().unwrap_or(None);
-        let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
-        match poll(&mut polled, timeout.as_ref()) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::INTR) => Ok(false),
+        let beside = other.unwrap_or(self);
+        let mut polled =
+            [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&beside.socket, PollFlags::IN)];
+        let count = 1 + usize::from(other.is_some());
+        match poll(&mut polled[..count], timeout.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => Ok(Some(false)),
+            Ok(_) => Ok((!polled[0].revents().is_empty()).then_some(true)),
             Err(errno) => Err(Error::os("cannot wait for a message", errno)),
         }
+    }
+
+    /// Waits until there is something at one of `channels`, up to `timeout`: at which.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when the system cannot wait.
+    pub fn wait_for_any(channels: &[&Channel], timeout: Duration) -> Result<Vec<bool>> {
+        let timeout = Timespec::try_from(timeout).ok();
+        let mut polled: Vec<_> =
+            channels.iter().map(|channel| PollFd::new(&channel.socket, PollFlags::IN)).collect();
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::os("cannot wait for messages", errno)),
+        }
+        Ok(polled.iter().map(|polled| !polled.revents().is_empty()).collect())
     }
 }
 

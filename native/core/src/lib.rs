@@ -2,8 +2,8 @@
 //!
 //! The crate knows neither the JVM nor Python: bindings hand it Arrow arrays and get Arrow arrays back.
 //! Data lies in shared-memory [`segment`]s, [`protocol`] messages name it, a [`worker`] computes on it as a
-//! [`definition`] says, the [`pool`] owns the workers, a [`job`] drives batches through one of them, and [`calls`] go one
-//! by one to whichever is free.
+//! [`definition`] says, the [`pool`] owns the workers, a [`job`] drives batches through one of them, [`calls`] go one
+//! by one to whichever is free, and those of a [`gang`] run together.
 
 #![deny(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod config;
 pub mod definition;
 pub mod durations;
 pub mod error;
+pub mod gang;
 pub mod group_key;
 pub mod job;
 pub mod log;

@@ -6,23 +6,27 @@
 //! Nothing slow (starting, ending, reaping a process, looking whether it lives) happens under the lock: what is claimed
 //! under it is looked at outside, and claimed anew if it is dead.
 
+mod gang;
+mod lease;
 mod queue;
+mod start;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::metrics::Metrics;
 use crate::segment::sweep;
-use crate::worker::{Interpreter, Limits, Starter, Worker};
+use crate::worker::{Interpreter, Starter, Worker};
+use lease::end;
 use queue::Queue;
 
+pub use lease::WorkerLease;
 pub use queue::Place;
 
 struct Idle {
@@ -221,17 +225,6 @@ impl Pool {
         Some(lease)
     }
 
-    fn lease_of(self: &Arc<Self>, idle: Idle, interpreter: &Interpreter) -> Arc<WorkerLease> {
-        Arc::new(WorkerLease {
-            worker: idle.worker,
-            tasks: idle.tasks + 1,
-            interpreter: interpreter.clone(),
-            counted: AtomicBool::new(true),
-            retired: AtomicBool::new(false),
-            pool: Arc::downgrade(self),
-        })
-    }
-
     /// What the task at `place` gets, waiting until `deadline` for it. Other nodes of the task wait from then on.
     fn claim(&self, task: &Tenant, place: u64, deadline: Instant) -> Result<Option<Claim>> {
         let mut state = self.state();
@@ -283,107 +276,6 @@ impl Pool {
         tracing::warn!(worker = idle.worker.describe(), "an idle worker ended; another one takes its place");
         idle.worker.kill();
         sweep();
-    }
-
-    fn start(&self, interpreter: &Interpreter) -> Result<Idle> {
-        let (channel, peer) = (self.starter)(interpreter)?;
-        let limits = Limits {
-            start_timeout: self.config.start_timeout,
-            idle_bytes: self.config.idle_bytes,
-            retained_bytes: self.config.retained_bytes,
-            result_bytes: self.config.max_bytes,
-        };
-        let worker = Worker::start(channel, peer, self.config.backend, limits)?;
-        self.metrics.started();
-        Ok(Idle { worker: Arc::new(worker), since: Instant::now(), tasks: 0 })
-    }
-
-    /// Starts `worker.prewarm` workers in the background, once for each interpreter. One that cannot be started is
-    /// logged only: the task that needs it tries again, and says why.
-    pub fn prewarm(self: &Arc<Self>, interpreter: &Interpreter) {
-        // Jobs of an environment of their own come and go.
-        let wanted = self.config.prewarm > 0 && interpreter.environment.is_none();
-        if !wanted || !self.state().prewarmed.insert(interpreter.clone()) {
-            return;
-        }
-        self.in_background(interpreter, Pool::start_ahead);
-    }
-
-    /// Calls `start` until it says that there are enough workers.
-    fn in_background(
-        self: &Arc<Self>,
-        interpreter: &Interpreter,
-        start: fn(&Self, &Interpreter) -> Result<bool>,
-    ) {
-        let (pool, interpreter) = (Arc::downgrade(self), interpreter.clone());
-        let start = move || {
-            while let Some(pool) = pool.upgrade() {
-                match start(&pool, &interpreter) {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "no worker could be started ahead");
-                        return;
-                    }
-                }
-            }
-        };
-        if let Err(error) = thread::Builder::new().name("beringia-start".to_owned()).spawn(start) {
-            tracing::warn!(%error, "no thread to start workers ahead");
-        }
-    }
-
-    /// Starts one more worker to lie idle; false when there are enough.
-    fn start_ahead(&self, interpreter: &Interpreter) -> Result<bool> {
-        let mut state = self.state();
-        let full = self.config.max_workers.is_some_and(|max| state.count >= max);
-        if state.closed || full || state.count >= self.config.prewarm {
-            return Ok(false);
-        }
-        state.count += 1;
-        drop(state);
-        self.start_idle(interpreter)
-    }
-
-    /// Starts a worker that is counted already, to lie idle; false when the pool was closed meanwhile.
-    fn start_idle(&self, interpreter: &Interpreter) -> Result<bool> {
-        let started = self.start(interpreter);
-        let mut state = self.state();
-        let done = match started {
-            Ok(idle) if !state.closed => {
-                state.idle.entry(interpreter.clone()).or_default().push(idle);
-                Ok(true)
-            }
-            other => {
-                state.count -= 1;
-                other.map(|_| false)
-            }
-        };
-        drop(state);
-        self.changed.notify_all();
-        done
-    }
-
-    fn give_back(&self, lease: &WorkerLease) {
-        let alive = lease.worker.is_alive();
-        let worn = lease.retired.load(Ordering::Relaxed)
-            || self.config.max_tasks.is_some_and(|max| lease.tasks >= max);
-        let mut state = self.state();
-        if alive && !worn && !state.closed {
-            let idle = Idle { worker: Arc::clone(&lease.worker), since: Instant::now(), tasks: lease.tasks };
-            state.idle.entry(lease.interpreter.clone()).or_default().push(idle);
-        } else {
-            lease.count_out(&mut state);
-        }
-        drop(state);
-        self.changed.notify_all();
-        if !alive {
-            self.metrics.lost();
-            lease.worker.kill();
-            sweep();
-        } else if worn {
-            end(vec![Arc::clone(&lease.worker)]);
-        }
     }
 
     /// What they have done.
@@ -454,58 +346,6 @@ impl Pool {
         drop(state);
         self.changed.notify_all();
         end(idle);
-    }
-}
-
-/// Lets all of them end at once, then makes sure.
-fn end(workers: Vec<Arc<Worker>>) {
-    for worker in &workers {
-        worker.ask_to_end();
-    }
-    let deadline = Instant::now() + Duration::from_secs(1);
-    for worker in workers {
-        worker.has_ended(deadline.saturating_duration_since(Instant::now()));
-        worker.kill();
-    }
-}
-
-/// A worker of one task; given back when the last job of the task drops it.
-pub struct WorkerLease {
-    worker: Arc<Worker>,
-    /// How many tasks have had the worker, this one included.
-    tasks: usize,
-    interpreter: Interpreter,
-    /// Whether it is one of the pool's count of workers.
-    counted: AtomicBool,
-    /// Whether nobody is to have it after this task.
-    retired: AtomicBool,
-    pool: Weak<Pool>,
-}
-
-impl WorkerLease {
-    /// The worker.
-    pub fn worker(&self) -> &Arc<Worker> {
-        &self.worker
-    }
-
-    /// The worker ends when it is given back.
-    pub fn retire(&self) {
-        self.retired.store(true, Ordering::Relaxed);
-    }
-
-    fn count_out(&self, state: &mut State) {
-        if self.counted.swap(false, Ordering::Relaxed) {
-            state.count -= 1;
-        }
-    }
-}
-
-impl Drop for WorkerLease {
-    fn drop(&mut self) {
-        match self.pool.upgrade() {
-            Some(pool) => pool.give_back(self),
-            None => self.worker.kill(),
-        }
     }
 }
 

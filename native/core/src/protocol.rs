@@ -3,6 +3,9 @@
 //! Only ids, offsets and lengths of shared memory are in them, never data: a batch is announced by an
 //! [`ArrayDescriptor`], the data of a call by where they lie, beside what its convention has to say. Parent and worker are
 //! always built together; [`VERSION`] catches a mixed installation.
+//! What a call asks while it runs is in [`asks`].
+
+pub mod asks;
 
 use std::cell::Cell;
 
@@ -15,8 +18,8 @@ use crate::error::ErrorCode;
 use crate::segment::{Announcement, BufferRef, SegmentId, SegmentToken};
 use crate::spelling::Spelling;
 
-/// Changes with every change to this file.
-pub const VERSION: u32 = 5;
+/// Changes with every change to this file, or that of [`asks`].
+pub const VERSION: u32 = 6;
 
 /// An Arrow array whose buffers lie in segments. Its type travels with the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +55,7 @@ fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ArrayDescr
 /// From the parent to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// The first message.
+    /// The first message; the worker's end of the channel for [`asks`] is the last descriptor beside it.
     Start {
         /// [`VERSION`] of the parent.
         version: u32,

@@ -2,6 +2,7 @@
 
 from beringia.futures.errors import CallTimeoutError, WorkerDiedError
 from beringia.futures.executor import Executor
+from beringia.futures.scattering import scatter
 from beringia.futures.sharing import share
 
-__all__ = ["CallTimeoutError", "Executor", "WorkerDiedError", "share"]
+__all__ = ["CallTimeoutError", "Executor", "WorkerDiedError", "scatter", "share"]

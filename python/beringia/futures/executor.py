@@ -14,10 +14,11 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from beringia import _call_pickle, _function, _native, _pickler
+from beringia import _call_pickle, _function, _native
 from beringia.errors import ArgumentError
-from beringia.futures.inline import Inline
 from beringia.futures.lanes import CallFuture, Lanes
+from beringia.futures.nested import Nested
+from beringia.futures.options import check_options, unsendable
 from beringia.futures.process import Process
 from beringia.local import pool as pools
 from beringia.local.progress import Tally, bar
@@ -93,7 +94,7 @@ class Executor(concurrent.futures.Executor):
                 raise ValueError("max_tasks_per_child must be >= 1")
         if pool is not None and settings:
             raise ArgumentError(f"a pool has its settings: {', '.join(settings)} cannot be given beside pool")
-        self._timeout, self._retries = _options(timeout, retries)
+        self._timeout, self._retries = check_options(timeout, retries)
         own = pools.Pool(max_workers, **settings) if pool is None else None
         native = (own or pool).native  # type: ignore[union-attr]
         self._max_workers = max_workers or native.workers
@@ -126,7 +127,7 @@ class Executor(concurrent.futures.Executor):
         other = object.__new__(Executor)
         # With this one, without which the calls would be over.
         vars(other).update(vars(self), _origin=self)
-        other._timeout, other._retries = _options(timeout, retries)
+        other._timeout, other._retries = check_options(timeout, retries)
         return other
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> CallFuture:
@@ -148,7 +149,7 @@ class Executor(concurrent.futures.Executor):
         try:
             body, buffers = _call_pickle.dump_call(fn, args, kwargs)
         except Exception as error:
-            return self._lanes.failed(_unsendable(error, fn, (*args, *kwargs.values())))
+            return self._lanes.failed(unsendable(error, fn, (*args, *kwargs.values())))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
 
     def map(
@@ -247,7 +248,7 @@ class Executor(concurrent.futures.Executor):
         try:
             body, buffers = _call_pickle.dump_chunk(fn, items)
         except Exception as error:
-            return self._lanes.failed(_unsendable(error, fn, items))
+            return self._lanes.failed(unsendable(error, fn, items))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
 
     def _close(self, end: Callable[[], None]) -> bool:
@@ -270,7 +271,7 @@ class Executor(concurrent.futures.Executor):
         return str(self._lanes.broken) if self._lanes.broken else False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Inline, ()
+        return Nested, (self._timeout, self._retries)
 
     def __enter__(self) -> Executor:
         return self
@@ -312,34 +313,6 @@ def _results(
         for future in futures:
             future.cancel()
         end.close()
-
-
-def _options(timeout: float | None, retries: int) -> tuple[float | None, int]:
-    if timeout is not None and (not isinstance(timeout, (int, float)) or timeout <= 0):
-        raise ArgumentError(f"timeout is a number of seconds above zero, got {timeout!r}")
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        raise ArgumentError(f"retries is a number of times, got {retries!r}")
-    return timeout, retries
-
-
-def _unsendable(error: Exception, function: Any, values: Iterable[Any]) -> Exception:
-    """Return the error of a call that cannot be pickled, which names what cannot."""
-    name = _function.name_of(function)
-    what = next((f"argument {n + 1}" for n, value in enumerate(values) if not _travels(value)), "the function")
-    says = f"{what} of a call of '{name}' cannot be sent to a worker"
-    if isinstance(error, _pickler.RefusedError):
-        return ArgumentError(f"{says}: {error.advice}", function=name)
-    if hasattr(error, "add_note"):
-        error.add_note(says)
-    return error
-
-
-def _travels(value: Any) -> bool:
-    try:
-        _call_pickle.dump(value)
-    except Exception:
-        return False
-    return True
 
 
 def _nothing() -> None:

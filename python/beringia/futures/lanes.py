@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
+from typing import Any
 
 from beringia import _call_pickle, _native
 from beringia.errors import BeringiaError, CancelledError, GroupError
@@ -134,8 +135,17 @@ class Lanes:
 
     def _serve(self, lane: int) -> None:
         while (outcomes := self.calls.next(lane)) is not None:
+            if self.calls.wants_lane():
+                self._open()
             for number, answer, error, broken in outcomes:
-                self._complete(self.futures.pop(number), answer, error, broken)
+                # One that was cancelled is not among the futures any more.
+                future = self.futures.pop(number)
+                if broken and error is not None:
+                    self.broken = self.broken or errors.broken(error)
+                    future.set_exception(errors.broken(error))
+                else:
+                    complete(future, future._name, answer, error)
+                del future
             # Nothing is kept of them while the next ones are awaited.
             outcomes = answer = error = None
         with self._lock:
@@ -144,31 +154,24 @@ class Lanes:
         if ends:
             self._end()
 
-    def _complete(
-        self,
-        future: CallFuture,
-        answer: tuple[bytes, _call_pickle.Buffers] | None,
-        error: BeringiaError | None,
-        broken: bool,
-    ) -> None:
-        # One that was cancelled is not among the futures any more.
-        if error is not None:
-            if broken:
-                self.broken = self.broken or errors.broken(error)
-                future.set_exception(errors.broken(error))
-            else:
-                future.set_exception(errors.of_call(error, future._name))
-            return
-        assert answer is not None
-        try:
-            returned, *told = _call_pickle.load(*answer)
-        except BaseException as why:
-            future.set_exception(_unloadable(why, f"what '{future._name}' returned"))
-            return
-        if returned:
-            future.set_result(told[0])
-        else:
-            future.set_exception(_raised(future._name, *told))
+
+def complete(
+    future: Future[Any], name: str, answer: tuple[bytes, _call_pickle.Buffers] | None, error: BeringiaError | None
+) -> None:
+    """Give a future what came of its call of the function `name`: an answer, or an error in place of one."""
+    if error is not None:
+        future.set_exception(errors.of_call(error, name))
+        return
+    assert answer is not None
+    try:
+        returned, *told = _call_pickle.load(*answer)
+    except BaseException as why:
+        future.set_exception(_unloadable(why, f"what '{name}' returned"))
+        return
+    if returned:
+        future.set_result(told[0])
+    else:
+        future.set_exception(_raised(name, *told))
 
 
 def _raised(name: str, pickled: bytes | str, says: str, trace: str) -> BaseException:

@@ -29,8 +29,8 @@ from pyspark.sql import SparkSession
 from beringia import _call_pickle, _calls, futures
 from beringia.errors import ArgumentError, GroupError, InternalError
 from beringia.futures import CallTimeoutError, WorkerDiedError
-from beringia.futures.executor import _options
 from beringia.futures.lanes import CallFuture, _raised, _unloadable
+from beringia.futures.options import check_options
 from beringia.spark import numpy_map, setup
 
 Bytes = NDArray[np.uint8]
@@ -96,7 +96,7 @@ class Executor(futures.Executor):
             raise ArgumentError(f"an executor is on a classic session of Spark, got {type(spark).__name__}")
         if max_workers is not None and (not isinstance(max_workers, int) or max_workers <= 0):
             raise ArgumentError(f"max_workers is a number of calls above zero, got {max_workers!r}")
-        self._timeout, self._retries = _options(timeout, retries)
+        self._timeout, self._retries = check_options(timeout, retries)
         self._max_workers = max_workers or max(spark.sparkContext.defaultParallelism, 1)
         setup.front(spark)
         jobs = Jobs(spark, self._max_workers)

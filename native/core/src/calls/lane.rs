@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
-use super::{Call, Calls, MOST_LOST, Outcome, STEP, State, Waiting};
+use super::nested::Owed;
+use super::{Call, Calls, MOST_LOST, Outcome, STEP, State, Waiting, outcome};
 use crate::error::{Error, ErrorCode};
 use crate::log;
 use crate::pool::{Place, Pool, WorkerLease};
@@ -44,6 +45,8 @@ pub(super) struct Lane {
     served: usize,
     /// Whether its thread waits for work.
     pub idle: bool,
+    /// What its call is owed of those that it submitted.
+    pub owed: Owed,
 }
 
 impl Default for Lane {
@@ -60,6 +63,7 @@ impl Default for Lane {
             ready: Vec::new(),
             served: 0,
             idle: false,
+            owed: Owed::default(),
         }
     }
 }
@@ -96,7 +100,7 @@ impl Lane {
             return None;
         }
         let waiting = sent.call.take()?;
-        self.bytes = self.bytes.saturating_sub(waiting.call.body.len());
+        self.bytes = self.bytes.saturating_sub(waiting.call.data.body.len());
         Some(waiting)
     }
 
@@ -107,7 +111,7 @@ impl Lane {
         self.lease.as_ref().is_some_and(|lease| self.under_way.iter().any(|sent| begun(lease, sent)))
     }
 
-    /// Parts with the worker, which is to be dropped without the lock.
+    /// See [`Calls::release`].
     pub(super) fn release(&mut self) -> Option<Arc<WorkerLease>> {
         (self.bytes, self.pace, self.served) = (0, None, 0);
         self.lease.take()
@@ -123,13 +127,11 @@ impl Calls {
         let worn = |served| self.setting.calls_per_worker.is_some_and(|most| served >= most);
         while lane.has_room() && !worn(lane.served) {
             let Some((number, waiting)) = waiting.pop_first() else { break };
-            let Call { body, buffers, timeout, .. } = &waiting.call;
+            let Call { data, timeout, .. } = &waiting.call;
             let sent = lease.worker().call(Request {
                 id: self.id,
                 definition: &self.definition,
-                body,
-                buffers,
-                segments: &waiting.call.segments(),
+                data,
                 timeout: *timeout,
                 python: self.setting.python.as_deref(),
                 watch: Watch { task: String::new(), log_level: log::level(), trace: false },
@@ -144,7 +146,7 @@ impl Calls {
                 }
             };
             lane.served += 1;
-            lane.bytes += body.len();
+            lane.bytes += data.body.len();
             lane.under_way.push_back(Sent { ticket, number, call: Some(waiting) });
             if worn(lane.served) {
                 lease.retire();
@@ -184,7 +186,13 @@ impl Calls {
         {
             // An error is the thread's, which gets it too.
             let Ok(Some(reply)) = lease.worker().reply(sent.ticket, Duration::ZERO) else { break };
-            let outcome = answered(state, lane, reply);
+            let outcome = match reply {
+                Reply::Asked(asked) => {
+                    self.asked(state, lane, asked);
+                    continue;
+                }
+                reply => answered(state, lane, reply),
+            };
             state.lanes[lane].ready.extend(outcome);
         }
     }
@@ -197,6 +205,15 @@ impl Calls {
         while let Some(ticket) = next {
             match lease.worker().reply(ticket, patience) {
                 Ok(None) => break,
+                Ok(Some(Reply::Asked(asked))) => {
+                    let mut state = self.state();
+                    self.asked(&mut state, lane, asked);
+                    if state.wants_lane {
+                        break;
+                    }
+                    // What is asked comes in bursts, and is not what is waited for.
+                    continue;
+                }
                 Ok(Some(reply)) => {
                     let mut state = self.state();
                     outcomes.extend(answered(&mut state, lane, reply));
@@ -212,15 +229,18 @@ impl Calls {
         let mut state = self.state();
         state.lanes[lane].listening = false;
         self.fill(&mut state, lane);
-        outcomes
+        if state.closed && state.is_done() {
+            state.wake_all();
+        }
+        self.route(&mut state, outcomes)
     }
 
     /// The worker of `lane` is lost: the call that it was at is over, unless it may be tried again; the others wait anew.
     fn lost(&self, lane: usize, error: &Error) -> Vec<(u64, Outcome)> {
         let mut state = self.state();
+        let lease = Calls::release(&mut state, lane);
         let State { waiting, lanes, broken, killed, .. } = &mut *state;
         let lane = &mut lanes[lane];
-        let lease = lane.release();
         let mut outcomes = Vec::new();
         if error.code == ErrorCode::Interpreter {
             broken.get_or_insert_with(|| error.clone());
@@ -239,9 +259,8 @@ impl Calls {
                 waiting.insert(number, sent);
             }
         }
-        let others: Vec<_> = lanes.iter().map(|lane| Arc::clone(&lane.changed)).collect();
+        state.wake_all();
         drop(state);
-        others.iter().for_each(|changed| changed.notify_all());
         if let Some(lease) = lease {
             lease.worker().kill();
         }
@@ -253,22 +272,17 @@ impl Calls {
 fn answered(state: &mut State, lane: usize, reply: Reply) -> Option<(u64, Outcome)> {
     let lane = &mut state.lanes[lane];
     let sent = lane.under_way.pop_front()?;
+    lane.owed = Owed::default();
     // The answer to one that was taken back.
     let Waiting { call, .. } = sent.call?;
-    lane.bytes = lane.bytes.saturating_sub(call.body.len());
-    let outcome = match reply {
-        Reply::Returned { body, buffers, nanos } => {
-            // A long one says at once that others are not to wait behind it, short ones after a while that they may.
-            lane.pace = Some(lane.pace.map_or(nanos, |pace| nanos.max(pace - pace / 4)));
-            Outcome::Returned { body, buffers }
-        }
-        // What a call raises is in its answer: this is the program, without which there is no call.
-        Reply::Failed { error, .. } if error.code == ErrorCode::FunctionRaised => {
-            state.broken.get_or_insert_with(|| error.clone());
-            Outcome::Broken(error)
-        }
-        Reply::Failed { error, .. } => Outcome::Failed(error),
-        Reply::Done { .. } => Outcome::Failed(Error::protocol("a call was answered as a batch is")),
-    };
+    lane.bytes = lane.bytes.saturating_sub(call.data.body.len());
+    if let Reply::Returned { nanos, .. } = reply {
+        // A long one says at once that others are not to wait behind it, short ones after a while that they may.
+        lane.pace = Some(lane.pace.map_or(nanos, |pace| nanos.max(pace - pace / 4)));
+    }
+    let outcome = outcome(reply);
+    if let Outcome::Broken(error) = &outcome {
+        state.broken.get_or_insert_with(|| error.clone());
+    }
     Some((sent.number, outcome))
 }

@@ -14,6 +14,7 @@
 //! its word in the control page says that it had not begun, or when it may be tried again.
 
 mod lane;
+mod nested;
 #[cfg(test)]
 mod tests;
 
@@ -28,10 +29,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::job::content_id;
 use crate::pool::WorkerLease;
 use crate::runtime::Runtime;
-use crate::segment::{BufferRef, Lease, Segment};
-use crate::worker::{Interpreter, Returned};
+use crate::worker::{Data, Interpreter, Reply, Returned};
 
 use lane::Lane;
+use nested::Nested;
 
 /// How long a wait for a worker, or for an answer, goes on without a look at what else happened.
 const STEP: Duration = Duration::from_millis(100);
@@ -44,22 +45,12 @@ const MOST_LOST: u32 = 3;
 
 /// A call.
 pub struct Call {
-    /// What is called, for the convention.
-    pub body: Vec<u8>,
-    /// Where its data lie.
-    pub buffers: Vec<BufferRef>,
-    /// The memory that these are in.
-    pub leases: Vec<Arc<Lease>>,
+    /// What is called.
+    pub data: Data,
     /// The longest that it may take.
     pub timeout: Option<Duration>,
     /// How often it may begin again after a worker died in it.
     pub retries: u32,
-}
-
-impl Call {
-    fn segments(&self) -> Vec<Arc<Segment>> {
-        self.leases.iter().map(|lease| Arc::clone(lease.segment())).collect()
-    }
 }
 
 /// What became of a call.
@@ -101,9 +92,60 @@ struct Waiting {
 struct State {
     waiting: BTreeMap<u64, Waiting>,
     lanes: Vec<Lane>,
+    nested: Nested,
+    /// Whether one more lane would have work, for calls that calls submitted.
+    wants_lane: bool,
     closed: bool,
     killed: bool,
     broken: Option<Error>,
+}
+
+impl State {
+    fn least_busy(&self) -> Option<usize> {
+        (0..self.lanes.len()).min_by_key(|lane| self.lanes[*lane].load())
+    }
+
+    /// Whether no call is under way, which could submit others.
+    fn is_done(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.pending() == 0)
+    }
+
+    fn wake_all(&self) {
+        self.lanes.iter().for_each(|lane| lane.changed.notify_all());
+    }
+
+    /// Takes a call back; false when it has begun, or is over.
+    fn take_back(&mut self, number: u64) -> bool {
+        self.waiting.remove(&number).is_some()
+            || self.lanes.iter_mut().any(|lane| lane.revoke(number).is_some())
+    }
+}
+
+/// What a worker needs to know of a program that makes calls.
+pub(crate) fn definition(program: Program) -> Definition {
+    let empty = DataType::Struct(Fields::empty());
+    let shape = Shape {
+        input: empty.clone(),
+        output: empty,
+        keys: 0,
+        keep: Vec::new(),
+        rows: RowCount::One,
+        mapping: Mapping::Private,
+    };
+    Definition { program, shape, policy: Policy::default(), options: Vec::new(), block: None }
+}
+
+/// What a reply says of a call.
+pub(crate) fn outcome(reply: Reply) -> Outcome {
+    match reply {
+        Reply::Returned { body, buffers, .. } => Outcome::Returned { body, buffers },
+        // What a call raises is in its answer: this is the program, without which there is no call.
+        Reply::Failed { error, .. } if error.code == ErrorCode::FunctionRaised => Outcome::Broken(error),
+        Reply::Failed { error, .. } => Outcome::Failed(error),
+        Reply::Done { .. } | Reply::Asked(_) => {
+            Outcome::Failed(Error::protocol("a call was answered as a batch is"))
+        }
+    }
 }
 
 /// Calls and the lanes that they go through.
@@ -121,18 +163,7 @@ impl Calls {
     /// # Errors
     /// [`ErrorCode::Internal`] when the program cannot be named.
     pub fn new(runtime: Arc<Runtime>, setting: Setting) -> Result<Calls> {
-        let empty = DataType::Struct(Fields::empty());
-        let shape = Shape {
-            input: empty.clone(),
-            output: empty,
-            keys: 0,
-            keep: Vec::new(),
-            rows: RowCount::One,
-            mapping: Mapping::Private,
-        };
-        let program = setting.program.clone();
-        let definition =
-            Definition { program, shape, policy: Policy::default(), options: Vec::new(), block: None };
+        let definition = definition(setting.program.clone());
         let id = content_id(&definition)?;
         Ok(Calls { runtime, setting, id, definition, state: Mutex::default() })
     }
@@ -159,32 +190,36 @@ impl Calls {
             return Err(Error::new(ErrorCode::Cancelled, "no call is taken any more"));
         }
         state.waiting.insert(number, Waiting { call, lost: 0 });
-        // A lane that waits without a worker gets one; else whoever has least to do takes it now.
+        let wants_lane = self.offer(&mut state);
+        let least = state.least_busy();
+        if let Some(lane) = least.filter(|_| !state.waiting.is_empty()) {
+            self.glean(&mut state, lane);
+            self.fill(&mut state, lane);
+        }
+        Ok(wants_lane)
+    }
+
+    /// A lane that waits without a worker gets one for what waits; else whoever has least to do takes it now. Whether one
+    /// more lane would have work.
+    fn offer(&self, state: &mut State) -> bool {
         if let Some(idle) = state.lanes.iter_mut().find(|lane| lane.idle && lane.lease.is_none()) {
             idle.idle = false;
             idle.changed.notify_one();
-            return Ok(false);
+            return false;
         }
         let free = state.lanes.iter().any(|lane| lane.idle && lane.under_way.is_empty());
-        let least = (0..state.lanes.len()).min_by_key(|lane| state.lanes[*lane].load());
-        if let Some(lane) = least {
-            self.fill(&mut state, lane);
-            if !state.waiting.is_empty() {
-                self.glean(&mut state, lane);
-                self.fill(&mut state, lane);
-            }
+        if let Some(lane) = state.least_busy() {
+            self.fill(state, lane);
             if state.lanes[lane].idle {
                 state.lanes[lane].changed.notify_one();
             }
         }
-        Ok(!free && state.lanes.len() < self.setting.lanes)
+        !free && state.lanes.len() < self.setting.lanes
     }
 
     /// Takes a call back; false when it has begun, or is over.
     pub fn withdraw(&self, number: u64) -> bool {
-        let mut state = self.state();
-        state.waiting.remove(&number).is_some()
-            || state.lanes.iter_mut().any(|lane| lane.revoke(number).is_some())
+        self.state().take_back(number)
     }
 
     /// Whether a call has begun and is not over, as far as that is known here.
@@ -203,18 +238,27 @@ impl Calls {
         Some(state.lanes.len() - 1)
     }
 
-    /// What came back through `lane`, at least one outcome; waits for it. `None` when no more will come.
+    /// Whether one more lane would have work since this was last asked.
+    pub fn wants_lane(&self) -> bool {
+        std::mem::take(&mut self.state().wants_lane)
+    }
+
+    /// What came back through `lane`; waits for it. No outcome where one more lane would have work, `None` when no more will
+    /// come.
     pub fn next(&self, lane: usize) -> Option<Vec<(u64, Outcome)>> {
         loop {
             let mut state = self.state();
             if let Some(error) = state.broken.clone() {
                 let mut outcomes = std::mem::take(&mut state.lanes[lane].ready);
                 outcomes.extend(self.give_up(&mut state, lane, &error));
+                let outcomes = self.route(&mut state, outcomes);
                 return Some(outcomes).filter(|outcomes| !outcomes.is_empty());
             }
             self.fill(&mut state, lane);
-            if !state.lanes[lane].ready.is_empty() {
-                return Some(std::mem::take(&mut state.lanes[lane].ready));
+            let ready = std::mem::take(&mut state.lanes[lane].ready);
+            let ready = self.route(&mut state, ready);
+            if !ready.is_empty() || state.wants_lane {
+                return Some(ready);
             }
             if let (Some(lease), Some(ticket)) = (&state.lanes[lane].lease, state.lanes[lane].front()) {
                 let lease = Arc::clone(lease);
@@ -233,7 +277,7 @@ impl Calls {
                     continue;
                 }
                 // Its worker has done its share.
-                let lease = state.lanes[lane].release();
+                let lease = Self::release(&mut state, lane);
                 drop(state);
                 drop(lease);
                 continue;
@@ -242,8 +286,8 @@ impl Calls {
                 continue;
             }
             let others = state.lanes.iter().any(|other| other.pending() > 1);
-            if state.closed && !others {
-                let lease = state.lanes[lane].release();
+            if state.closed && state.is_done() {
+                let lease = Self::release(&mut state, lane);
                 drop(state);
                 drop(lease);
                 return None;
@@ -262,7 +306,7 @@ impl Calls {
             changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
         state.lanes[lane].idle = false;
         if keeps && time.is_none() && rested.timed_out() && state.lanes[lane].under_way.is_empty() {
-            let lease = state.lanes[lane].release();
+            let lease = Self::release(&mut state, lane);
             drop(state);
             drop(lease);
         }
@@ -298,7 +342,7 @@ impl Calls {
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.lanes.iter().for_each(|lane| lane.changed.notify_all());
+        state.wake_all();
     }
 
     /// Ends the workers now, with the calls that they are at; no other worker starts.
@@ -318,11 +362,16 @@ impl Calls {
         state.lanes.iter().filter_map(|lane| lane.lease.as_ref()).map(|lease| lease.worker().id()).collect()
     }
 
+    /// Parts with the worker of `lane`, which is to be dropped without the lock.
+    fn release(state: &mut State, lane: usize) -> Option<Arc<WorkerLease>> {
+        Self::disown(state, lane);
+        state.lanes[lane].release()
+    }
+
     /// All that `lane` and the queue have is over with `error`.
     fn give_up(&self, state: &mut State, lane: usize, error: &Error) -> Vec<(u64, Outcome)> {
-        let own = &mut state.lanes[lane];
-        let lease = own.release();
-        let under_way = std::mem::take(&mut own.under_way);
+        let lease = Self::release(state, lane);
+        let under_way = std::mem::take(&mut state.lanes[lane].under_way);
         let sent = under_way.into_iter().filter_map(|sent| sent.call.map(|_| sent.number));
         let waiting = std::mem::take(&mut state.waiting).into_keys();
         let outcomes = sent.chain(waiting).map(|number| (number, Outcome::Broken(error.clone()))).collect();

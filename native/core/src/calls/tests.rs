@@ -35,8 +35,8 @@ fn calls(lanes: usize, workers: usize) -> Arc<Calls> {
 }
 
 fn call(body: &str) -> Call {
-    let body = body.as_bytes().to_vec();
-    Call { body, buffers: Vec::new(), leases: Vec::new(), timeout: None, retries: 0 }
+    let data = Data::new(body.as_bytes().to_vec(), Vec::new(), Vec::new());
+    Call { data, timeout: None, retries: 0 }
 }
 
 fn submit(calls: &Calls, body: &str) -> u64 {
@@ -159,4 +159,20 @@ fn killed_workers_are_not_replaced() {
     killing.join().unwrap();
     assert_eq!(ended.len(), 3);
     assert!(ended.values().any(|result| result.is_err()));
+}
+
+#[test]
+fn a_call_that_submits_another_gets_what_came_of_it_or_makes_it_itself() {
+    for (workers, call, expected) in [
+        (2, "nest x", "x"),
+        (2, "nest die", "worker_died"),
+        (2, "nest fail", "resource"),
+        (1, "nest x", "mine"),
+    ] {
+        let calls = calls(workers, workers);
+        let number = submit(&calls, call);
+        let ended = outcomes(&calls, workers);
+        assert_eq!(ended.len(), 1, "{call} on {workers}");
+        assert_eq!(ended[&number].as_deref().unwrap(), expected, "{call} on {workers}");
+    }
 }

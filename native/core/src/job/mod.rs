@@ -3,6 +3,7 @@
 //! Batches go to the task's worker in order, and to others where these would be idle; results come back in the order of
 //! the batches. A job that failed answers every later call with the same error.
 
+mod asks;
 mod assemble;
 mod crew;
 mod observe;
@@ -265,7 +266,7 @@ impl Job {
         let reply = match batch.reply.take() {
             None => {
                 let remaining = deadline.saturating_duration_since(Instant::now());
-                match worker.reply(ticket, if has_spares { remaining.min(TURN) } else { remaining }) {
+                match asks::reply(&worker, ticket, if has_spares { remaining.min(TURN) } else { remaining }) {
                     Ok(reply) => reply,
                     Err(error) => return self.recover(state, error, &worker).map(|()| None),
                 }
@@ -275,7 +276,9 @@ impl Job {
         let batch = &state.batches[0];
         match reply {
             None => Ok(None),
-            Some(Reply::Returned { .. }) => Err(Error::protocol("a batch was answered as a call is")),
+            Some(Reply::Returned { .. } | Reply::Asked(_)) => {
+                Err(Error::protocol("a batch was answered as a call is"))
+            }
             Some(Reply::Failed { error, group }) => {
                 let error = match group {
                     Some(group) => {
@@ -324,7 +327,7 @@ impl Job {
         for index in 1..state.batches.len() {
             let batch = &mut state.batches[index];
             let Some((worker, ticket)) = batch.at.clone().filter(|_| batch.reply.is_none()) else { continue };
-            match worker.reply(ticket, Duration::ZERO) {
+            match asks::reply(&worker, ticket, Duration::ZERO) {
                 Ok(reply) => batch.reply = reply,
                 Err(error) => self.recover(state, error, &worker)?,
             }
@@ -410,7 +413,7 @@ impl Job {
         for worker in state.crew.all() {
             // Dropping replies returns their segments.
             for ticket in open(worker).filter_map(Batch::ticket) {
-                match worker.reply(ticket, deadline.saturating_duration_since(Instant::now())) {
+                match asks::reply(worker, ticket, deadline.saturating_duration_since(Instant::now())) {
                     Ok(Some(_)) => continue,
                     Ok(None) => tracing::info!(
                         worker = worker.describe(),

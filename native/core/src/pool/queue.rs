@@ -50,6 +50,10 @@ impl Place {
         Place { pool, task, number, since: Instant::now() }
     }
 
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The task's worker, waiting up to `timeout` for one; `None` when none was free.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The life of workers, with ones that are threads.
 
 use std::sync::Barrier;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc;
+use std::thread;
 
 use super::*;
 use crate::segment::Backend;

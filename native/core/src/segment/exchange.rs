@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,16 +104,54 @@ impl Outgoing {
 /// More segments than any honest worker shows at once; each takes a descriptor.
 const MAX_ATTACHED: usize = 2048;
 
-struct Attached {
+/// A segment of a peer that is mapped here.
+pub struct Attached {
     segment: Arc<Segment>,
     token: SegmentToken,
     /// For further mappings.
     descriptor: Option<OwnedFd>,
+    /// As other peers know it.
+    passed_on: OnceLock<Arc<Segment>>,
+}
+
+impl Attached {
+    /// The id that its creator gave it.
+    pub fn id(&self) -> SegmentId {
+        self.token.id
+    }
+
+    /// The segment, which the peer may write to.
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// The same memory, mapped anew so that writes to it are private to the mapping.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when it cannot be mapped.
+    pub fn private(&self) -> Result<Arc<Segment>> {
+        self.token.map(self.descriptor.as_ref(), Access::CopyOnWrite)
+    }
+
+    /// The same memory, under an id of this process, for other peers: always the same, so that they map it once.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Resource`] when it cannot be mapped.
+    pub fn pass_on(&self) -> Result<Arc<Segment>> {
+        if let Some(segment) = self.passed_on.get() {
+            return Ok(Arc::clone(segment));
+        }
+        let descriptor = self.descriptor.as_ref().map(OwnedFd::try_clone).transpose();
+        let descriptor = descriptor.map_err(|error| Error::os("cannot pass a segment on", error))?;
+        let len = self.segment.len();
+        let segment = Arc::new(Segment::passed_on(&self.token.passing, descriptor, len)?);
+        Ok(Arc::clone(self.passed_on.get_or_init(|| segment)))
+    }
 }
 
 /// The receiver's side: the peer's segments that are mapped here.
 pub struct Incoming {
-    attached: HashMap<SegmentId, Attached>,
+    attached: HashMap<SegmentId, Arc<Attached>>,
     backend: Backend,
     max_count: usize,
     max_bytes: usize,
@@ -176,12 +214,17 @@ impl Incoming {
             }
             let descriptor = token.descriptor(descriptors);
             let segment = token.map(descriptor.as_ref(), Access::ReadOnly)?;
-            self.attached.insert(token.id, Attached { segment, token: token.clone(), descriptor });
+            let (token, passed_on) = (token.clone(), OnceLock::new());
+            self.attached.insert(token.id, Arc::new(Attached { segment, token, descriptor, passed_on }));
         }
         Ok(())
     }
 
-    fn named(&self, id: SegmentId) -> Result<&Attached> {
+    /// A segment that a message names, and how else it can be had.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Protocol`] when it was never announced.
+    pub fn named(&self, id: SegmentId) -> Result<&Arc<Attached>> {
         self.attached.get(&id).ok_or_else(|| Error::protocol(format!("{id:?} was never announced")))
     }
 
@@ -198,8 +241,7 @@ impl Incoming {
     /// # Errors
     /// As [`Self::get`]; [`ErrorCode::Resource`] when it cannot be mapped.
     pub fn private(&self, id: SegmentId) -> Result<Arc<Segment>> {
-        let Attached { token, descriptor, .. } = self.named(id)?;
-        token.map(descriptor.as_ref(), Access::CopyOnWrite)
+        self.named(id)?.private()
     }
 
     /// Drops our mapping, or leaves it to those who still view it.

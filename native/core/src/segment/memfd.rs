@@ -13,13 +13,13 @@ use super::{Access, Memory, Passing};
 use crate::error::{Error, Result};
 use crate::spelling::assigned;
 
-struct Created {
+struct Kept {
     mapping: Mapping,
     // Kept so that the segment can be passed on.
     descriptor: OwnedFd,
 }
 
-impl Memory for Created {
+impl Memory for Kept {
     fn address(&self) -> NonNull<u8> {
         self.mapping.address
     }
@@ -55,7 +55,14 @@ pub(super) fn create(len: usize, access: Access) -> Result<Box<dyn Memory>> {
     }
     fcntl_add_seals(&descriptor, seals | SealFlags::SEAL)
         .map_err(|errno| Error::os("cannot seal shared memory", errno))?;
-    Ok(Box::new(Created { mapping, descriptor }))
+    Ok(Box::new(Kept { mapping, descriptor }))
+}
+
+/// Maps what a peer created for reading, and keeps the descriptor, so that it can be passed on. It was looked at when it was
+/// attached, and whoever attaches it next looks again.
+pub(super) fn keep(descriptor: OwnedFd, len: usize) -> Result<Box<dyn Memory>> {
+    let mapping = map(&descriptor, len, Access::ReadOnly, false)?;
+    Ok(Box::new(Kept { mapping, descriptor }))
 }
 
 pub(super) fn attach(descriptor: BorrowedFd<'_>, len: usize, access: Access) -> Result<Box<dyn Memory>> {

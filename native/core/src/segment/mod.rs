@@ -23,7 +23,7 @@ mod posix;
 
 use std::fmt;
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) use available::memory_left;
 pub use available::require;
 pub use cache::{Cache, Lease};
 pub use control::{Control, MAX_OFFERED, Position, nanos};
-pub use exchange::{Announcement, Incoming, Outgoing, SegmentToken};
+pub use exchange::{Announcement, Attached, Incoming, Outgoing, SegmentToken};
 pub(crate) use names::tidy;
 pub use names::{abandon, sweep};
 
@@ -49,6 +49,13 @@ pub const ALIGNMENT: usize = 64;
 /// Names a segment; unique within the process that created it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SegmentId(pub u64);
+
+impl SegmentId {
+    fn next() -> SegmentId {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        SegmentId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// Bytes in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,9 +174,20 @@ impl Segment {
     /// # Errors
     /// [`ErrorCode::Resource`] when the memory cannot be reserved.
     pub fn create(backend: Backend, len: usize, access: Access) -> Result<Segment> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let memory = backend.create(len.max(ALIGNMENT), access)?;
-        Ok(Segment { id: SegmentId(NEXT.fetch_add(1, Ordering::Relaxed)), memory, writable: true })
+        Ok(Segment { id: SegmentId::next(), memory, writable: true })
+    }
+
+    /// Memory that a peer created, under an id of this process, to be passed on to other peers.
+    ///
+    /// # Errors
+    /// As [`Self::attach`].
+    fn passed_on(passing: &Passing, descriptor: Option<OwnedFd>, len: usize) -> Result<Segment> {
+        let memory = match descriptor {
+            Some(descriptor) => memfd::keep(descriptor, len)?,
+            None => Backend::attach(passing, None, len, Access::ReadOnly)?,
+        };
+        Ok(Segment { id: SegmentId::next(), memory, writable: false })
     }
 
     /// Attaches a segment that a peer created and described.

@@ -3,8 +3,12 @@
 //! Batches are numbered with tickets; replies may be waited for by several jobs of the same task, each for its own
 //! tickets, from any thread. A worker that broke the protocol or died answers every later call with that error.
 
+mod asker;
+mod asks;
+mod data;
 mod output;
 mod process;
+mod receive;
 mod reply;
 #[cfg(test)]
 pub(crate) mod thread;
@@ -15,25 +19,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::channel::{Channel, Received};
+use crate::channel::Channel;
 use crate::definition::{Definition, DefinitionId};
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::{ArrayDescriptor, FromWorker, ToWorker, VERSION, Watch};
-use crate::segment::{
-    Announcement, Backend, BufferRef, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentId,
-    SegmentToken,
-};
-use crate::spelling::{Spelling, spell};
+use crate::protocol::asks::{Question, Told};
+use crate::protocol::{ArrayDescriptor, ToWorker, VERSION, Watch};
+use crate::segment::{Backend, Control, Incoming, Lease, Outgoing, Position, Segment, SegmentToken};
+use crate::spelling::Spelling;
 
+pub use asker::Asker;
+pub use asks::Asked;
+use asks::Asks;
+pub use data::Data;
 pub use process::{Interpreter, spawn};
+use reply::Recycle;
 pub use reply::{Loan, Reply, Returned};
 
 /// Functions that a worker keeps at once.
 const MAX_DEFINITIONS: usize = 16;
-/// The longest wait without a look at the clock of the call.
-const MAX_STEP: Duration = Duration::from_millis(100);
-/// How long a worker whose channel is closed may take to end by itself.
-const EXIT_GRACE: Duration = Duration::from_secs(2);
 
 /// The other end of the channel: what can be asked of it beside messages.
 pub trait Peer: Send + Sync {
@@ -91,12 +94,8 @@ pub struct Request<'a> {
     pub id: DefinitionId,
     /// Sent when the worker does not know it.
     pub definition: &'a Definition,
-    /// What is called, for the convention.
-    pub body: &'a [u8],
-    /// Where its data lie.
-    pub buffers: &'a [BufferRef],
-    /// The segments of these.
-    pub segments: &'a [Arc<Segment>],
+    /// What is called.
+    pub data: &'a Data,
     /// The longest that it may take.
     pub timeout: Option<Duration>,
     /// As in [`Assignment`].
@@ -108,7 +107,6 @@ pub struct Request<'a> {
 #[derive(Default)]
 struct Sending {
     segments: Outgoing,
-    recycle: Vec<SegmentId>,
     definitions: VecDeque<DefinitionId>,
     last_ticket: u64,
     /// Batches without a reply so far, and the longest that each of their calls may take.
@@ -145,6 +143,8 @@ pub struct Worker {
     result_segments: AtomicUsize,
     sending: Mutex<Sending>,
     receiving: Mutex<Receiving>,
+    recycle: Arc<Recycle>,
+    asks: Asks,
 }
 
 impl Worker {
@@ -154,6 +154,7 @@ impl Worker {
     /// [`ErrorCode::Resource`] when the control page cannot be made.
     pub fn start(channel: Channel, peer: Box<dyn Peer>, backend: Backend, limits: Limits) -> Result<Worker> {
         let control = Control::create(backend)?;
+        let (asks, asker) = Channel::pair()?;
         let worker = Worker {
             channel,
             peer,
@@ -169,6 +170,8 @@ impl Worker {
                 segments: Incoming::from_worker(backend, limits.result_bytes),
                 replies: HashMap::new(),
             }),
+            recycle: Arc::default(),
+            asks: Asks::new(asks, backend, limits.result_bytes),
         };
         let start = ToWorker::Start {
             version: VERSION,
@@ -178,7 +181,8 @@ impl Worker {
             backend,
             spelling: Spelling::current(),
         };
-        let descriptors: Vec<_> = worker.control.segment().descriptor().into_iter().collect();
+        let mut descriptors: Vec<_> = worker.control.segment().descriptor().into_iter().collect();
+        descriptors.push(asker.descriptor());
         match worker.channel.send(&start, &descriptors) {
             // A peer that is gone already says why when its reply is awaited.
             Err(error) if error.code != ErrorCode::WorkerDied => Err(error),
@@ -234,7 +238,7 @@ impl Worker {
         let mut sending = self.sending();
         self.register(&mut sending, id, definition, block, python)?;
         let (segments, fresh) = sending.segments.announce(leases.iter().map(|lease| lease.segment()));
-        let recycle = std::mem::take(&mut sending.recycle);
+        let recycle = self.recycle.take();
         let ticket = sending.ticket(definition.policy.timeout);
         let condemned = condemned.to_vec();
         let run = ToWorker::Run { definition: id, ticket, segments, batch, recycle, condemned, watch };
@@ -248,14 +252,14 @@ impl Worker {
     /// # Errors
     /// As [`Self::run`].
     pub fn call(&self, request: Request<'_>) -> Result<u64> {
-        let Request { id, definition, body, buffers, segments, timeout, python, watch } = request;
+        let Request { id, definition, data, timeout, python, watch } = request;
         let mut sending = self.sending();
         self.register(&mut sending, id, definition, None, python)?;
-        let (segments, fresh) = sending.segments.announce(segments);
-        let recycle = std::mem::take(&mut sending.recycle);
+        let (segments, fresh) = sending.segments.announce(data.segments());
+        let recycle = self.recycle.take();
         let ticket = sending.ticket(timeout);
         self.control.offer(ticket);
-        let (body, buffers) = (body.to_vec(), buffers.to_vec());
+        let (body, buffers) = (data.body.clone(), data.buffers().to_vec());
         let call = ToWorker::Call { definition: id, ticket, segments, body, buffers, recycle, watch };
         self.send(&call, &fresh)?;
         Ok(ticket)
@@ -315,200 +319,28 @@ impl Worker {
         }
     }
 
-    /// The reply to `ticket`, waiting up to `timeout` for it; `None` when it did not come.
+    /// Tells a call what it asked, in `Asked` number `number`. Does not wait.
     ///
     /// # Errors
-    /// [`ErrorCode::WorkerDied`], [`ErrorCode::Interpreter`] or [`ErrorCode::Protocol`] when it never will.
-    pub fn reply(self: &Arc<Self>, ticket: u64, timeout: Duration) -> Result<Option<Reply>> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            // Waiters of the same worker take turns here; each wait is short.
-            let mut receiving = self.receiving();
-            if let Some(reply) = receiving.replies.remove(&ticket) {
-                return Ok(Some(reply));
-            }
-            if let Some(error) = self.broken.get() {
-                return Err(error.clone());
-            }
-            // Short steps, so that a call that takes too long is noticed whoever waits.
-            let remaining = deadline.saturating_duration_since(Instant::now()).min(MAX_STEP);
-            let received = self.receive(remaining);
-            let outcome = match received {
-                Ok(Received::Timeout) => {
-                    self.check_started().and_then(|()| self.check_call()).map(|()| false)
-                }
-                Ok(Received::Closed) => Err(self.died()),
-                Ok(Received::Message(message, descriptors)) => {
-                    self.accept(&mut receiving, message, descriptors.into_iter()).map(|()| true)
-                }
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(true) => {}
-                Ok(false) if Instant::now() >= deadline => return Ok(None),
-                Ok(false) => {}
-                Err(error) => {
-                    // Under the lock, so it is the first.
-                    return Err(self.broken.get_or_init(|| error).clone());
-                }
+    /// [`ErrorCode::Resource`] when the answer cannot be sent.
+    pub fn answer(&self, number: u64, told: Told<Data>) -> Result<()> {
+        self.asks.answer(number, told)
+    }
+
+    /// Answers where no other worker does anything for this one: it makes its calls itself, and meets nobody.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub fn decline(&self, asked: &Asked) -> Result<()> {
+        match asked.question {
+            Question::Submit { .. } | Question::Outcomes => Ok(()),
+            Question::Claim(_) => self.answer(asked.number, Told::Claimed(true)),
+            Question::Fail(_) => self.answer(asked.number, Told::Parts(Vec::new())),
+            Question::Rank | Question::Meet { .. } | Question::Send { .. } | Question::Receive { .. } => {
+                let why = "nobody runs together with this call".to_owned();
+                self.answer(asked.number, Told::Refused(ErrorCode::Argument, why))
             }
         }
-    }
-
-    /// The next message. A process that the function forked may hold the channel open beyond the worker's end, so
-    /// silence is not proof of life; what the worker said before it ended still counts.
-    fn receive(&self, timeout: Duration) -> Result<Received<FromWorker>> {
-        let received = self.channel.receive(Some(timeout))?;
-        if !matches!(received, Received::Timeout) || self.peer.exit(Duration::ZERO).is_none() {
-            return Ok(received);
-        }
-        match self.channel.receive(Some(Duration::ZERO))? {
-            Received::Timeout => Ok(Received::Closed),
-            last => Ok(last),
-        }
-    }
-
-    fn check_started(&self) -> Result<()> {
-        if self.python.get().is_some() || self.started.elapsed() < self.limits.start_timeout {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorCode::Interpreter,
-            format!(
-                "{} did not get ready within {:?} ({})",
-                self.describe(),
-                self.limits.start_timeout,
-                spell("worker.startTimeout")
-            ),
-        ))
-    }
-
-    /// Kills the worker if its present call takes longer than it may, whosever call it is.
-    fn check_call(&self) -> Result<()> {
-        let Some(position) = self.control.position().filter(|position| position.group.is_some()) else {
-            return Ok(());
-        };
-        let timeout = self.sending().under_way.get(&position.ticket).copied().flatten();
-        let Some(timeout) = timeout else { return Ok(()) };
-        if position.elapsed() < timeout {
-            return Ok(());
-        }
-        self.peer.kill();
-        Err(Error::new(ErrorCode::Timeout, format!("a call took longer than the timeout of {timeout:?}")))
-    }
-
-    fn accept(
-        self: &Arc<Self>,
-        receiving: &mut Receiving,
-        message: FromWorker,
-        mut descriptors: impl Iterator<Item = std::os::fd::OwnedFd>,
-    ) -> Result<()> {
-        if self.python.get().is_some() == matches!(message, FromWorker::Hello { .. }) {
-            return Err(Error::protocol(format!("{} did not say hello first, and once", self.describe())));
-        }
-        match message {
-            FromWorker::Hello { version, python, libraries } => {
-                self.check_version(version)?;
-                let expected = self.sending().expected_python.clone();
-                self.check_python(&python, expected.as_deref())?;
-                tracing::debug!(worker = self.describe(), python, libraries, "a worker is ready");
-                self.python.get_or_init(|| python);
-            }
-            FromWorker::Done { ticket, segments, result, dropped, stats } => {
-                self.settle(ticket, &dropped)?;
-                self.follow(receiving, &segments, &mut descriptors)?;
-                let loans = reply::borrow(&result, &receiving.segments, self)?;
-                receiving.replies.insert(ticket, Reply::Done { result, loans, stats });
-            }
-            FromWorker::Returned { ticket, segments, body, buffers, nanos } => {
-                self.settle(ticket, &[])?;
-                self.follow(receiving, &segments, &mut descriptors)?;
-                let buffers = reply::take(&buffers, &receiving.segments, self)?;
-                receiving.replies.insert(ticket, Reply::Returned { body, buffers, nanos });
-            }
-            FromWorker::Failed { ticket, group, code, summary, traceback, dropped } => {
-                self.settle(ticket, &dropped)?;
-                let error = Error { traceback, ..Error::new(code, summary) };
-                receiving.replies.insert(ticket, Reply::Failed { error, group });
-            }
-        }
-        Ok(())
-    }
-
-    fn follow(
-        &self,
-        receiving: &mut Receiving,
-        segments: &Announcement,
-        descriptors: &mut impl Iterator<Item = std::os::fd::OwnedFd>,
-    ) -> Result<()> {
-        receiving.segments.follow(segments, descriptors)?;
-        self.result_bytes.store(receiving.segments.bytes(), Ordering::Relaxed);
-        self.result_segments.store(receiving.segments.count(), Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Batch or call `ticket` is answered; `dropped` would have to be announced anew.
-    fn settle(&self, ticket: u64, dropped: &[SegmentId]) -> Result<()> {
-        let mut sending = self.sending();
-        if sending.under_way.remove(&ticket).is_none() {
-            return Err(Error::protocol(format!("a reply to batch {ticket}, which waits for none")));
-        }
-        for id in dropped {
-            sending.segments.dropped_by_peer(*id);
-        }
-        Ok(())
-    }
-
-    fn check_version(&self, version: u32) -> Result<()> {
-        if version == VERSION {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorCode::Interpreter,
-            format!(
-                "{} speaks version {version} of the protocol and this process version {VERSION}: \
-                 install the same version of beringia on the driver and on every executor",
-                self.describe()
-            ),
-        ))
-    }
-
-    fn check_python(&self, actual: &str, expected: Option<&str>) -> Result<()> {
-        let minor = actual.rsplit_once('.').map_or(actual, |(minor, _)| minor);
-        match expected {
-            Some(expected) if expected != minor => Err(Error::new(
-                ErrorCode::Interpreter,
-                format!(
-                    "{} is Python {actual}, but the driver runs Python {expected}: a pickled function needs the \
-                     same minor version at both ends. Set {} to a Python {expected}",
-                    self.describe(),
-                    spell("python")
-                ),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// The error for a channel that was closed by the worker.
-    fn died(&self) -> Error {
-        let exit = self.peer.exit(EXIT_GRACE).unwrap_or_else(|| {
-            self.peer.kill();
-            "closed its channel and went on running".to_owned()
-        });
-        let words = self.peer.last_words();
-        let said = if words.is_empty() { String::new() } else { format!(". It wrote last:\n{words}") };
-        if self.python.get().is_some() {
-            return Error::new(ErrorCode::WorkerDied, format!("{} {exit}{said}", self.describe()));
-        }
-        let driver = self
-            .sending()
-            .expected_python
-            .as_ref()
-            .map_or(String::new(), |version| format!(" (the driver runs Python {version})"));
-        Error::new(
-            ErrorCode::Interpreter,
-            format!("{} {exit} before it was ready{driver}{said}", self.describe()),
-        )
     }
 
     /// Tells the worker that nobody wants the batches up to `ticket`.

@@ -1,24 +1,52 @@
 //! What a worker answered, and the segments that its answer lies in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Worker;
+use super::asks::Asked;
 use crate::error::{Error, Result};
 use crate::placement;
 use crate::protocol::{ArrayDescriptor, BatchStats};
-use crate::segment::{BufferRef, Incoming, Segment, SegmentId};
+use crate::segment::{Attached, BufferRef, Incoming, Segment, SegmentId};
+
+/// Segments of a worker that nobody here reads any more, until it is told.
+#[derive(Default)]
+pub(super) struct Recycle(Mutex<Vec<SegmentId>>);
+
+impl Recycle {
+    fn push(&self, id: SegmentId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+
+    pub(super) fn take(&self) -> Vec<SegmentId> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// A segment of the worker that somebody here reads; dropping it lets the worker write to it again.
 pub struct Loan {
+    attached: Arc<Attached>,
     segment: Arc<Segment>,
-    worker: Weak<Worker>,
+    recycle: Weak<Recycle>,
 }
 
 impl Loan {
+    pub(super) fn new(attached: &Arc<Attached>, recycle: &Arc<Recycle>) -> Loan {
+        let segment = Arc::clone(attached.segment());
+        Loan { attached: Arc::clone(attached), segment, recycle: Arc::downgrade(recycle) }
+    }
+
     /// The segment.
     pub fn segment(&self) -> &Segment {
         &self.segment
+    }
+
+    /// The same memory, for other workers.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Resource`] when it cannot be mapped.
+    pub(super) fn pass_on(&self) -> Result<Arc<Segment>> {
+        self.attached.pass_on()
     }
 }
 
@@ -30,8 +58,8 @@ impl AsRef<Segment> for Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        if let Some(worker) = self.worker.upgrade() {
-            worker.sending().recycle.push(self.segment.id());
+        if let Some(recycle) = self.recycle.upgrade() {
+            recycle.push(self.attached.id());
         }
     }
 }
@@ -60,7 +88,7 @@ const MOST_MAPPED: usize = 256;
 pub(super) fn take(
     buffers: &[BufferRef],
     segments: &Incoming,
-    worker: &Arc<Worker>,
+    recycle: &Arc<Recycle>,
 ) -> Result<Vec<Returned>> {
     let mut loans: HashMap<SegmentId, (Arc<Loan>, bool)> = HashMap::new();
     for buffer in buffers {
@@ -69,11 +97,10 @@ pub(super) fn take(
         }
         let large = |other: &BufferRef| other.segment == buffer.segment && other.len >= WORTH_MAPPING;
         let private = segments.count() <= MOST_MAPPED && buffers.iter().any(large);
-        let segment = match private {
-            true => segments.private(buffer.segment)?,
-            false => Arc::clone(segments.get(buffer.segment)?),
-        };
-        loans.insert(buffer.segment, (Arc::new(Loan { segment, worker: Arc::downgrade(worker) }), private));
+        let attached = Arc::clone(segments.named(buffer.segment)?);
+        let segment = if private { attached.private()? } else { Arc::clone(attached.segment()) };
+        let loan = Loan { attached, segment, recycle: Arc::downgrade(recycle) };
+        loans.insert(buffer.segment, (Arc::new(loan), private));
     }
     let take = |buffer: &BufferRef| {
         let outside = || Error::protocol(format!("a result at {buffer:?}, outside of its segment"));
@@ -99,7 +126,7 @@ pub(super) fn take(
 pub(super) fn borrow(
     result: &ArrayDescriptor,
     segments: &Incoming,
-    worker: &Arc<Worker>,
+    recycle: &Arc<Recycle>,
 ) -> Result<HashMap<SegmentId, Arc<Loan>>> {
     let mut loans = HashMap::new();
     let mut missing = None;
@@ -107,10 +134,9 @@ pub(super) fn borrow(
         if loans.contains_key(&id) {
             return;
         }
-        match segments.get(id) {
-            Ok(segment) => {
-                let segment = Arc::clone(segment);
-                loans.insert(id, Arc::new(Loan { segment, worker: Arc::downgrade(worker) }));
+        match segments.named(id) {
+            Ok(attached) => {
+                loans.insert(id, Arc::new(Loan::new(attached, recycle)));
             }
             Err(error) => missing = Some(error),
         }
@@ -118,8 +144,10 @@ pub(super) fn borrow(
     missing.map_or(Ok(loans), Err)
 }
 
-/// The answer to one batch or call.
+/// The answer to one batch or call; or what it asks, before it is over.
 pub enum Reply {
+    /// It asks this, and goes on.
+    Asked(Asked),
     /// The call is over.
     Returned {
         /// What came of it, for the convention.

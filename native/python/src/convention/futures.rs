@@ -48,38 +48,47 @@ impl Callee {
         memory: &[Arc<Held>],
         arena: impl FnOnce(usize) -> Arena,
     ) -> Result<Answer> {
-        let views = PyList::empty(py);
-        if !buffers.is_empty() {
-            let base = Bound::new(py, Views::new(memory.to_vec()))?.into_any();
-            for buffer in buffers {
-                views.append(self.view(&base, buffer, memory)?)?;
-            }
-        }
+        let views = show(py, &self.bytes, buffers, memory)?;
         let made = self.make.bind(py).call1((PyBytes::new(py, body), views))?;
         let (body, data): (Vec<u8>, Vec<PyReadonlyArray1<'_, u8>>) = made.extract()?;
-        let mut parts = Vec::with_capacity(data.len());
-        for array in &data {
-            parts.push(array.as_slice().map_err(PyErr::from)?);
-        }
-        let mut answer = Answer { body, buffers: Vec::with_capacity(parts.len()), leases: Vec::new() };
-        if !parts.is_empty() {
-            let mut arena = arena(parts.iter().map(|part| part.len().next_multiple_of(64)).sum());
-            for part in parts {
-                let mut buffer = arena.buffer(part.len())?;
-                buffer.extend(&mut arena, part)?;
-                answer.buffers.push(buffer.reference());
-            }
-            answer.leases = arena.into_leases();
-        }
-        Ok(answer)
+        let (buffers, leases) = write(&data, arena)?;
+        Ok(Answer { body, buffers, leases })
     }
+}
 
-    fn view<'py>(
-        &self,
-        base: &Bound<'py, PyAny>,
-        buffer: &BufferRef,
-        memory: &[Arc<Held>],
-    ) -> Result<Bound<'py, PyAny>> {
+/// Writes `data` to memory of an arena of their size: where they lie there, and what keeps them.
+pub fn write(
+    data: &[PyReadonlyArray1<'_, u8>],
+    arena: impl FnOnce(usize) -> Arena,
+) -> Result<(Vec<BufferRef>, Vec<Arc<Lease>>)> {
+    if data.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let parts: Vec<&[u8]> =
+        data.iter().map(|array| array.as_slice().map_err(PyErr::from)).collect::<PyResult<_>>()?;
+    let mut arena = arena(parts.iter().map(|part| part.len().next_multiple_of(64)).sum());
+    let mut buffers = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut buffer = arena.buffer(part.len())?;
+        buffer.extend(&mut arena, part)?;
+        buffers.push(buffer.reference());
+    }
+    Ok((buffers, arena.into_leases()))
+}
+
+/// The arrays at `buffers` of `memory`, which is mapped for writing to pages of its own.
+pub fn show<'py>(
+    py: Python<'py>,
+    bytes: &Dtype,
+    buffers: &[BufferRef],
+    memory: &[Arc<Held>],
+) -> Result<Bound<'py, PyList>> {
+    let views = PyList::empty(py);
+    if buffers.is_empty() {
+        return Ok(views);
+    }
+    let base = Bound::new(py, Views::new(memory.to_vec()))?.into_any();
+    for buffer in buffers {
         let (offset, len) = (buffer.offset as usize, buffer.len as usize);
         let held = memory.iter().find(|held| held.id() == buffer.segment);
         let Some(segment) =
@@ -91,6 +100,7 @@ impl Callee {
         let data = (segment.address() + offset) as *const u8;
         // SAFETY: the bytes lie in the segment, as was just looked at, which `base` holds; it is mapped for writing to pages
         // of its own.
-        Ok(unsafe { view(base, &self.bytes, &[len], data, true) }?)
+        views.append(unsafe { view(&base, bytes, &[len], data, true) }?)?;
     }
+    Ok(views)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use beringia_core::calls::{self, Call, Outcome, Setting};
 use beringia_core::definition::Program;
-use beringia_core::segment::{Arena, BufferRef, Lease};
-use beringia_core::worker::{Interpreter, Returned};
+use beringia_core::segment::{Arena, BufferRef, Cache, Lease};
+use beringia_core::worker::{Data, Interpreter, Returned};
 use beringia_core::{Error, ErrorCode};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
@@ -41,7 +41,8 @@ impl Drop for Calls {
 
 /// What became of a call: its number; what it returned, pickled, with its buffers; or an error, and whether it is one of all
 /// calls.
-type Ended<'py> = (u64, Option<(Bound<'py, PyBytes>, Bound<'py, PyList>)>, Option<Bound<'py, PyAny>>, bool);
+pub type Ended<'py> =
+    (u64, Option<(Bound<'py, PyBytes>, Bound<'py, PyList>)>, Option<Bound<'py, PyAny>>, bool);
 
 #[pymethods]
 impl Calls {
@@ -63,9 +64,8 @@ impl Calls {
     ) -> PyResult<Calls> {
         // What an initializer leaves in a worker is for those alone who have the same.
         let environment = (!payload.is_empty()).then(|| format!("{:x}", XxHash3_128::oneshot(&payload)));
-        let (name, convention) = ("Executor".to_owned(), "futures".to_owned());
         let setting = Setting {
-            program: Program { name, convention, function, payload, paths },
+            program: program("Executor", function, payload, paths),
             python: Some(python_version),
             interpreter: Interpreter { program: interpreter, threads, environment },
             calls_per_worker,
@@ -91,15 +91,13 @@ impl Calls {
         for array in &data {
             parts.push(array.as_slice().map_err(PyErr::from)?);
         }
-        let timeout = timeout.map(Duration::try_from_secs_f64).transpose();
-        let timeout = timeout.map_err(|error| {
-            raise(py, Error::new(ErrorCode::Argument, format!("timeout is a number of seconds: {error}")))
-        })?;
-        let submit =
-            |(buffers, leases)| self.calls.submit(number, Call { body, buffers, leases, timeout, retries });
+        let timeout = seconds(py, timeout)?;
+        let submit = |(buffers, leases)| {
+            self.calls.submit(number, Call { data: Data::new(body, buffers, leases), timeout, retries })
+        };
         let submitted = match parts.is_empty() {
             true => submit((Vec::new(), Vec::new())),
-            false => py.detach(|| self.place(&parts).and_then(submit)),
+            false => py.detach(|| place(self.calls.runtime().cache(), &self.shared, &parts).and_then(submit)),
         };
         submitted.map_err(|error| raise(py, error))
     }
@@ -119,22 +117,19 @@ impl Calls {
         self.calls.open_lane()
     }
 
-    /// What came back through a lane; waits for it. None when no more will come.
+    /// Whether one more lane would have work, since this was last asked.
+    fn wants_lane(&self) -> bool {
+        self.calls.wants_lane()
+    }
+
+    /// What came back through a lane; waits for it. Nothing when one more lane would have work, None when no more will come.
     fn next<'py>(&self, py: Python<'py>, lane: usize) -> PyResult<Option<Vec<Ended<'py>>>> {
         let Some(outcomes) = py.detach(|| self.calls.next(lane)) else { return Ok(None) };
-        let bytes = Dtype::new(py, "u1")?;
-        let ended = |(number, outcome)| match outcome {
-            Outcome::Returned { body, buffers } => {
-                let shown = PyList::empty(py);
-                for buffer in buffers {
-                    shown.append(show(py, &bytes, buffer)?)?;
-                }
-                Ok((number, Some((PyBytes::new(py, &body), shown)), None, false))
-            }
-            Outcome::Failed(error) => Ok((number, None, Some(value(py, error)), false)),
-            Outcome::Broken(error) => Ok((number, None, Some(value(py, error)), true)),
-        };
-        outcomes.into_iter().map(ended).collect::<PyResult<_>>().map(Some)
+        outcomes
+            .into_iter()
+            .map(|(number, outcome)| ended(py, number, outcome))
+            .collect::<PyResult<_>>()
+            .map(Some)
     }
 
     /// Takes no call any more; those that were taken are made.
@@ -153,34 +148,65 @@ impl Calls {
     }
 }
 
-impl Calls {
-    /// Puts the data of a call where its worker sees them: large ones once, if they come again.
-    fn place(&self, parts: &[&[u8]]) -> beringia_core::Result<(Vec<BufferRef>, Vec<Arc<Lease>>)> {
-        let cache = self.calls.runtime().cache();
-        let placed: Vec<_> = parts.iter().map(|part| shared::find(cache.backend(), part)).collect();
-        let alone = |n: usize| placed[n].is_some() || parts[n].len() >= WORTH_SHARING;
-        let many = (0..parts.len()).filter(|n| alone(*n)).count() > MOST_SEGMENTS;
-        let together = (0..parts.len()).filter(|n| many || !alone(*n));
-        let bytes = together.map(|n| parts[n].len().next_multiple_of(64)).sum();
-        let mut arena = Arena::new(Arc::clone(cache), bytes);
-        let (mut buffers, mut leases) = (Vec::with_capacity(parts.len()), Vec::new());
-        for (n, part) in parts.iter().enumerate() {
-            if many || !alone(n) {
-                let mut buffer = arena.buffer(part.len())?;
-                buffer.extend(&mut arena, part)?;
-                buffers.push(buffer.reference());
-                continue;
+/// What runs in each worker before its first call.
+pub fn program(name: &str, function: String, payload: Vec<u8>, paths: Vec<String>) -> Program {
+    Program { name: name.to_owned(), convention: "futures".to_owned(), function, payload, paths }
+}
+
+/// A time that Python gave.
+pub fn seconds(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration>> {
+    timeout.map(Duration::try_from_secs_f64).transpose().map_err(|error| {
+        raise(py, Error::new(ErrorCode::Argument, format!("timeout is a number of seconds: {error}")))
+    })
+}
+
+/// What became of call `number`, for Python.
+pub fn ended(py: Python<'_>, number: u64, outcome: Outcome) -> PyResult<Ended<'_>> {
+    match outcome {
+        Outcome::Returned { body, buffers } => {
+            let shown = PyList::empty(py);
+            if !buffers.is_empty() {
+                let bytes = Dtype::new(py, "u1")?;
+                for buffer in buffers {
+                    shown.append(show(py, &bytes, buffer)?)?;
+                }
             }
-            let (lease, offset) = match &placed[n] {
-                Some((lease, offset)) => (Arc::clone(lease), *offset as u64),
-                None => (self.shared.lease(cache, part)?, 0),
-            };
-            buffers.push(BufferRef { segment: lease.segment().id(), offset, len: part.len() as u64 });
-            leases.push(lease);
+            Ok((number, Some((PyBytes::new(py, &body), shown)), None, false))
         }
-        leases.extend(arena.into_leases());
-        Ok((buffers, leases))
+        Outcome::Failed(error) => Ok((number, None, Some(value(py, error)), false)),
+        Outcome::Broken(error) => Ok((number, None, Some(value(py, error)), true)),
     }
+}
+
+/// Puts the data of a call where its worker sees them: large ones once, if `known` has them.
+pub fn place(
+    cache: &Arc<Cache>,
+    known: &Shared,
+    parts: &[&[u8]],
+) -> beringia_core::Result<(Vec<BufferRef>, Vec<Arc<Lease>>)> {
+    let placed: Vec<_> = parts.iter().map(|part| shared::find(cache.backend(), part)).collect();
+    let alone = |n: usize| placed[n].is_some() || parts[n].len() >= WORTH_SHARING;
+    let many = (0..parts.len()).filter(|n| alone(*n)).count() > MOST_SEGMENTS;
+    let together = (0..parts.len()).filter(|n| many || !alone(*n));
+    let bytes = together.map(|n| parts[n].len().next_multiple_of(64)).sum();
+    let mut arena = Arena::new(Arc::clone(cache), bytes);
+    let (mut buffers, mut leases) = (Vec::with_capacity(parts.len()), Vec::new());
+    for (n, part) in parts.iter().enumerate() {
+        if many || !alone(n) {
+            let mut buffer = arena.buffer(part.len())?;
+            buffer.extend(&mut arena, part)?;
+            buffers.push(buffer.reference());
+            continue;
+        }
+        let (lease, offset) = match &placed[n] {
+            Some((lease, offset)) => (Arc::clone(lease), *offset as u64),
+            None => (known.lease(cache, part)?, 0),
+        };
+        buffers.push(BufferRef { segment: lease.segment().id(), offset, len: part.len() as u64 });
+        leases.push(lease);
+    }
+    leases.extend(arena.into_leases());
+    Ok((buffers, leases))
 }
 
 fn value(py: Python<'_>, error: Error) -> Bound<'_, PyAny> {

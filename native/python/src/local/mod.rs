@@ -2,6 +2,7 @@
 
 mod block;
 mod calls;
+mod gang;
 mod shared;
 mod watch;
 
@@ -20,6 +21,7 @@ use pyo3::types::PyDict;
 
 pub use block::Constants;
 pub use calls::Calls;
+pub use gang::run_gang;
 pub use shared::share;
 
 use crate::capsule;
@@ -61,7 +63,7 @@ fn windows(position: usize, of_rows: bool, size: &Size, step: &Size) -> Option<W
 }
 
 /// An error as the typed Python exception of its code.
-fn raise(py: Python<'_>, error: Error) -> PyErr {
+pub fn raise(py: Python<'_>, error: Error) -> PyErr {
     let make = || -> PyResult<PyErr> {
         let class = py.import("beringia.errors")?.getattr("BY_CODE")?.get_item(error.code.number())?;
         let details = PyDict::new(py);

@@ -46,7 +46,8 @@ impl Server {
             self.retained.keep(&held, &shown)?;
             dropped.push(held.id());
         }
-        if !dropped.is_empty()
+        let told = self.keep_told()?;
+        if (told || !dropped.is_empty())
             && let Err(failure) = self.retained.check(py)
         {
             outcome = outcome.and(Err((None, failure)));

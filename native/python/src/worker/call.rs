@@ -46,6 +46,7 @@ impl Server {
             self.retained.keep(&held, &request.buffers)?;
             kept = true;
         }
+        kept |= self.keep_told()?;
         if kept && let Err(failure) = self.retained.check(py) {
             outcome = outcome.and(Err(failure));
         }

@@ -1,35 +1,38 @@
 //! Processes that a function forks: they must not speak for the worker.
 //!
-//! A child closes the channel at once, or it would keep it open after the worker's end and take its messages; and when
+//! A child closes the channels at once, or it would keep them open after the worker's end and take its messages; and when
 //! the function returns in the child as well, the child ends there.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
-use beringia_core::channel::Channel;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 static WORKER: AtomicU32 = AtomicU32::new(0);
-static CHANNEL: AtomicI32 = AtomicI32::new(-1);
+static CHANNELS: [AtomicI32; 2] = [AtomicI32::new(-1), AtomicI32::new(-1)];
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Makes forks of this process, the worker, close `channel`.
-pub fn register(py: Python<'_>, channel: &Channel) -> PyResult<()> {
+/// Makes forks of this process, the worker, close its `channels`.
+pub fn register(py: Python<'_>, channels: [BorrowedFd<'_>; 2]) -> PyResult<()> {
     WORKER.store(std::process::id(), Ordering::Relaxed);
-    CHANNEL.store(channel.descriptor().as_raw_fd(), Ordering::Relaxed);
+    for (own, channel) in CHANNELS.iter().zip(channels) {
+        own.store(channel.as_raw_fd(), Ordering::Relaxed);
+    }
     let hooks = PyDict::new(py);
-    hooks.set_item("after_in_child", wrap_pyfunction!(leave_channel, py)?)?;
+    hooks.set_item("after_in_child", wrap_pyfunction!(leave_channels, py)?)?;
     py.import("os")?.call_method("register_at_fork", (), Some(&hooks))?;
     Ok(())
 }
 
 #[pyfunction]
-fn leave_channel(py: Python<'_>) -> PyResult<()> {
+fn leave_channels(py: Python<'_>) -> PyResult<()> {
     FORKED.store(true, Ordering::Relaxed);
-    let descriptor = CHANNEL.swap(-1, Ordering::Relaxed);
-    if descriptor >= 0 {
-        py.import("os")?.call_method1("close", (descriptor,))?;
+    for channel in &CHANNELS {
+        let descriptor = channel.swap(-1, Ordering::Relaxed);
+        if descriptor >= 0 {
+            py.import("os")?.call_method1("close", (descriptor,))?;
+        }
     }
     Ok(())
 }

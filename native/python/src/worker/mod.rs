@@ -1,5 +1,6 @@
 //! The worker's loop: serves its parent, one message after the other.
 
+pub mod asks;
 mod batch;
 mod call;
 mod forks;
@@ -18,6 +19,7 @@ use beringia_core::channel::{Channel, Received};
 use beringia_core::definition::{Definition, DefinitionId};
 use beringia_core::protocol::{FromWorker, ToWorker, VERSION};
 use beringia_core::segment::{Access, Cache, Control, Incoming, Lease, Outgoing, SegmentId, abandon};
+use beringia_core::worker::Asker;
 use beringia_core::{Error, Result};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -42,7 +44,7 @@ pub fn run_worker(py: Python<'_>, fd: i32) -> PyResult<()> {
     watch::watch(&descriptor)?;
     let channel = Channel::from_descriptor(descriptor);
     let Some(mut server) = Server::greet(py, channel).map_err(fail)? else { return Ok(()) };
-    forks::register(py, &server.channel)?;
+    forks::register(py, [server.channel.descriptor(), server.asks.descriptor()])?;
     match server.serve(py) {
         // A function closed the channel: that is not the channel's fault, nor this library's.
         Err(error) if !server.channel.is_open() => Err(PyOSError::new_err(error.to_string())),
@@ -62,6 +64,8 @@ struct Registered {
 /// This end of the channel, and what is kept between messages.
 struct Server {
     channel: Channel,
+    /// What functions ask goes another way.
+    asks: Arc<asks::Open>,
     control: Control,
     cache: Arc<Cache>,
     incoming: Incoming,
@@ -103,10 +107,13 @@ impl Server {
             .import("beringia._surroundings")
             .and_then(|module| Ok(module.call_method0("Surroundings")?.unbind()))
             .map_err(Error::internal)?;
-        let segment = control.attach(&mut descriptors.into_iter(), Access::Shared)?;
+        let mut descriptors = descriptors.into_iter();
+        let segment = control.attach(&mut descriptors, Access::Shared)?;
+        let asker = descriptors.next().ok_or_else(|| Error::protocol("a start without a second channel"))?;
         let idle_limit = usize::try_from(idle_limit).unwrap_or(usize::MAX);
         Ok(Some(Server {
             channel,
+            asks: asks::open(Asker::new(asker, backend, idle_limit)),
             control: Control::attach(segment)?,
             cache: Cache::new(backend, idle_limit),
             incoming: Incoming::from_parent(backend),

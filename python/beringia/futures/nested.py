@@ -1,0 +1,211 @@
+"""What an executor is within a call: calls go to the workers that the call itself came to, and never wait for it.
+
+Who waits for a call that no worker has begun takes it back and makes it: so all who wait, wait for calls that run, and
+none for itself. What is awaited otherwise (by :func:`concurrent.futures.wait`, callbacks) a thread here makes, when no
+worker has come for it for a while. A call is over when those are that it submitted.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from beringia import _call_pickle, _calls, _function, _native
+from beringia._cores import cores
+from beringia.futures import lanes
+from beringia.futures.options import check_options, unsendable
+
+_PATIENCE = 0.05
+"""Seconds after which a call that somebody waits for by other means than its result is made here."""
+
+
+class Nested(concurrent.futures.Executor):
+    """Makes calls by the workers of the executor whose call this process is at; by itself where it is no worker."""
+
+    def __init__(self, timeout: float | None = None, retries: int = 0) -> None:
+        self._timeout, self._retries = check_options(timeout, retries)
+        self._max_workers = cores()
+        # Those that are not over are held where they are completed.
+        self._futures: weakref.WeakSet[NestedFuture] = weakref.WeakSet()
+        self._closed = False
+
+    def options(self, *, timeout: float | None = None, retries: int = 0) -> Nested:
+        """Return an executor for calls that may take `timeout` seconds, or be made again `retries` times."""
+        return Nested(timeout, retries)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
+        """Have ``fn(*args, **kwargs)`` called; return the future of what it returns."""
+        return self._submit(fn, (*args, *kwargs.values()), lambda: _call_pickle.dump_call(fn, args, kwargs))
+
+    def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> concurrent.futures.Future[Any]:
+        """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
+        return self._submit(fn, items, lambda: _call_pickle.dump_chunk(fn, items))
+
+    def help(self, calls: Iterable[concurrent.futures.Future[Any]]) -> None:
+        """Make those that no worker has begun: from the last on, as workers begin with the first."""
+        for call in reversed(list(calls)):
+            if isinstance(call, NestedFuture):
+                call._make()
+
+    def _submit(
+        self, fn: Callable[..., Any], values: Iterable[Any], dump: Callable[[], tuple[bytes, _call_pickle.Buffers]]
+    ) -> concurrent.futures.Future[Any]:
+        if self._closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future: concurrent.futures.Future[Any]
+        try:
+            body, buffers = dump()
+        except Exception as error:
+            future = concurrent.futures.Future()
+            future.set_exception(unsendable(error, fn, values))
+            return future
+        future = NestedFuture(_function.name_of(fn), body, buffers)
+        _open().submit(future, self._timeout, self._retries)
+        self._futures.add(future)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no call any more; wait for those that there are."""
+        self._closed = True
+        for future in list(self._futures):
+            if cancel_futures:
+                future.cancel()
+            if wait and not future.cancelled():
+                future.exception()
+
+    def kill_workers(self) -> None:
+        """Cancel the calls that have not begun: the workers are others' too."""
+        self.shutdown(wait=False, cancel_futures=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Nested, (self._timeout, self._retries)
+
+
+class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
+    """The future of a call that a call submitted."""
+
+    def __init__(self, name: str, body: bytes, buffers: _call_pickle.Buffers) -> None:
+        super().__init__()
+        self._name, self._call, self._number = name, (body, buffers), 0
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return what the call returns; it is made here if no worker has begun it."""
+        self._make(timeout)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the call raises; it is made here if no worker has begun it."""
+        self._make(timeout)
+        return super().exception(timeout)
+
+    def cancel(self) -> bool:
+        """Take the call back; False when it has begun or is over."""
+        if not self.done() and _open().claim(self):
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        return self.cancelled()
+
+    def _make(self, timeout: float | None = None) -> bool:
+        if self.done() or (timeout is not None and timeout <= 0) or not _open().claim(self):
+            return False
+        body, buffers = self._call
+        # As in a worker: the call's arguments are its own, and so is its result.
+        body, returned = _calls.call(body, [buffer.copy() for buffer in buffers])
+        self._complete((body, [buffer.copy() for buffer in returned]), None)
+        return True
+
+    def _complete(self, answer: tuple[bytes, _call_pickle.Buffers] | None, error: Any) -> None:
+        self._call = b"", []
+        lanes.complete(self, self._name, answer, error)
+
+
+class _Open:
+    """The calls that this process has submitted and that are not over, and the thread that completes their futures."""
+
+    def __init__(self, asks: _native.Asks | None) -> None:
+        self._asks = asks
+        self._futures: dict[int, NestedFuture] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._question: int | None = None
+
+    def submit(self, future: NestedFuture, timeout: float | None, retries: int) -> None:
+        """Have a call made."""
+        if self._asks is None:
+            future._number = id(future)
+            self._futures[future._number] = future
+            future._make()
+            return
+        with self._lock:
+            future._number = self._asks.submit(*future._call, timeout, retries)
+            self._futures[future._number] = future
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="beringia-nested", daemon=True)
+                self._thread.start()
+
+    def claim(self, future: NestedFuture) -> bool:
+        """Take a call back; False when it has begun, or is over."""
+        if future._number not in self._futures or (self._asks is not None and not self._asks.claim(future._number)):
+            return False
+        with self._lock:
+            del self._futures[future._number]
+        return True
+
+    def finish(self, failed: bool) -> None:
+        """Wait for the calls that this process has submitted; cancel what has not begun where `failed`."""
+        for future in list(self._futures.values()):
+            if failed:
+                future.cancel()
+            if not future.cancelled():
+                future.exception()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        self._question = None  # the parent forgets it as well
+
+    def _serve(self) -> None:
+        assert self._asks is not None
+        patience = _PATIENCE
+        while True:
+            with self._lock:
+                if not self._futures:
+                    self._thread = None
+                    return
+            if self._question is None:
+                self._question = self._asks.ask_outcomes()
+            outcomes = self._asks.outcomes(self._question, patience)
+            patience = _PATIENCE
+            if outcomes is None:
+                patience = 0.0 if self._help() else _PATIENCE
+                continue
+            self._question = None
+            for number, answer, error in outcomes:
+                with self._lock:
+                    future = self._futures.pop(number, None)
+                if future is not None:
+                    future._complete(answer, error)
+
+    def _help(self) -> bool:
+        """Make a call that somebody waits for without asking for its result."""
+        futures = self._futures.copy().values()
+        waited = (each for each in futures if each._waiters or each._done_callbacks)  # type: ignore[attr-defined]
+        return any(future._make() for future in waited)
+
+
+@functools.cache
+def _open() -> _Open:
+    return _Open(_native.asks())
+
+
+def in_worker() -> bool:
+    """Tell whether this process is a worker."""
+    return _native.asks() is not None
+
+
+def finish(failed: bool) -> None:
+    """Wait for the calls that this process has submitted, as a call is over when they are."""
+    _open().finish(failed)

@@ -1,0 +1,63 @@
+"""One function's work, spread over the workers that have nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from beringia.errors import ArgumentError
+from beringia.futures.executor import Executor
+from beringia.futures.nested import Nested, in_worker
+from beringia.local import pool as pools
+
+T = TypeVar("T")
+
+_CHUNKS = 64
+"""The most calls that items travel in."""
+
+
+def scatter(f: Callable[[Any], T], items: Iterable[Any], *, chunksize: int | None = None) -> list[T]:
+    """Call `f` with each item, and return the results in their order.
+
+    In a function that runs for a group, a row, a batch or a call, the items go to workers of the machine that have
+    nothing to do; with none, the function makes all calls itself. Nobody waits for a worker.
+
+    Parameters
+    ----------
+    f : callable
+        Takes one argument. As with :class:`beringia.Executor`, its arguments are its own.
+    items : iterable
+        The arguments. Arrays lie in shared memory; ones that all calls need are best in `f`, a closure.
+    chunksize : int, optional
+        Items that a worker gets at once; by default a 64th of them.
+
+    Returns
+    -------
+    list
+        What `f` returned.
+
+    Raises
+    ------
+    ArgumentError
+        If `chunksize` is below 1.
+    Exception
+        What `f` raised for the first item that it failed for.
+
+    Examples
+    --------
+    >>> scatter(lambda x: x * x, range(5))
+    [0, 1, 4, 9, 16]
+    """
+    if chunksize is not None and chunksize < 1:
+        raise ArgumentError(f"chunksize is a number of items above zero, got {chunksize!r}")
+    each = [(item,) for item in items]
+    size = chunksize or -(-len(each) // _CHUNKS) or 1
+    chunks = [each[start : start + size] for start in range(0, len(each), size)]
+    executor: Nested | Executor = Nested() if in_worker() else Executor(pool=pools.default(None))
+    try:
+        calls = [executor.submit_chunk(f, chunk) for chunk in chunks]
+        if isinstance(executor, Nested):
+            executor.help(calls)
+        return [result for call in calls for result in call.result()]
+    finally:
+        executor.shutdown(cancel_futures=True)

@@ -1,0 +1,165 @@
+"""Calls that a call submits: they use the other workers, and nothing can wait for ever."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+import beringia
+from beringia.errors import WorkerDiedError
+
+
+@pytest.fixture(scope="module")
+def executor():
+    with beringia.Executor(2) as executor:
+        list(executor.map(abs, range(8)))
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def alone():
+    with beringia.Executor(1) as executor:
+        yield executor
+
+
+def tree(executor, depth):
+    if depth == 0:
+        return 1
+    return sum(call.result() for call in [executor.submit(tree, executor, depth - 1) for _ in range(2)])
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_calls_of_a_call_use_the_other_workers(executor):
+    def spread(executor):
+        return os.getpid(), set(executor.map(nap, [0.05] * 8))
+
+    own, others = executor.submit(spread, executor).result(timeout=30)
+    assert len(others) == 2 and own in others
+
+
+def test_any_depth_of_calls_cannot_deadlock(executor, alone):
+    for each in (executor, alone):
+        assert each.submit(tree, each, 5).result(timeout=30) == 32
+
+
+def test_futures_are_waited_for_as_everywhere(executor, alone):
+    def wait(executor):
+        calls = [executor.submit(pow, x, 2) for x in range(6)]
+        done = sorted(call.result() for call in concurrent.futures.as_completed(calls))
+        first = executor.submit(pow, 2, 5)
+        seen = []
+        first.add_done_callback(lambda call: seen.append(call.result()))
+        concurrent.futures.wait([first])
+        return done, seen
+
+    for each in (executor, alone):
+        assert each.submit(wait, each).result(timeout=30) == ([0, 1, 4, 9, 16, 25], [32])
+
+
+def test_arrays_go_between_workers_and_are_each_calls_own(executor, alone):
+    def double(x):
+        x *= 2
+        return x
+
+    def sums(executor):
+        x = np.ones(500_000)
+        calls = [executor.submit(double, x) for _ in range(3)]
+        time.sleep(0.05)
+        results = [call.result() for call in calls]
+        results[0] += 1
+        return [result.sum() for result in results], x.sum()
+
+    for each in (executor, alone):
+        assert each.submit(sums, each).result(timeout=30) == ([1_500_000, 1_000_000, 1_000_000], 500_000)
+
+
+def test_an_exception_of_a_nested_call_arrives_as_itself(executor, alone):
+    def fails(executor):
+        try:
+            executor.submit(divmod, 1, 0).result()
+        except ZeroDivisionError as error:
+            return "divmod" in str(error.__cause__) or "ZeroDivisionError" in str(error.__cause__)
+
+    for each in (executor, alone):
+        assert each.submit(fails, each).result(timeout=30)
+
+
+def test_a_call_is_over_when_those_are_that_it_submitted(executor, tmp_path):
+    def leave(executor, path):
+        executor.submit(lambda: (time.sleep(0.2), path.write_text("done")))
+        return "left"
+
+    assert executor.submit(leave, executor, tmp_path / "x").result(timeout=30) == "left"
+    assert (tmp_path / "x").read_text() == "done"
+
+
+def test_a_nested_call_can_be_cancelled_until_it_begins(alone):
+    def cancel(executor):
+        call = executor.submit(nap, 60)
+        return call.cancel(), call.cancelled()
+
+    assert alone.submit(cancel, alone).result(timeout=30) == (True, True)
+
+
+def test_a_worker_that_dies_in_a_nested_call_is_the_submitters_error(executor):
+    def die(executor):
+        call = executor.submit(lambda: os.kill(os.getpid(), signal.SIGKILL))
+        while not concurrent.futures.wait([call], timeout=0).done:
+            time.sleep(0.01)  # no result is asked for, so that another worker takes it
+        return type(call.exception()).__name__
+
+    assert executor.submit(die, executor).result(timeout=30) == WorkerDiedError.__name__
+    assert executor.submit(abs, -1).result(timeout=30) == 1
+
+
+def test_the_calls_of_a_worker_that_dies_are_given_up(executor):
+    def die(executor):
+        for _ in range(20):
+            executor.submit(nap, 0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert isinstance(executor.submit(die, executor).exception(timeout=30), WorkerDiedError)
+    assert list(executor.map(abs, range(8))) == list(range(8))
+
+
+def test_an_executor_within_a_function_of_numpy_map_makes_the_calls_itself(executor):
+    pa = pytest.importorskip("pyarrow")
+
+    def total(x):
+        return float(sum(executor.map(np.sqrt, x)))
+
+    table = beringia.numpy_map(total, {"x": np.full(4, 4.0)}, pa.schema({"total": pa.float64()}))
+    assert table["total"].to_pylist() == [8.0]
+
+
+def test_joblib_within_joblib_uses_the_same_workers():
+    joblib = pytest.importorskip("joblib")
+    import beringia.joblib  # noqa: F401
+
+    def inner(x):
+        return sum(joblib.Parallel(n_jobs=2, backend="beringia")(joblib.delayed(pow)(x, y) for y in range(3)))
+
+    with joblib.parallel_config("beringia", n_jobs=2):
+        assert joblib.Parallel()(joblib.delayed(inner)(x) for x in range(3)) == [1, 3, 7]
+
+
+def test_dask_within_a_call_uses_the_same_workers(executor):
+    pytest.importorskip("dask")
+
+    def graph():
+        import dask
+
+        import beringia.dask
+
+        return dask.delayed(sum)([dask.delayed(pow)(x, 2) for x in range(4)]).compute(scheduler=beringia.dask.get)
+
+    assert executor.submit(graph).result(timeout=60) == 14
