@@ -141,6 +141,16 @@ def test_an_executor_within_a_function_of_numpy_map_makes_the_calls_itself(execu
     assert table["total"].to_pylist() == [8.0]
 
 
+def test_scatter_gives_results_in_order_everywhere(executor):
+    assert beringia.scatter(pow, [], chunksize=3) == []
+    assert beringia.scatter(abs, [-1, 4], chunksize=1) == [1, 4]
+    assert executor.submit(lambda: beringia.scatter(abs, range(-200, 0))).result() == list(range(200, 0, -1))
+    with pytest.raises(beringia.errors.ArgumentError, match="chunksize"):
+        beringia.scatter(abs, [], chunksize=0)
+    with pytest.raises(ZeroDivisionError):
+        executor.submit(lambda: beringia.scatter(lambda x: 1 // x, [1, 0, 2])).result()
+
+
 def test_joblib_within_joblib_uses_the_same_workers():
     joblib = pytest.importorskip("joblib")
     import beringia.joblib  # noqa: F401
