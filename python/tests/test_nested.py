@@ -137,8 +137,22 @@ def test_an_executor_within_a_function_of_numpy_map_makes_the_calls_itself(execu
     def total(x):
         return float(sum(executor.map(np.sqrt, x)))
 
-    table = beringia.numpy_map(total, {"x": np.full(4, 4.0)}, pa.schema({"total": pa.float64()}))
-    assert table["total"].to_pylist() == [8.0]
+    returns = pa.schema({"total": pa.float64()})
+    with beringia.Pool(1) as pool, beringia.Executor(pool=pool) as alone:
+        table = beringia.numpy_map(total, {"x": np.full(4, 4.0)}, returns, pool=pool)
+        assert table["total"].to_pylist() == [8.0]
+        # The same worker's next call has others again.
+        assert alone.submit(tree, alone, 3).result(timeout=30) == 8
+
+
+def test_scatter_gives_results_in_order_everywhere(executor):
+    assert beringia.scatter(pow, [], chunksize=3) == []
+    assert beringia.scatter(abs, [-1, 4], chunksize=1) == [1, 4]
+    assert executor.submit(lambda: beringia.scatter(abs, range(-200, 0))).result() == list(range(200, 0, -1))
+    with pytest.raises(beringia.errors.ArgumentError, match="chunksize"):
+        beringia.scatter(abs, [], chunksize=0)
+    with pytest.raises(ZeroDivisionError):
+        executor.submit(lambda: beringia.scatter(lambda x: 1 // x, [1, 0, 2])).result()
 
 
 def test_joblib_within_joblib_uses_the_same_workers():

@@ -155,6 +155,11 @@ class _Open:
             del self._futures[future._number]
         return True
 
+    def begin(self) -> None:
+        """Forget what a function of ``numpy_map`` has left, of which the parent knows nothing any more."""
+        self._futures.clear()
+        self._join()
+
     def finish(self, failed: bool) -> None:
         """Wait for the calls that this process has submitted; cancel what has not begun where `failed`."""
         for future in list(self._futures.values()):
@@ -162,6 +167,9 @@ class _Open:
                 future.cancel()
             if not future.cancelled():
                 future.exception()
+        self._join()
+
+    def _join(self) -> None:
         thread = self._thread
         if thread is not None:
             thread.join()
@@ -204,6 +212,11 @@ def _open() -> _Open:
 def in_worker() -> bool:
     """Tell whether this process is a worker."""
     return _native.asks() is not None
+
+
+def begin() -> None:
+    """Forget what was before this call."""
+    _open().begin()
 
 
 def finish(failed: bool) -> None:

@@ -19,15 +19,16 @@ _CHUNKS = 64
 def scatter(f: Callable[[Any], T], items: Iterable[Any], *, chunksize: int | None = None) -> list[T]:
     """Call `f` with each item, and return the results in their order.
 
-    In a function that runs for a group, a row, a batch or a call, the items go to workers of the machine that have
-    nothing to do; with none, the function makes all calls itself. Nobody waits for a worker.
+    In a call of an executor the items go to its other workers, as far as these have nothing to do; the call makes the
+    rest itself, and waits for no worker. In a function of ``numpy_map`` the function makes all of them. Elsewhere the
+    workers are those that all calls of this process share.
 
     Parameters
     ----------
     f : callable
-        Takes one argument. As with :class:`beringia.Executor`, its arguments are its own.
+        Takes one argument, which is its own, as with :class:`beringia.Executor`.
     items : iterable
-        The arguments. Arrays lie in shared memory; ones that all calls need are best in `f`, a closure.
+        The arguments.
     chunksize : int, optional
         Items that a worker gets at once; by default a 64th of them.
 
