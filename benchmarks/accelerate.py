@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyspark
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -111,6 +113,43 @@ def moving(df: DataFrame) -> DataFrame:
     return df.withColumn("d", function("x").over(Window.partitionBy("g").orderBy("y").rowsBetween(-2, 2)))
 
 
+def plus(x: pd.Series, y: pd.Series) -> pd.Series:
+    """Return the sums."""
+    return x + y
+
+
+def plus_of_arrow(x: pa.Array, y: pa.Array) -> pa.Array:
+    """Return the sums."""
+    return pc.add(x, y)
+
+
+def pluses(pairs: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.Series]:
+    """Return the sums."""
+    for x, y in pairs:
+        yield x + y
+
+
+def beside(function: Callable[..., Any], df: DataFrame) -> DataFrame:
+    """Return the query of a UDF of two columns, beside two others."""
+    udf = F.arrow_udf if function is plus_of_arrow else pandas_udf  # type: ignore[attr-defined, unused-ignore]
+    return df.select(udf(function, "double")("a", "b"), "c", "d")  # type: ignore[call-overload]  # the type is text
+
+
+def data(spark: SparkSession, groups: int, rows: int) -> DataFrame:
+    """Make `groups` groups of `rows` rows, shuffled over the partitions and cached: g, x, y."""
+    df = spark.range(0, groups * rows, 1, CORES).select(
+        (F.col("id") % groups).alias("g"), F.rand(1).alias("x"), F.rand(2).alias("y")
+    )
+    df = df.cache()
+    df.count()
+    return df
+
+
+def doubles(spark: SparkSession, groups: int, rows: int) -> DataFrame:
+    """Make rows of four doubles: a, b, c, d."""
+    return spark.range(0, groups * rows, 1, CORES).select(*[F.rand(i).alias(name) for i, name in enumerate("abcd")])
+
+
 @dataclass(frozen=True)
 class Case:
     """`groups` groups of `rows` rows, and how many times faster the query must be."""
@@ -121,6 +160,7 @@ class Case:
     query: Callable[[DataFrame], DataFrame]
     target: float
     runs: int = 3
+    data: Callable[[SparkSession, int, int], DataFrame] = data
 
 
 CASES = (
@@ -138,6 +178,11 @@ CASES = (
     *[Case("tables, identity", 20_000, 20, of_arrow, 2.5)][: pyspark.__version__ > "4"],
     Case("mapInPandas, identity", 1, 2_000_000, pulled, 0.95),
     Case("mapInArrow, a sum", 1, 2_000_000, pulled_of_arrow, 0.95),
+    Case("pandas_udf, a sum", 1, 10_000_000, partial(beside, plus), 3, data=doubles),
+    Case("pandas_udf of iterators, a sum", 1, 10_000_000, partial(beside, pluses), 0.95, data=doubles),
+    *[Case("arrow_udf, a sum", 1, 10_000_000, partial(beside, plus_of_arrow), 0.95, data=doubles)][
+        : pyspark.__version__ > "4"
+    ],
 )
 
 
@@ -155,16 +200,6 @@ class Times:
         return self.theirs / self.ours
 
 
-def data(spark: SparkSession, groups: int, rows: int) -> DataFrame:
-    """Make `groups` groups of `rows` rows, shuffled over the partitions and cached: g, x, y."""
-    df = spark.range(0, groups * rows, 1, CORES).select(
-        (F.col("id") % groups).alias("g"), F.rand(1).alias("x"), F.rand(2).alias("y")
-    )
-    df = df.cache()
-    df.count()
-    return df
-
-
 def run(spark: SparkSession, df: DataFrame, case: Case, accelerate: str) -> None:
     """Compute every row one way or the other."""
     spark.conf.set("spark.beringia.accelerate", accelerate)
@@ -177,7 +212,7 @@ def run(spark: SparkSession, df: DataFrame, case: Case, accelerate: str) -> None
 
 def measure(spark: SparkSession, case: Case) -> Times:
     """Measure both ways in turn, warm; the medians."""
-    df = data(spark, case.groups, case.rows)
+    df = case.data(spark, case.groups, case.rows)
     works = {way: partial(run, spark, df, case, way) for way in ("true", "false")}
     in_turn({"true": works["true"]}, warmups=4, runs=0)
     found = in_turn(works, warmups=1, runs=case.runs)
@@ -205,7 +240,8 @@ def page(times: list[Times]) -> str:
     return f"""# Benchmarks of accelerated PySpark code
 
 Written by `python -m benchmarks accelerate`. `df.groupBy("g").applyInPandas(…)` of three columns, a long and two
-doubles, `agg` of a pandas UDF of one, and maps without groups, on `local[{CORES}]`, warm; medians of runs in turn, with
+doubles, `agg` of a pandas UDF of one, maps without groups, and UDFs of two of four doubles, on `local[{CORES}]`, warm;
+medians of runs in turn, with
 `spark.beringia.accelerate` off and on and nothing else changed. Spark {pyspark.__version__}, pandas {pd.__version__},
 Python {platform.python_version()}, {platform.system()} on {platform.machine()}. Ratios travel between machines, seconds
 do not.

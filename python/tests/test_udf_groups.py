@@ -77,7 +77,7 @@ def grouped_map(function, schema, columns):
     """Arguments of a function of key and frame, of which the first column is the key."""
     program = pickled(function, schema)
     offsets = [columns + 2, 1, 0, *range(columns)]
-    return program, options(201, [{"bytes": len(program), "offsets": offsets}])
+    return program, options(201, [{"bytes": [len(program)], "offsets": offsets}])
 
 
 def batch(sizes, columns):
@@ -208,7 +208,7 @@ def test_frames_of_cogroups_are_the_same(given):
     program = pickled(described_both, pa.schema([pa.field("seen", pa.string())]))
     counts = [len(columns) for _, columns in given]
     offsets = [number for count in counts for number in (count + 2, 1, 0, *range(count))]
-    task = (program, options(206, [{"bytes": len(program), "offsets": offsets}]))
+    task = (program, options(206, [{"bytes": [len(program)], "offsets": offsets}]))
     left, right = (batch(sizes, columns) for sizes, columns in given)
     names = [f"c{i}" for i in range(sum(counts))]
     both = pa.table(
@@ -260,7 +260,7 @@ def aggregates(functions, columns):
         cloudpickle.dumps((function, from_arrow_type(plain(kind), prefer_timestamp_ntz=True)))
         for function, kind in functions
     ]
-    given = [{"bytes": len(program), "offsets": list(range(columns))} for program in programs]
+    given = [{"bytes": [len(program)], "offsets": list(range(columns))} for program in programs]
     return b"".join(programs), options(202, given)
 
 
@@ -354,7 +354,7 @@ def test_aggregates_over_windows_are_the_same(given, data, patterns):
     task = options(
         203,
         [
-            {"bytes": len(program), "offsets": [*range(2 * is_bounded), *every_column]}
+            {"bytes": [len(program)], "offsets": [*range(2 * is_bounded), *every_column]}
             for program, (*_, is_bounded) in zip(programs, functions, strict=True)
         ],
         SETTINGS | {"pandas_window_bound_types": bounds, "window_bound_types": bounds},

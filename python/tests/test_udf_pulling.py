@@ -130,7 +130,7 @@ def caller(function, task):
     program = cloudpickle.dumps((function, StructType().add("x", "long")))
     details = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": task, "cpus": 1, "localProperties": {}}
     details |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
-    given = {"evalType": 205, "keys": 0, "functions": [{"bytes": len(program), "offsets": [0]}], "timeZone": "UTC"}
+    given = {"evalType": 205, "keys": 0, "functions": [{"bytes": [len(program)], "offsets": [0]}], "timeZone": "UTC"}
     given |= {"settings": {"spark.sql.session.timeZone": "UTC"}, "environment": {}, "task": details, "batchRows": 4}
     given["largeTypes"] = False
     schema = pa.schema([("", pa.int8()), ("x", pa.int64())])

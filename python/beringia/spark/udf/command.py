@@ -124,13 +124,20 @@ class Window(Aggregate, Protocol):
     bounded: list[bool]
 
 
+class Scalars(Aggregate, Protocol):
+    """Functions of series, which return as many values as they are given."""
+
+    def replay(self, rows: pa.Table, results: list[Any]) -> list[pa.Array]:
+        """Run PySpark's own loop over some rows, where the first functions have returned `results`."""
+
+
 class Command:
     """The functions of a task.
 
     Parameters
     ----------
     pickled : bytes
-        Of each, the function and the type that it returns.
+        Of each, the function and the type that it returns; behind those whose result it is given, if there are any.
     options : bytes
         JSON (``org.beringia.spark.accelerate.PythonJob``).
     kind : str
@@ -148,7 +155,7 @@ class Command:
         self._has_large_types: bool = given["largeTypes"]
         self._offsets: list[list[int]] = [function["offsets"] for function in given["functions"]]
         stream = io.BytesIO(pickled)
-        functions = [(stream.read(one["bytes"]), one["offsets"]) for one in given["functions"]]
+        functions = [([stream.read(size) for size in one["bytes"]], one["offsets"]) for one in given["functions"]]
         self.function: Any = getattr(_worker, kind)(given["evalType"], functions, given["settings"])
 
     def sides(self) -> list[tuple[list[int], list[int]]]:

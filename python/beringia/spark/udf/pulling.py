@@ -239,3 +239,15 @@ class MapInArrow(_Map):
     """A function of batches."""
 
     kind = "MapInArrow"
+
+
+class EvalInPandas(_Map):
+    """A scalar function of series."""
+
+    kind = "EvalInPandas"
+
+
+class EvalInArrow(_Map):
+    """A scalar function of arrays."""
+
+    kind = "EvalInArrow"

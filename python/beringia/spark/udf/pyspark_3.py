@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import to_arrow_type
 
-Functions = list[tuple[bytes, list[int]]]
+Functions = list[tuple[list[bytes], list[int]]]
 
 
 class _Function:
@@ -106,17 +106,21 @@ class MapInArrow(MapInPandas):
 
     def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Run PySpark's own loop over batches of one struct; give batches of one struct."""
-        structs = (batch.column(0) for batch in batches)
-        flat = ([pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema(struct.type))] for struct in structs)
-        for batch, _ in self._map(0, flat):
-            struct = pa.StructArray.from_arrays(batch.columns, fields=pa.struct(list(batch.schema)))
-            yield pa.RecordBatch.from_arrays([struct], ["_0"])
+        for batch, _ in self._map(0, ([_flat(batch)] for batch in batches)):
+            yield _struct(batch)
 
 
-class Aggregate(_Function):
-    """See :class:`beringia.spark.udf.command.Aggregate`."""
+class EvalInPandas(MapInPandas):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
 
-    wrapper = "wrap_grouped_agg_pandas_udf"
+    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
+        for result in super().pulling(map(_flat, batches)):
+            yield _struct(result)
+
+
+class _Together(_Function):
+    """Functions that are called together."""
 
     def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
         self.functions: list[tuple[Callable[..., Any], list[int], dict[str, int]]] = []
@@ -129,13 +133,19 @@ class Aggregate(_Function):
         self.functions.append((function, self._places[len(self.functions)], {}))
         self.types.append(to_arrow_type(return_type))
 
-    def column(self, field: int, series: Any) -> pa.Array:
-        """Return a series as a field of the result."""
-        return super().column(field, series.rename(None))  # as PySpark has it, which messages show
-
     def run(self, rows: pa.Table) -> list[pa.Array]:
         """Run PySpark's own loop over one group."""
         return self.mapped(self.series(rows))
+
+
+class Aggregate(_Together):
+    """See :class:`beringia.spark.udf.command.Aggregate`."""
+
+    wrapper = "wrap_grouped_agg_pandas_udf"
+
+    def column(self, field: int, series: Any) -> pa.Array:
+        """Return a series as a field of the result."""
+        return super().column(field, series.rename(None))  # as PySpark has it, which messages show
 
 
 class Window(Aggregate):
@@ -152,8 +162,45 @@ class Window(Aggregate):
         super().see(function, return_type)
 
 
+class Scalars(_Together):
+    """See :class:`beringia.spark.udf.command.Scalars`."""
+
+    wrapper = "wrap_scalar_pandas_udf"
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        self._return_types: list[Any] = []
+        super().__init__(kind, functions, settings)
+
+    def see(self, function: Callable[..., Any], return_type: Any) -> None:
+        """Take note of what PySpark makes a function of."""
+        super().see(function, return_type)
+        self._return_types.append(return_type)
+
+    def replay(self, rows: pa.Table, results: list[Any]) -> list[pa.Array]:
+        """Run PySpark's own loop over some rows, where the first functions have returned `results`."""
+        series = self.series(rows)
+        made = []
+        for i, (function, places, _) in enumerate(self.functions):
+            recalled = (lambda *_, result=results[i]: result) if i < len(results) else function
+            wrapped = worker.wrap_scalar_pandas_udf(recalled, self._return_types[i])
+            made.append(wrapped(*(series[place] for place in places)))
+        return self._serializer._create_batch(made).columns
+
+
+def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the fields of a batch of one struct."""
+    struct = batch.column(0)
+    return pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema(struct.type))
+
+
+def _struct(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch as one of one struct."""
+    struct = pa.StructArray.from_arrays(batch.columns, fields=pa.struct(list(batch.schema)))
+    return pa.RecordBatch.from_arrays([struct], ["_0"])
+
+
 def _written(functions: Functions, settings: dict[str, str]) -> bytes:
-    """Return what Spark would have written: settings, and for each function its arguments and its pickle."""
+    """Return what Spark would have written: settings, and for each function its arguments and its pickles."""
 
     def integers(*values: int) -> bytes:
         return struct.pack(f"!{len(values)}i", *values)
@@ -164,5 +211,5 @@ def _written(functions: Functions, settings: dict[str, str]) -> bytes:
     parts = [integers(len(settings)), *(text(part.encode()) for item in settings.items() for part in item)]
     parts.append(integers(len(functions)))
     for pickled, offsets in functions:
-        parts += [integers(len(offsets), *offsets, 1), text(pickled)]
+        parts += [integers(len(offsets), *offsets, len(pickled)), *map(text, pickled)]
     return b"".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ from pyspark.worker_message import UDFInfo
 
 from beringia.spark.udf.offsets import sides
 
-Functions = list[tuple[bytes, list[int]]]
+Functions = list[tuple[list[bytes], list[int]]]
 
 
 class _Function:
@@ -28,13 +28,10 @@ class _Function:
             self._read.append(read(*args, **kwargs))
             return self._read[-1]
 
-        conf = worker.RunnerConf(settings)
-        infos = [UDFInfo([memoryview(pickled)], offsets, {}, 0) for pickled, offsets in functions]
-        worker.read_single_udf = see
-        try:
-            self._map, *_ = worker.read_udfs(worker.pickleSer, infos, kind, conf, worker.EvalConf({}))
-        finally:
-            worker.read_single_udf = read
+        self._kind = kind
+        self._conf = conf = worker.RunnerConf(settings)
+        infos = [UDFInfo([*map(memoryview, pickled)], offsets, {}, 0) for pickled, offsets in functions]
+        self._map = self._mapping(see, infos)
         self.by_name: bool = conf.assign_cols_by_name
         self._given = {"timezone": conf.timezone, "prefer_int_ext_dtype": conf.prefer_int_ext_dtype}
         self._taken = {
@@ -45,6 +42,16 @@ class _Function:
             "assign_cols_by_name": conf.assign_cols_by_name,
             "int_to_decimal_coercion_enabled": conf.int_to_decimal_coercion_enabled,
         }
+
+    def _mapping(self, read: Callable[..., Any], infos: Sequence[Any]) -> Callable[..., Iterator[pa.RecordBatch]]:
+        """Return PySpark's own loop over functions, of which `read` makes what PySpark's makes of each of `infos`."""
+        original = worker.read_single_udf
+        worker.read_single_udf = read
+        try:
+            mapping, *_ = worker.read_udfs(worker.pickleSer, infos, self._kind, self._conf, worker.EvalConf({}))
+        finally:
+            worker.read_single_udf = original
+        return mapping  # type: ignore[no-any-return]
 
     def fields(self, fields: list[tuple[str, DataType]]) -> None:
         large = self._taken["prefers_large_types"]
@@ -136,6 +143,19 @@ class MapInArrow(MapInPandas):
     """See :class:`beringia.spark.udf.command.Pulling`."""
 
 
+class EvalInPandas(_Function):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
+
+    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
+        for result in self._map(0, map(ArrowBatchTransformer.flatten_struct, batches)):
+            yield ArrowBatchTransformer.wrap_struct(result)
+
+
+class EvalInArrow(EvalInPandas):
+    """See :class:`beringia.spark.udf.command.Pulling`."""
+
+
 class Aggregate(_Function):
     """See :class:`beringia.spark.udf.command.Aggregate`."""
 
@@ -174,3 +194,36 @@ class ArrowAggregate(_Function):
 
 def _nothing(schema: pa.Schema) -> list[pa.RecordBatch]:
     return [pa.record_batch([pa.array([], field.type) for field in schema], schema=schema)]
+
+
+class Scalars(Aggregate):
+    """See :class:`beringia.spark.udf.command.Scalars`."""
+
+    def run(self, rows: pa.Table) -> list[pa.Array]:
+        """Run PySpark's own loop over some rows, which it is given in batches."""
+        [batch] = self._map(0, iter(rows.to_batches()))
+        return batch.columns
+
+    def replay(self, rows: pa.Table, results: list[Any]) -> list[pa.Array]:
+        """Run PySpark's own loop over some rows, where the first functions have returned `results`."""
+
+        def recalled(_: Any, place: int, *__: Any, **___: Any) -> Any:
+            function, *others = self._read[place]
+            return (lambda *_: results[place]) if place < len(results) else function, *others
+
+        [batch] = self._mapping(recalled, range(len(self._read)))(0, iter(rows.to_batches()))
+        return batch.columns
+
+
+class ArrowScalars(_Function):
+    """See :class:`beringia.spark.udf.command.GroupedArrow`: functions of columns, a portion of rows at a time."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        large = self._taken["prefers_large_types"]
+        results = StructType([StructField(f"_{i}", return_type) for i, (*_, return_type) in enumerate(self._read)])
+        self.schema = pa.schema(list(to_arrow_type(results, timezone="UTC", prefers_large_types=large)))
+
+    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
+        """Run PySpark's own loop over the rows of one portion."""
+        return pa.Table.from_batches(list(self._map(0, iter(batches))))

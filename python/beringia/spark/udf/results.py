@@ -38,6 +38,7 @@ class Results:
         self._unchanging = [_never_changes(kind) for kind in self._kinds]
         # Of each field: arrays of NumPy that wait to be converted, and columns that are.
         self._parts: list[list[Any]] = [[] for _ in self._names]
+        self._called: dict[tuple[int, int], Any] = {}  # of series, by field and group: their names
         self._count = 0
 
     def fits(self, result: Any) -> bool:
@@ -51,6 +52,13 @@ class Results:
             parts.append(part)
         self._count += rows
         return self._count
+
+    def part(self, field: int, series: Any) -> Any:
+        """Return a series as a column for :meth:`append`."""
+        self._called[field, len(self._parts[field])] = series.name
+        if self._is_taken(series.dtype, field):
+            return series.to_numpy(copy=True)  # the function may use its series again
+        return self._function.column(field, series)
 
     def table(self) -> pa.Table:
         """Return the rows of all groups."""
@@ -74,13 +82,16 @@ class Results:
         taken: list[Any] = [None] * len(self._names)
         for block in result._mgr.blocks:
             values = block.values
-            kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else ""
             for j, i in enumerate(block.mgr_locs):
-                if kind and (kind in _KINDS or (kind == "O" and self._unchanging[i])):
+                if self._is_taken(values.dtype, i):
                     taken[i] = np.array(values[j])  # a copy: the function may use its frame again
                 else:
                     taken[i] = self._function.column(i, result[self._names[i]])
         return taken
+
+    def _is_taken(self, dtype: Any, field: int) -> bool:
+        """Tell whether values may be taken as they are, to be converted with those of other groups."""
+        return isinstance(dtype, np.dtype) and (dtype.kind in _KINDS or (dtype.kind == "O" and self._unchanging[field]))
 
     def _column(self, field: int) -> pa.ChunkedArray:
         chunks: list[Any] = []
@@ -103,10 +114,11 @@ class Results:
 
     def _raise_first(self) -> None:
         """Convert group by group, until one raises."""
-        for parts in zip(*self._parts, strict=True):
+        for group, parts in enumerate(zip(*self._parts, strict=True)):
             for field, part in enumerate(parts):
                 if isinstance(part, np.ndarray):
-                    self._function.column(field, pd.Series(part, name=self._names[field], dtype=part.dtype))
+                    name = self._called.get((field, group), self._names[field])
+                    self._function.column(field, pd.Series(part, name=name, dtype=part.dtype))
 
 
 def _never_changes(kind: pa.DataType) -> bool:

@@ -112,3 +112,9 @@ class Window(Aggregate):
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
         return super().calls_of(self._command.given(batch))
+
+
+class Scalars(GroupedMap):
+    """Scalar functions."""
+
+    kind = "ArrowScalars"

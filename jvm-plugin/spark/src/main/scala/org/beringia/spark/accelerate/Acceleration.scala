@@ -13,6 +13,7 @@ import org.apache.spark.sql.execution.python.beringia.{
   PythonCommands,
   PythonGroups,
   PythonMap,
+  PythonScalars,
   PythonWindow,
   WindowBounds
 }
@@ -42,6 +43,7 @@ object Acceleration extends Rule[SparkPlan] {
     case PythonAggregate(aggregate) => aggregateInPandas(aggregate)
     case PythonWindow(window) => aggregateOverWindows(window)
     case PythonMap(map) => mappedRows(map)
+    case PythonScalars(scalars) => besideRows(scalars)
     case _ => Left("nodes of this kind are not covered")
   }
 
@@ -132,11 +134,32 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
       _ <- Coverage.pulling(node, conf).toLeft(())
     } yield {
-      val below = node.child.collect { case map: AcceleratedMapExec => map }.length
-      val function = PythonJob.pulling(kind, command, columns.map(_.nullable), below, conf)
+      val function = PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
       AcceleratedMapExec(kind, function, node.output, node.child)
     }
   }
+
+  private def besideRows(node: PythonScalars): Either[String, SparkPlan] =
+    for {
+      arguments <- node.arguments
+      command <- PythonCommands.of(arguments.functions, conf)
+      kind <- Kind.ofScalars(command.evalType)
+      columns = arguments.expressions.map(AcceleratedEvalExec.column)
+      _ <- Coverage.refusal(command, conf, node.child, columns, node.results).toLeft(())
+      _ <- Coverage.portions(conf).toLeft(())
+    } yield {
+      val function =
+        if (kind.pulls)
+          PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
+        else PythonJob.of(kind, command, keys = 0, conf)
+      AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
+    }
+
+  /** How many functions of a plan pull rows. */
+  private def pulling(plan: SparkPlan): Int = plan.collect {
+    case map: AcceleratedMapExec => map
+    case eval: AcceleratedEvalExec if eval.kind.pulls => eval
+  }.length
 
   private def take(node: SparkPlan, accelerated: SparkPlan): SparkPlan = {
     logger.info(s"${node.nodeName} is accelerated")

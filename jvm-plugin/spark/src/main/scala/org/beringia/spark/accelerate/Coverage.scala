@@ -48,10 +48,14 @@ object Coverage {
   def pulling(node: PythonMap, session: SQLConf): Option[String] = first(
     node.barrier -> "it is in barrier mode",
     node.profile -> "it has a resource profile",
-    (session.arrowMaxRecordsPerBatch <= 0) -> s"$BatchRows is ${session.arrowMaxRecordsPerBatch}",
-    session.contains(BatchBytes) -> s"$BatchBytes is set",
     session.contains(Validation) -> s"$Validation is set",
     !node.output.forall(_.nullable) -> "a field of the result cannot be null"
+  ).orElse(portions(session))
+
+  /** Why rows cannot be given in such portions as Spark's; none where they can. */
+  def portions(session: SQLConf): Option[String] = first(
+    (session.arrowMaxRecordsPerBatch <= 0) -> s"$BatchRows is ${session.arrowMaxRecordsPerBatch}",
+    session.contains(BatchBytes) -> s"$BatchBytes is set"
   )
 
   private val BatchRows = "spark.sql.execution.arrow.maxRecordsPerBatch"

@@ -19,7 +19,7 @@ object Explanation extends AdaptiveSparkPlanHelper {
         s"${Settings.Accelerate} is false"
       else "the session was started without Beringia's plugin"
     collectWithSubqueries(data.queryExecution.executedPlan) {
-      case node: AcceleratedExec => (node, "")
+      case node @ (_: AcceleratedExec | _: AcceleratedEvalExec) => (node, "")
       case node if Coverage.isPython(node) =>
         (node, node.getTagValue(Acceleration.Reason).getOrElse(otherwise))
     }.map { case (node, reason) => Seq(node.nodeName, reason).asJava }.asJava

@@ -6,35 +6,51 @@ package org.beringia.spark.accelerate
  * @param evalType PySpark's number
  * @param caller the class on the worker's side that makes the calls
  * @param aggregates whether a group has one row, which begins with the group's key; else any number, without it
+ * @param pulls whether a function is called once for a partition, and pulls its rows
  */
-final case class Kind(node: String, evalType: Int, caller: String, aggregates: Boolean) {
+final case class Kind(
+    node: String,
+    evalType: Int,
+    caller: String,
+    aggregates: Boolean = false,
+    pulls: Boolean = false
+) {
   override def toString: String = node
 }
 
 object Kind {
   private val GroupsInPandas =
-    Kind("AcceleratedGroupsInPandas", 201, "beringia.spark.udf.groups:GroupedMap", false)
+    Kind("AcceleratedGroupsInPandas", 201, "beringia.spark.udf.groups:GroupedMap")
   private val GroupsInArrow =
-    Kind("AcceleratedGroupsInArrow", 209, "beringia.spark.udf.tables:GroupedMap", false)
+    Kind("AcceleratedGroupsInArrow", 209, "beringia.spark.udf.tables:GroupedMap")
   private val CoGroupsInPandas =
-    Kind("AcceleratedCoGroupsInPandas", 206, "beringia.spark.udf.groups:CogroupedMap", false)
+    Kind("AcceleratedCoGroupsInPandas", 206, "beringia.spark.udf.groups:CogroupedMap")
   private val CoGroupsInArrow =
-    Kind("AcceleratedCoGroupsInArrow", 210, "beringia.spark.udf.tables:CogroupedMap", false)
+    Kind("AcceleratedCoGroupsInArrow", 210, "beringia.spark.udf.tables:CogroupedMap")
   private val AggregateInPandas =
-    Kind("AcceleratedAggregateInPandas", 202, "beringia.spark.udf.aggregates:Aggregate", true)
+    Kind("AcceleratedAggregateInPandas", 202, "beringia.spark.udf.aggregates:Aggregate", aggregates = true)
 
   private val AggregateInArrow =
-    Kind("AcceleratedAggregateInArrow", 252, "beringia.spark.udf.tables:Aggregate", true)
+    Kind("AcceleratedAggregateInArrow", 252, "beringia.spark.udf.tables:Aggregate", aggregates = true)
 
   private val WindowInPandas =
-    Kind("AcceleratedWindowInPandas", 203, "beringia.spark.udf.windows:Window", false)
+    Kind("AcceleratedWindowInPandas", 203, "beringia.spark.udf.windows:Window")
   private val WindowInArrow =
-    Kind("AcceleratedWindowInArrow", 253, "beringia.spark.udf.tables:Window", false)
+    Kind("AcceleratedWindowInArrow", 253, "beringia.spark.udf.tables:Window")
 
   private val MapInPandas =
-    Kind("AcceleratedMapInPandas", 205, "beringia.spark.udf.pulling:MapInPandas", false)
+    Kind("AcceleratedMapInPandas", 205, "beringia.spark.udf.pulling:MapInPandas", pulls = true)
   private val MapInArrow =
-    Kind("AcceleratedMapInArrow", 207, "beringia.spark.udf.pulling:MapInArrow", false)
+    Kind("AcceleratedMapInArrow", 207, "beringia.spark.udf.pulling:MapInArrow", pulls = true)
+
+  private val EvalInPandas =
+    Kind("AcceleratedEvalInPandas", 200, "beringia.spark.udf.scalars:Scalars")
+  private val EvalInArrow =
+    Kind("AcceleratedEvalInArrow", 250, "beringia.spark.udf.tables:Scalars")
+  private val PullingInPandas =
+    Kind("AcceleratedEvalInPandas", 204, "beringia.spark.udf.pulling:EvalInPandas", pulls = true)
+  private val PullingInArrow =
+    Kind("AcceleratedEvalInArrow", 251, "beringia.spark.udf.pulling:EvalInArrow", pulls = true)
 
   /** The kind of a function over groups; or why there is none. */
   def ofGroups(evalType: Int): Either[String, Kind] = of(evalType, GroupsInPandas, GroupsInArrow)
@@ -53,6 +69,10 @@ object Kind {
 
   /** The kind of a function that pulls rows; or why there is none. */
   def ofIterators(evalType: Int): Either[String, Kind] = of(evalType, MapInPandas, MapInArrow)
+
+  /** The kind of a scalar function; or why there is none. */
+  def ofScalars(evalType: Int): Either[String, Kind] =
+    of(evalType, EvalInPandas, EvalInArrow, PullingInPandas, PullingInArrow)
 
   private def of(evalType: Int, kinds: Kind*): Either[String, Kind] =
     kinds.find(_.evalType == evalType).toRight(s"functions of kind $evalType are not covered")

@@ -13,24 +13,22 @@ import org.apache.spark.sql.types.{ByteType, DataType}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.{Input, JobMetrics, TaskBatches}
 import org.beringia.spark.columns.{InputColumn, ResultVector}
 
-/** @param batchRows how many rows the function gets at a time */
 final class PullingTask(
     columns: Seq[InputColumn],
     results: Seq[(String, DataType)],
-    val batchRows: Int,
+    batchRows: Int,
     rowSchema: Seq[Attribute],
     function: ShippedFunction,
     settings: Map[String, String],
     limits: BatchLimits,
     metrics: JobMetrics
-) extends NumpyMapTask(
-      Nil,
+) extends PortionedTask(
       columns,
       ("", ByteType) +: results,
-      Per.Partition,
+      batchRows,
       rowSchema,
       function,
       settings,
@@ -38,11 +36,11 @@ final class PullingTask(
       metrics
     ) {
   override def source(input: Input, context: TaskContext): TaskBatches =
-    new PulledBatches(this, Groups.of(this, input, most = batchRows), context)
+    new PulledBatches(this, input, context)
 }
 
-final class PulledBatches(task: PullingTask, groups: Groups, context: TaskContext)
-    extends TaskBatches(task, context) {
+final class PulledBatches(task: PullingTask, input: Input, context: TaskContext)
+    extends PortionedBatches(task, input, context) {
   import PulledBatches._
 
   private[this] var hasRows = false // for the next batch
@@ -58,7 +56,7 @@ final class PulledBatches(task: PullingTask, groups: Groups, context: TaskContex
 
   override def hasGroup: Boolean = stands match {
     case Wants if !saidEnd =>
-      hasRows = groups.start()
+      hasRows = super.hasGroup
       true
     case More => true
     case _ => false
@@ -71,7 +69,7 @@ final class PulledBatches(task: PullingTask, groups: Groups, context: TaskContex
     if (stands == More) {
       writeNothing()
       true
-    } else if (hasRows) groups.write(writer) || System.nanoTime - begun > Patience
+    } else if (hasRows) super.writeGroup() || System.nanoTime - begun > Patience
     else {
       saidEnd = true
       writeNothing()

@@ -9,10 +9,10 @@ import org.apache.spark.sql.execution.python.beringia.PythonTask
 import org.beringia.executor.{JobSpec, NumpyFunction, ShippedFunction, TaskDetails}
 
 /**
- * @param pickled the function and the type that it returns
+ * @param pickled the function and the type that it returns; behind those whose result it is given, if there are any
  * @param offsets its arguments, as Spark counts them
  */
-final case class PickledFunction(pickled: Array[Byte], offsets: Seq[Int])
+final case class PickledFunction(pickled: Seq[Array[Byte]], offsets: Seq[Int])
 
 /**
  * @param functions that are called together, on the same rows
@@ -34,7 +34,7 @@ final case class PythonCommand(
   def set(setting: (String, String)): PythonCommand = copy(settings = settings + setting)
 
   /** All functions, one behind the other. */
-  def pickled: Array[Byte] = functions.flatMap(_.pickled).toArray
+  def pickled: Array[Byte] = Array.concat(functions.flatMap(_.pickled): _*)
 }
 
 /** A function for our workers, as a plan holds it: equal by content. */

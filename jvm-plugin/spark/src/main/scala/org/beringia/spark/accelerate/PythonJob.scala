@@ -69,7 +69,10 @@ object PythonJob {
       .put("largeTypes", conf.arrowUseLargeVarTypes)
     val functions = options.putArray("functions")
     command.functions.foreach { function =>
-      val offsets = functions.addObject().put("bytes", function.pickled.length).putArray("offsets")
+      val node = functions.addObject()
+      val bytes = node.putArray("bytes")
+      function.pickled.foreach(one => bytes.add(one.length))
+      val offsets = node.putArray("offsets")
       function.offsets.foreach(offset => offsets.add(offset))
     }
     fill(options.putObject("settings"), command.settings)

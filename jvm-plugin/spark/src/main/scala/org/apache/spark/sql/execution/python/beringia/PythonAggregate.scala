@@ -2,8 +2,7 @@
 // package to reach what is private to it.
 package org.apache.spark.sql.execution.python.beringia
 
-import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, Expression, NamedExpression}
-import org.apache.spark.sql.catalyst.expressions.{PythonFuncExpression, PythonUDAF}
+import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, Expression, NamedExpression, PythonUDAF}
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.execution.{ProjectExec, SparkPlan}
 import org.apache.spark.sql.types.{DoubleType, FloatType}
@@ -27,29 +26,16 @@ final case class PythonAggregate(
   def results: Seq[Attribute] = functions.map(_.resultAttribute)
 
   /** What the functions are given, each once, in columns of a plan; or why that cannot be. */
-  def input: Either[String, PythonAggregate.Input] = {
-    val arguments = udafs.flatMap(_.children)
-    if (arguments.isEmpty) Left("there are no columns")
-    else if (arguments.exists(_.exists(_.isInstanceOf[PythonFuncExpression]))) {
-      Left("an argument is another function's result")
-    } else if (arguments.exists(_.nodeName == "NamedArgumentExpression")) {
-      Left("an argument is given by its name")
-    } else {
-      val distinct = arguments.foldLeft(Vector.empty[Expression]) { (seen, argument) =>
-        if (seen.exists(isSame(_, argument))) seen else seen :+ argument
-      }
-      val columns = distinct.map {
+  def input: Either[String, PythonAggregate.Input] =
+    PythonArguments.of(udafs.map(udaf => udaf -> udaf.children)).map { arguments =>
+      val columns = arguments.expressions.map {
         case attribute: Attribute => attribute
         case expression => Alias(expression, "argument")()
       }
       val aliases = columns.collect { case alias: Alias => alias }
       val plan = if (aliases.isEmpty) child else ProjectExec(child.output ++ aliases, child)
-      val places = udafs.map(_.children.map(argument => distinct.indexWhere(isSame(_, argument))))
-      Right(PythonAggregate.Input(plan, columns.map(_.toAttribute), udafs.zip(places)))
+      PythonAggregate.Input(plan, columns.map(_.toAttribute), arguments.functions)
     }
-  }
-
-  private def isSame(one: Expression, other: Expression) = (one eq other) || one.semanticEquals(other)
 
   /** What Spark's node gives, of a plan that gives keys and results. */
   def project(plan: SparkPlan): SparkPlan = ProjectExec(output, plan)

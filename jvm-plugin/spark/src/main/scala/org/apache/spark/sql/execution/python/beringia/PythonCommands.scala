@@ -14,10 +14,16 @@ import org.beringia.spark.accelerate.{PickledFunction, PythonCommand}
 
 object PythonCommands {
 
+  /** A function behind those whose result it is given, in the order in which they are called. */
+  def chain(function: PythonFuncExpression): Seq[PythonFuncExpression] = function.children match {
+    case Seq(inner: PythonFuncExpression) => chain(inner) :+ function
+    case _ => Seq(function)
+  }
+
   /** The command of functions, each with the offsets of its arguments; or why there is none. */
   def of(functions: Seq[(Expression, Seq[Int])], conf: SQLConf): Either[String, PythonCommand] = {
     val known = functions.collect { case (function: PythonFuncExpression, offsets) => function -> offsets }
-    val all = known.map(_._1.func)
+    val all = known.flatMap { case (function, _) => chain(function) }.map(_.func)
     PythonLine.refusal
       .orElse(if (known.length < functions.length) Some("it is no function of Python") else None)
       .orElse(all.flatMap(refusal(_)).headOption)
@@ -42,11 +48,14 @@ object PythonCommands {
   private def command(functions: Seq[(PythonFuncExpression, Seq[Int])], conf: SQLConf): PythonCommand = {
     val first = functions.head._1
     val function = first.func
-    val broadcasts = functions.flatMap(_._1.func.broadcastVars.asScala).groupBy(_.id).values.map(_.head)
+    val all = functions.flatMap { case (udf, _) => chain(udf) }
+    val broadcasts = all.flatMap(_.func.broadcastVars.asScala).groupBy(_.id).values.map(_.head)
     PythonCommand(
-      functions.map(_._1.name).distinct.mkString(", "),
+      all.map(_.name).distinct.mkString(", "),
       first.evalType,
-      functions.map { case (udf, offsets) => PickledFunction(udf.func.command.toArray, offsets) },
+      functions.map { case (udf, offsets) =>
+        PickledFunction(chain(udf).map(_.func.command.toArray), offsets)
+      },
       ArrowPythonRunner.getPythonRunnerConfMap(conf),
       conf.pysparkWorkerPythonExecutable.getOrElse(function.pythonExec),
       function.pythonVer,

@@ -1,0 +1,25 @@
+// Spark's node for scalar functions of PySpark, apart into what goes in, what is called and what comes of it. It lives in
+// Spark's package to reach what is private to it.
+package org.apache.spark.sql.execution.python.beringia
+
+import org.apache.spark.sql.catalyst.expressions.{Attribute, PythonUDF}
+import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.python.ArrowEvalPythonExec
+
+/**
+ * @param functions that are called together
+ * @param results what they return, which the node puts behind the child's columns
+ */
+final case class PythonScalars(functions: Seq[PythonUDF], results: Seq[Attribute], child: SparkPlan) {
+
+  /** What the functions are given; or why that cannot be. */
+  def arguments: Either[String, PythonArguments] =
+    PythonArguments.of(functions.map(function => function -> PythonCommands.chain(function).head.children))
+}
+
+object PythonScalars {
+  def unapply(node: SparkPlan): Option[PythonScalars] = node match {
+    case ArrowEvalPythonExec(functions, results, child, _) => Some(PythonScalars(functions, results, child))
+    case _ => None
+  }
+}

@@ -1,0 +1,55 @@
+// The rows of a partition in portions, of as many rows as Spark would give a function at a time: each is a group.
+package org.beringia.spark.accelerate
+
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.expressions.Attribute
+import org.apache.spark.sql.execution.python.beringia.KeptRows
+import org.apache.spark.sql.types.DataType
+import org.beringia.executor.ShippedFunction
+import org.beringia.executor.memory.BatchLimits
+import org.beringia.spark.{Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.columns.InputColumn
+
+/** @param batchRows how many rows the function gets at a time */
+class PortionedTask(
+    columns: Seq[InputColumn],
+    results: Seq[(String, DataType)],
+    val batchRows: Int,
+    rowSchema: Seq[Attribute],
+    function: ShippedFunction,
+    settings: Map[String, String],
+    limits: BatchLimits,
+    metrics: JobMetrics
+) extends NumpyMapTask(
+      Nil,
+      columns,
+      results,
+      Per.Partition,
+      rowSchema,
+      function,
+      settings,
+      limits,
+      metrics
+    ) {
+  override def source(input: Input, context: TaskContext): TaskBatches =
+    new PortionedBatches(this, input, context)
+}
+
+class PortionedBatches(task: PortionedTask, input: Input, context: TaskContext)
+    extends TaskBatches(task, context) {
+  private[this] val groups = Groups.of(task, input, most = task.batchRows)
+  private[this] val kept = Some(input).collect { case Input.Rows(kept: KeptRows) => kept }
+  private[this] var keptBefore = 0L // when the batch began
+
+  override def begin(): Unit = {
+    super.begin()
+    keptBefore = keptBytes
+  }
+
+  override def hasGroup: Boolean = groups.start()
+
+  override def writeGroup(): Boolean =
+    groups.write(writer) || keptBytes - keptBefore > task.limits.full
+
+  private def keptBytes: Long = kept.fold(0L)(_.bytes)
+}
