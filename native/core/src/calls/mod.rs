@@ -194,7 +194,7 @@ impl Calls {
         let least = state.least_busy();
         if let Some(lane) = least.filter(|_| !state.waiting.is_empty()) {
             self.glean(&mut state, lane);
-            self.fill(&mut state, lane);
+            self.hand(&mut state, lane);
         }
         Ok(wants_lane)
     }
@@ -209,12 +209,18 @@ impl Calls {
         }
         let free = state.lanes.iter().any(|lane| lane.idle && lane.under_way.is_empty());
         if let Some(lane) = state.least_busy() {
-            self.fill(state, lane);
-            if state.lanes[lane].idle {
-                state.lanes[lane].changed.notify_one();
-            }
+            self.hand(state, lane);
         }
         !free && state.lanes.len() < self.setting.lanes
+    }
+
+    /// Hands what waits to the worker of `lane`, whose thread then awaits the answers.
+    fn hand(&self, state: &mut State, lane: usize) {
+        self.fill(state, lane);
+        let lane = &state.lanes[lane];
+        if lane.idle && !lane.under_way.is_empty() {
+            lane.changed.notify_one();
+        }
     }
 
     /// Takes a call back; false when it has begun, or is over.

@@ -176,3 +176,28 @@ fn a_call_that_submits_another_gets_what_came_of_it_or_makes_it_itself() {
         assert_eq!(ended[&number].as_deref().unwrap(), expected, "{call} on {workers}");
     }
 }
+
+#[test]
+fn a_lane_that_rests_wakes_for_the_call_that_its_worker_takes_also_beside_one_without_a_worker() {
+    let calls = calls(2, 2);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let (calls, sender) = (Arc::clone(&calls), sender.clone());
+            let lane = calls.open_lane().unwrap();
+            thread::spawn(move || {
+                let batches = std::iter::from_fn(|| calls.next(lane));
+                batches.flatten().for_each(|(number, _)| sender.send(number).unwrap());
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        let started = Instant::now();
+        let number = submit(&calls, "x");
+        assert_eq!(receiver.recv().unwrap(), number);
+        assert!(started.elapsed() < KEEP / 2, "{:?}", started.elapsed());
+        thread::sleep(Duration::from_millis(20)); // both rest
+    }
+    calls.close();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
