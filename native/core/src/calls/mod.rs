@@ -217,9 +217,8 @@ impl Calls {
     /// Hands what waits to the worker of `lane`, whose thread then awaits the answers.
     fn hand(&self, state: &mut State, lane: usize) {
         self.fill(state, lane);
-        let lane = &state.lanes[lane];
-        if lane.idle && !lane.under_way.is_empty() {
-            lane.changed.notify_one();
+        if state.lanes[lane].idle {
+            state.lanes[lane].changed.notify_one();
         }
     }
 

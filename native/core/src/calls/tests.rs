@@ -52,15 +52,22 @@ fn submit_all(calls: &Calls, count: usize, body: &str) {
     }
 }
 
+/// What comes back through a lane, whose thread opens no further ones.
+fn returned(calls: &Calls, lane: usize) -> impl Iterator<Item = (u64, Outcome)> {
+    let next = move || {
+        let outcomes = calls.next(lane);
+        calls.wants_lane();
+        outcomes
+    };
+    std::iter::from_fn(next).flatten()
+}
+
 /// Runs `lanes` threads until all calls are over: what became of each.
 fn outcomes(calls: &Arc<Calls>, lanes: usize) -> BTreeMap<u64, Result<String>> {
     let run = || {
         let calls = Arc::clone(calls);
         let lane = calls.open_lane().unwrap();
-        thread::spawn(move || {
-            let batches = std::iter::from_fn(|| calls.next(lane));
-            batches.flatten().collect::<Vec<_>>()
-        })
+        thread::spawn(move || returned(&calls, lane).collect::<Vec<_>>())
     };
     let threads: Vec<_> = (0..lanes).map(|_| run()).collect();
     calls.close();
@@ -185,10 +192,7 @@ fn a_lane_that_rests_wakes_for_the_call_that_its_worker_takes_also_beside_one_wi
         .map(|_| {
             let (calls, sender) = (Arc::clone(&calls), sender.clone());
             let lane = calls.open_lane().unwrap();
-            thread::spawn(move || {
-                let batches = std::iter::from_fn(|| calls.next(lane));
-                batches.flatten().for_each(|(number, _)| sender.send(number).unwrap());
-            })
+            thread::spawn(move || returned(&calls, lane).for_each(|(number, _)| sender.send(number).unwrap()))
         })
         .collect();
     for _ in 0..5 {
