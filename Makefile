@@ -107,7 +107,7 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \
 	  and not results_are_converted and not frames_of_any_shape and not cloned_session and not killed_worker \
 	  and not takes_too_long and not used_again and not (spark_arrays and not no_task and not adaptive) \
-	  and not (spark_executor and not calls_are_made and not jobs_can_be_ended)"
+	  and not (spark_executor and not calls_are_made and not come_and_go and not can_be_ended)"
 	@$(PYTEST_4) $(addprefix python/tests/test_udf_,groups.py pulling.py scalars.py)
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect

@@ -290,8 +290,9 @@ class Jobs:
             return
         future = self.futures.pop(call.number)
         try:
-            # Of bytearrays: results can be written to.
-            returned, *told = _call_pickle.load(bytes(row.body), [np.frombuffer(b, np.uint8) for b in row.buffers])
+            # Of bytearrays, which Spark 4 does not give by itself: results can be written to.
+            buffers = [each if isinstance(each, bytearray) else bytearray(each) for each in row.buffers]
+            returned, *told = _call_pickle.load(bytes(row.body), [np.frombuffer(each, np.uint8) for each in buffers])
         except BaseException as why:
             future.set_exception(_unloadable(why, f"what '{call.name}' returned"))
             return
