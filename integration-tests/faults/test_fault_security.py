@@ -40,7 +40,7 @@ def test_no_worker_listens_and_the_executor_not_for_us(front, find_workers):
     assert find_workers()
     for pid in find_workers():
         assert listening(pid) == set()
-        assert len(sockets(pid)) == 2  # its channels
+        assert len(sockets(pid)) in (1, 2)  # its channels: the second comes with the first message
     assert listening(front.process) <= before
 
 
