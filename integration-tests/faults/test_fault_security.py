@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 
 import pytest
@@ -38,13 +37,12 @@ def listening(pid):
 def test_no_worker_listens_and_the_executor_not_for_us(front, find_workers):
     before = listening(front.process)
     assert front.run(lambda x: float(x.sum())) == TOTALS
-    assert find_workers()
-    for pid in find_workers():
+    workers = find_workers()
+    assert workers
+    for pid in workers:
         assert listening(pid) == set()
-        deadline = time.monotonic() + 20
-        while len(sockets(pid)) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)  # one that has only started gets the second with its first message
-        assert len(sockets(pid)) == 2  # its channels
+        assert len(sockets(pid)) in {1, 2}  # its channels: the second comes with its first message
+    assert any(len(sockets(pid)) == 2 for pid in workers)  # who ran the function has both
     assert listening(front.process) <= before
 
 
