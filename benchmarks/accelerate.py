@@ -29,6 +29,7 @@ from benchmarks.workload import CORES, in_turn, into_nothing, session
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "accelerate.md"
 
 SCHEMA = "g long, x double, y double"
+DOUBLES = "a double, b double, c double, d double"
 
 
 def identity(frame: pd.DataFrame) -> pd.DataFrame:
@@ -66,8 +67,8 @@ def same(frames: Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
 def summed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Return their columns, with the sum of two in place of one."""
     for batch in batches:
-        g, x, y = batch.columns
-        yield pa.RecordBatch.from_arrays([g, x, pa.array(x.to_numpy() + y.to_numpy())], schema=batch.schema)
+        a, b, c, d = batch.columns
+        yield pa.RecordBatch.from_arrays([a, b, c, pa.array(c.to_numpy() + d.to_numpy())], schema=batch.schema)
 
 
 def mapped(function: Callable[[pd.DataFrame], pd.DataFrame], df: DataFrame) -> DataFrame:
@@ -88,12 +89,12 @@ def of_arrow(df: DataFrame) -> DataFrame:
 
 def pulled(df: DataFrame) -> DataFrame:
     """Return the query of a map of frames."""
-    return df.mapInPandas(same, SCHEMA)
+    return df.mapInPandas(same, DOUBLES)
 
 
 def pulled_of_arrow(df: DataFrame) -> DataFrame:
     """Return the query of a map of batches."""
-    return df.mapInArrow(summed, SCHEMA)
+    return df.mapInArrow(summed, DOUBLES)
 
 
 def aggregated(df: DataFrame) -> DataFrame:
@@ -176,8 +177,8 @@ CASES = (
     Case("windows of all rows, NumPy within", 20_000, 20, windowed, 5),
     Case("windows of five rows, NumPy within", 20_000, 20, moving, 1.5),
     *[Case("tables, identity", 20_000, 20, of_arrow, 2.5)][: pyspark.__version__ > "4"],
-    Case("mapInPandas, identity", 1, 2_000_000, pulled, 0.95),
-    Case("mapInArrow, a sum", 1, 2_000_000, pulled_of_arrow, 0.95),
+    Case("mapInPandas, identity", 1, 10_000_000, pulled, 3, data=doubles),
+    Case("mapInArrow, a sum", 1, 10_000_000, pulled_of_arrow, 3, data=doubles),
     Case("pandas_udf, a sum", 1, 10_000_000, partial(beside, plus), 3, data=doubles),
     Case("pandas_udf of iterators, a sum", 1, 10_000_000, partial(beside, pluses), 0.95, data=doubles),
     *[Case("arrow_udf, a sum", 1, 10_000_000, partial(beside, plus_of_arrow), 0.95, data=doubles)][

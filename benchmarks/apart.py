@@ -12,17 +12,19 @@ LIMIT = 900
 """Seconds after which a measurement is given up."""
 
 
-def measured(module: str, *arguments: str, python: str = sys.executable, **environment: str) -> Any:
+def measured(
+    module: str, *arguments: str, python: str = sys.executable, limit: float = LIMIT, **environment: str
+) -> Any:
     """Run ``python -m module --one *arguments`` and return what it prints last, an object in JSON; None if it fails."""
     name = f"{module}: {', '.join(arguments)}"
     command = [python, "-m", module, "--one", *arguments]
     try:
         done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LIMIT, check=False
+            command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=limit, check=False
         )
         found = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
-        print(f"{name}: more than {LIMIT} s", flush=True)
+        print(f"{name}: more than {limit} s", flush=True)
         return None
     except (json.JSONDecodeError, IndexError):
         print(f"{name}: failed: {done.stderr[-300:]}", flush=True)
