@@ -1,15 +1,17 @@
 """Unchanged PySpark code on Beringia's workers and on PySpark's own, in turn: docs/benchmarks/accelerate.md.
 
-Fails if a target is missed. The shapes of the second table, and their names, are those of Spark's own benchmarks.
+``python -m benchmarks.accelerate [case]``; each Spark runs in its own environment. Fails if a target is missed. Names
+such as `few_groups_sm` are those of Spark's own benchmarks, and so are the shapes.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 import beringia.spark
+from benchmarks import apart, bars
+from benchmarks.report import ROOT
+from benchmarks.spark import ENVIRONMENTS
 from benchmarks.workload import CORES, in_turn, into_nothing, session
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "accelerate.md"
+LIMIT = 3600
+"""Seconds that a line of Spark may take."""
 
 SCHEMA = "g long, x double, y double"
 DOUBLES = "a double, b double, c double, d double"
@@ -147,8 +154,11 @@ def data(spark: SparkSession, groups: int, rows: int) -> DataFrame:
 
 
 def doubles(spark: SparkSession, groups: int, rows: int) -> DataFrame:
-    """Make rows of four doubles: a, b, c, d."""
-    return spark.range(0, groups * rows, 1, CORES).select(*[F.rand(i).alias(name) for i, name in enumerate("abcd")])
+    """Make rows of four doubles, cached: a, b, c, d."""
+    df = spark.range(0, groups * rows, 1, CORES).select(*[F.rand(i).alias(name) for i, name in enumerate("abcd")])
+    df = df.cache()
+    df.count()
+    return df
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,10 @@ CASES = (
 class Times:
     """Seconds by each way."""
 
-    case: Case
+    name: str
+    groups: int
+    rows: int
+    target: float
     ours: float
     theirs: float
 
@@ -199,6 +212,16 @@ class Times:
     def ratio(self) -> float:
         """How many times faster."""
         return self.theirs / self.ours
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line of Spark took, and the versions it ran with."""
+
+    spark: str
+    pandas: str
+    python: str
+    times: list[Times]
 
 
 def run(spark: SparkSession, df: DataFrame, case: Case, accelerate: str) -> None:
@@ -218,55 +241,75 @@ def measure(spark: SparkSession, case: Case) -> Times:
     in_turn({"true": works["true"]}, warmups=4, runs=0)
     found = in_turn(works, warmups=1, runs=case.runs)
     df.unpersist()
-    return Times(case, statistics.median(found["true"]), statistics.median(found["false"]))
+    ours, theirs = statistics.median(found["true"]), statistics.median(found["false"])
+    return Times(case.name, case.groups, case.rows, case.target, ours, theirs)
 
 
-def table(times: list[Times]) -> str:
+def measure_line(*names: str) -> Line:
+    """Measure the cases of those names, or all, on the Spark of this process."""
+    spark = session()
+    times = [measure(spark, case) for case in CASES if not names or case.name in names]
+    spark.stop()
+    return Line(pyspark.__version__, pd.__version__, platform.python_version(), times)
+
+
+def table(line: Line) -> str:
     """Return the figures as a Markdown table."""
     rows = [
         "| function | groups by rows | PySpark, s | accelerated, s | times faster | target |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for each in times:
-        case = each.case
+    for each in line.times:
         rows.append(
-            f"| {case.name} | {case.groups:,} by {case.rows:,} | {each.theirs:.2f} | {each.ours:.2f} "
-            f"| **{each.ratio:.1f}** | {case.target:g} |"
+            f"| {each.name} | {each.groups:,} by {each.rows:,} | {each.theirs:.2f} | {each.ours:.2f} "
+            f"| **{each.ratio:.1f}** | {each.target:g} |"
         )
     return "\n".join(rows)
 
 
-def page(times: list[Times]) -> str:
+def page(lines: list[Line]) -> str:
     """Return the text of docs/benchmarks/accelerate.md."""
+    tables = "\n\n".join(
+        f"## Spark {line.spark}, pandas {line.pandas}, Python {line.python}\n\n{table(line)}" for line in lines
+    )
     return f"""# Benchmarks of accelerated PySpark code
 
-Written by `python -m benchmarks accelerate`. `df.groupBy("g").applyInPandas(…)` of three columns, a long and two
-doubles, `agg` of a pandas UDF of one, maps without groups, and UDFs of two of four doubles, on `local[{CORES}]`, warm;
-medians of runs in turn, with
-`spark.beringia.accelerate` off and on and nothing else changed. Spark {pyspark.__version__}, pandas {pd.__version__},
-Python {platform.python_version()}, {platform.system()} on {platform.machine()}. Ratios travel between machines, seconds
-do not.
+Written by `python -m benchmarks accelerate`. Groups of three columns, a long and two doubles; maps without groups, and
+UDFs, of four doubles; all cached; on `local[{CORES}]`, warm; medians of runs in turn, with `spark.beringia.accelerate`
+off and on and nothing else changed, on {platform.system()} and {platform.machine()}. Ratios travel between machines,
+seconds do not.
 
-{table(times)}
+![How many times faster, by function](accelerate.png)
 
 Where there are groups, both have Spark's own exchange and sort within. Light pandas is `frame.assign(x=frame.x -
-frame.x.mean())`, NumPy within a least-squares line, the aggregate a standard deviation: what is left of these is the
+frame.x.mean())`, NumPy within a least-squares line, an aggregate a standard deviation: what is left of these is the
 function's own time.
+
+{tables}
 """
 
 
 def main() -> None:
     """Measure, print, write."""
-    spark = session()
-    times = [measure(spark, case) for case in CASES if not sys.argv[1:] or case.name in sys.argv[1:]]
-    spark.stop()
-    print(table(times))
+    lines = []
+    for environment in ENVIRONMENTS:
+        python = str(ROOT / environment / "bin" / "python")
+        found = apart.measured("benchmarks.accelerate", *sys.argv[1:], python=python, limit=LIMIT)
+        if found is None:
+            sys.exit(f"nothing was measured in {environment}: `make bench` makes both environments")
+        lines.append(Line(**{**found, "times": [Times(**each) for each in found["times"]]}))
+        print(table(lines[-1]))
     if not sys.argv[1:]:
-        PAGE.write_text(page(times), encoding="utf-8")
+        shown = {f"Spark {line.spark}": {each.name: each.ratio for each in line.times} for line in lines}
+        bars.draw_ratios(PAGE.with_suffix(".png"), shown)
+        PAGE.write_text(page(lines), encoding="utf-8")
         print(f"\nwritten: {PAGE}")
-    if any(each.ratio < each.case.target for each in times):
+    if any(each.ratio < each.target for line in lines for each in line.times):
         sys.exit("a target was missed")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(asdict(measure_line(*sys.argv[2:]))))
+    else:
+        main()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 LIMIT = 900
@@ -13,14 +14,23 @@ LIMIT = 900
 
 
 def measured(
-    module: str, *arguments: str, python: str = sys.executable, limit: float = LIMIT, **environment: str
+    module: str,
+    *arguments: str,
+    python: str = sys.executable,
+    limit: float = LIMIT,
+    environment: Mapping[str, str] | None = None,
 ) -> Any:
     """Run ``python -m module --one *arguments`` and return what it prints last, an object in JSON; None if it fails."""
     name = f"{module}: {', '.join(arguments)}"
     command = [python, "-m", module, "--one", *arguments]
     try:
         done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=limit, check=False
+            command,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
         )
         found = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:

@@ -136,7 +136,7 @@ def main() -> None:
         print(json.dumps(measure()))
         return
     found = apart.measured(
-        "benchmarks.hail_mixed_model", **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        "benchmarks.hail_mixed_model", environment=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     )
     if found is None:
         sys.exit("nothing was measured")

@@ -253,7 +253,7 @@ class Measured:
         found = apart.measured(MODULE, shape, OURS)
         self.yardstick = list(zip(found[LOOP], found[GROUPING], strict=True))
         self.ours = found[OURS]
-        self.kept = _median(apart.measured(MODULE, shape, LOOP, **KEPT)[LOOP])
+        self.kept = _median(apart.measured(MODULE, shape, LOOP, environment=KEPT)[LOOP])
         others = {way: apart.measured(MODULE, shape, way) for way in OTHERS}
         self.medians = {way: _median(times[way]) for way, times in others.items() if times}
         self.medians[OURS] = _median(self.ours)

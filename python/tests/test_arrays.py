@@ -151,14 +151,13 @@ def test_sums_of_floats_are_numpys_but_for_rounding_and_those_of_one_thread(monk
         with ThreadPoolExecutor(count) as executor:
             return (
                 arrays.reduce(np.add, x, executor=executor),
-                arrays.inner(x, x[::-1], executor=executor),
                 *arrays.accumulate(np.add, x, executor=executor),
             )
 
     one = results(1)
     assert one == results(2) == results(5)
-    np.testing.assert_allclose(one, (x.sum(), np.inner(x, x[::-1]), *np.cumsum(x)), rtol=1e-12)
-    assert (np.diff(one[2:]) >= 0).all()  # as a table of weights is searched
+    np.testing.assert_allclose(one, (x.sum(), *np.cumsum(x)), rtol=1e-12)
+    assert (np.diff(one[1:]) >= 0).all()  # as a table of weights is searched
 
 
 def test_it_goes_on_threads_of_this_process_and_as_many_as_are_allowed(monkeypatch):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from beringia.local import Pool
 
 _NONE: Any = object()
-_VECTOR = 8192
+_OF_BLAS = "fdFD"
 
 
 def reduce(
@@ -100,14 +100,15 @@ def inner(x: Any, y: Any, *, executor: Executor | Pool | None = None) -> Any:
     Parameters
     ----------
     x, y : array_like
-        Vectors; of others, BLAS works on all cores where it was built to, and they are NumPy's alone.
+        Vectors; others are NumPy's alone, and so are floats in this process: BLAS works on all cores where it was
+        built to.
     executor : ThreadPoolExecutor, beringia.Executor, beringia.Pool or another executor, optional
         Who does it; by default threads of this process.
 
     Returns
     -------
     scalar or ndarray
-        Of NumPy's type; floats may differ from its result in rounding, and do not depend on the number of threads.
+        Of NumPy's type; floats may differ from its result in rounding if workers did it.
 
     Raises
     ------
@@ -126,19 +127,13 @@ def inner(x: Any, y: Any, *, executor: Executor | Pool | None = None) -> Any:
         return np.inner(one, other)
     if one.dtype.hasobject or other.dtype.hasobject:
         return np.inner(one, other)
-    done = _each(executor, [partial(_inner, one[p], other[p]) for p in parts.slices(one.size, parts.PART)])
+    # BLAS has threads of its own for long vectors, which would wait for each other in ours.
+    if parts.is_here(executor, native=True) and one.dtype == other.dtype and one.dtype.char in _OF_BLAS:
+        return np.inner(one, other)
+    done = _each(executor, [partial(np.inner, one[p], other[p]) for p in parts.slices(one.size, parts.PART)])
     whole = np.array(done)
     # Of booleans it is whether any of both are true.
     return np.add.reduce(whole, dtype=whole.dtype)
-
-
-def _inner(one: parts.Array, other: parts.Array) -> Any:
-    if one.dtype.char not in "fdFD" or one.dtype != other.dtype:
-        return np.inner(one, other)
-    # BLAS has threads of its own for longer vectors, which would wait for each other in ours.
-    whole = len(one) - len(one) % _VECTOR
-    products = np.matmul(one[:whole].reshape(-1, 1, _VECTOR), other[:whole].reshape(-1, _VECTOR, 1))
-    return products.sum() + np.inner(one[whole:], other[whole:])
 
 
 def _of_function(f: Callable[..., Any], array: Any, combine: Any, identity: Any, executor: Any) -> Any:
