@@ -1,4 +1,4 @@
-"""Reading a physical plan over py4j: the metrics of Beringia's nodes."""
+"""Reading a physical plan over py4j: the metrics of Beringia's nodes, and what they take."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def metrics(df):
     (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if "beringia" in n.getClass().getName())
     names = node.metrics().keySet().mkString(",").split(",")
     return {name: node.metrics().apply(name).value() for name in names}
+
+
+def takes_columns(df):
+    """Whether the columns of its source go straight into the one node of Beringia."""
+    plan = list(nodes(df._jdf.queryExecution().executedPlan()))
+    (node,) = (n for n in plan if "beringia" in n.getClass().getName())
+    child = node.children().apply(0)
+    return child.supportsColumnar() and child.nodeName() != "RowToColumnar"

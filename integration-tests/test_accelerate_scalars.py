@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 import beringia.spark
 from accelerated import both, conf, covered, data, same, some
 from beringia import errors
+from plans import takes_columns
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -119,6 +120,56 @@ QUERIES = {
 def test_scalars_are_the_same(both, conf, data, name):
     conf(BATCH_ROWS, "7")
     theirs, ours = both(lambda: QUERIES[name](data), IN_PANDAS)
+    assert isinstance(ours[1], list)
+    assert ours == theirs
+
+
+@pytest.fixture(scope="module")
+def file(spark, data, tmp_path_factory):
+    """The data as Spark reads them from a file: by columns."""
+    path = str(tmp_path_factory.mktemp("scalars") / "data.parquet")
+    data.coalesce(1).write.parquet(path)
+    return spark.read.parquet(path)
+
+
+IN_A_FILE = [
+    "several at once",
+    "of expressions",
+    "beside no column",
+    "of a limit",
+    "that see s_null",
+    "that see b_null",
+]
+
+
+@pytest.mark.parametrize("name", [*IN_A_FILE, *[pytest.param(name, marks=pytest.mark.slow) for name in QUERIES]])
+def test_scalars_are_the_same_beside_columns(both, conf, file, name):
+    conf(BATCH_ROWS, "7")
+    theirs, ours = both(lambda: QUERIES[name](file), IN_PANDAS)
+    assert isinstance(ours[1], list)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("more", ["id", "map(id, id) as m"])
+def test_rows_go_by_columns_where_all_have_a_form(conf, file, more):
+    conf("spark.beringia.accelerate", "true")
+    query = file.selectExpr("id", more).select("*", doubled("id")) if more != "id" else file.select("id", doubled("id"))
+    assert takes_columns(query) == (more == "id")
+    assert {row[-1] - 2 * row[0] for row in query.collect()} == {0}
+
+
+@pytest.mark.parametrize("outcome", ["a value short", "raised later"])
+def test_errors_beside_columns_are_the_same(both, conf, file, outcome):
+    conf(BATCH_ROWS, "7")
+    kind, make = RESULTS[outcome]
+    theirs, ours = both(lambda: kept(file, udf(kind)(make)("id", "t")), IN_PANDAS)
+    assert same(ours, theirs)
+
+
+@only_4
+def test_arrays_are_the_same_beside_columns(both, conf, file):
+    conf(BATCH_ROWS, "7")
+    theirs, ours = both(lambda: kept(file, arrow("string")(described)("s_null", "id")), IN_ARROW)
     assert isinstance(ours[1], list)
     assert ours == theirs
 

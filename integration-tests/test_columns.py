@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from beringia.spark import numpy_map
-from plans import nodes
+from plans import takes_columns
 
 ROW = """
   id % 2 = 0 AS b, CAST(id AS tinyint) AS i8, CAST(-id AS smallint) AS i16, CAST(id AS int) AS i32, -id AS i64,
@@ -39,14 +39,6 @@ def file(rows, tmp_path_factory):
 def same(i):
     """Return it: the call of a row."""
     return i
-
-
-def takes_columns(df):
-    """Whether the columns of its source go straight into the one node of Beringia."""
-    plan = list(nodes(df._jdf.queryExecution().executedPlan()))
-    (node,) = (n for n in plan if "beringia" in n.getClass().getName())
-    child = node.children().apply(0)
-    return child.supportsColumnar() and child.nodeName() != "RowToColumnar"
 
 
 def told(df):

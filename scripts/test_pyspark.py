@@ -45,6 +45,15 @@ FILES = (
     "test_arrow_python_udf.py",
 )
 
+LEFT = {
+    "PythonUDFArrowTests::test_complex_input_types": "the text of NumPy 1's numbers",
+    "PythonUDFArrowTests::test_nested_array": "the text of NumPy 1's numbers",
+    "PythonUDFArrowTests::test_nested_array_input": "the text of NumPy 1's numbers",
+    "PythonUDFArrowTests::test_register": "the text of NumPy 1's numbers",
+    "ScalarPandasUDFTests::test_mixed_udf_and_sql": "imports Spark Connect, which wants grpcio",
+}
+"""Tests of 3.5 that fail without acceleration too, in an environment of today."""
+
 # PySpark 3.5's own helpers for tests were written for NumPy 1.
 SITE = """
 import numpy
@@ -86,6 +95,10 @@ def main() -> None:
     files = [str(tests / name) for name in FILES if (tests / name).exists()]
     said = WORK / "said.log"
     options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider"]
+    if pyspark.__version__.startswith("3."):
+        for test, reason in LEFT.items():
+            print(f"left out: {test}: {reason}")
+            options += [f"--deselect={file}::{test}" for file in files]
     command = [sys.executable, "-m", "pytest", *options, *(sys.argv[2:] or files)]
     done = subprocess.run(command, env=environment(said), cwd=WORK, check=False)
     if said.exists():
@@ -103,8 +116,9 @@ def installed_with(source: Path) -> Path:
     for name in ("tests", "testing", "sql/tests"):
         shutil.rmtree(WORK / "pyspark" / name, ignore_errors=True)
         shutil.copytree(source / "pyspark" / name, WORK / "pyspark" / name)
-    if (source / "test_support").exists():
-        shutil.copytree(source / "test_support", WORK / "pyspark" / "python" / "test_support", dirs_exist_ok=True)
+    for home in (WORK, WORK / "pyspark"):  # relative to where tests run, and to SPARK_HOME
+        if (source / "test_support").exists():
+            shutil.copytree(source / "test_support", home / "python" / "test_support", dirs_exist_ok=True)
     (WORK / "sitecustomize.py").write_text(SITE, encoding="utf-8")
     return WORK / "pyspark" / "sql" / "tests"
 

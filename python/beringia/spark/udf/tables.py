@@ -118,3 +118,7 @@ class Scalars(GroupedMap):
     """Scalar functions."""
 
     kind = "ArrowScalars"
+
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+        return super().calls_of(self._command.given(batch))

@@ -107,11 +107,7 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.arguments, node.results).toLeft(())
       _ <- Coverage.keeping(kept).toLeft(())
     } yield {
-      val columns = (input.bounds ++ input.arguments ++ kept).foldLeft(Vector.empty[Attribute]) {
-        (distinct, column) =>
-          if (distinct.exists(_.exprId == column.exprId)) distinct else distinct :+ column
-      }
-      val places = kept.map(column => keys.length + columns.indexWhere(_.exprId == column.exprId))
+      val (columns, places) = carried(input.bounds ++ input.arguments, kept, keys.length)
       node.project(AcceleratedWindowExec(
         kind,
         keys,
@@ -148,12 +144,30 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.refusal(command, conf, node.child, columns, node.results).toLeft(())
       _ <- Coverage.portions(conf).toLeft(())
     } yield {
-      val function =
-        if (kind.pulls)
-          PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
-        else PythonJob.of(kind, command, keys = 0, conf)
-      AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
+      if (kind.pulls) {
+        val function = PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
+        AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
+      } else if (node.hasColumns(arguments.expressions) && Coverage.keeping(node.child.output).isEmpty) {
+        val (all, places) = carried(columns, node.child.output, keys = 0)
+        val function = PythonJob.of(kind, command, keys = 0, conf, places)
+        AcceleratedEvalColumnsExec(kind, all, function, node.results, node.child)
+      } else {
+        val function = PythonJob.of(kind, command, keys = 0, conf)
+        AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
+      }
     }
+
+  /** Behind what functions are given, columns that are kept, each once; and where these are, behind the keys. */
+  private def carried(
+      arguments: Seq[Attribute],
+      kept: Seq[Attribute],
+      keys: Int
+  ): (Seq[Attribute], Seq[Int]) = {
+    val columns = (arguments ++ kept).foldLeft(Vector.empty[Attribute]) { (distinct, column) =>
+      if (distinct.exists(_.exprId == column.exprId)) distinct else distinct :+ column
+    }
+    (columns, kept.map(column => keys + columns.indexWhere(_.exprId == column.exprId)))
+  }
 
   /** How many functions of a plan pull rows. */
   private def pulling(plan: SparkPlan): Int = plan.collect {

@@ -2,7 +2,7 @@
 // Spark's package to reach what is private to it.
 package org.apache.spark.sql.execution.python.beringia
 
-import org.apache.spark.sql.catalyst.expressions.{Attribute, PythonUDF}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, PythonUDF}
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.python.ArrowEvalPythonExec
 
@@ -15,6 +15,13 @@ final case class PythonScalars(functions: Seq[PythonUDF], results: Seq[Attribute
   /** What the functions are given; or why that cannot be. */
   def arguments: Either[String, PythonArguments] =
     PythonArguments.of(functions.map(function => function -> PythonCommands.chain(function).head.children))
+
+  /** Whether the child gives `arguments` as columns. */
+  def hasColumns(arguments: Seq[Expression]): Boolean =
+    child.supportsColumnar && arguments.forall {
+      case column: Attribute => child.outputSet.contains(column)
+      case _ => false
+    }
 }
 
 object PythonScalars {

@@ -1,0 +1,52 @@
+// Scalar functions of PySpark on our workers where the child has columns: all go to shared memory, where the functions find
+// what they are given; the results come to stand behind the columns, which stay where they are.
+package org.beringia.spark.accelerate
+
+import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
+import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.executor.Settings
+import org.beringia.spark.JobMetrics
+
+/**
+ * What the planner must know is as in Spark's EvalPythonExec.
+ *
+ * @param columns the child's, each once: what the functions are given comes first
+ * @param results of the functions
+ */
+final case class AcceleratedEvalColumnsExec(
+    kind: Kind,
+    columns: Seq[Attribute],
+    function: AcceleratedFunction,
+    results: Seq[Attribute],
+    child: SparkPlan
+) extends UnaryExecNode
+    with AcceleratedExec {
+
+  override def takesColumns: Boolean = true
+
+  override def output: Seq[Attribute] = child.output ++ results
+
+  override def producedAttributes: AttributeSet = AttributeSet(results)
+
+  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+    val settings = Settings.ours(conf.getAllConfs)
+    val task = new PortionedTask(
+      columns.zipWithIndex.map { case (column, i) =>
+        inputColumn(child.output, column).copy(name = s"_$i") // as Spark calls the series
+      },
+      output.map(field => (field.name, field.dataType)),
+      conf.arrowMaxRecordsPerBatch,
+      child.output,
+      function.ship(sparkContext),
+      settings,
+      Settings.limits(settings),
+      JobMetrics.of(metrics)
+    )
+    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden = 0))
+  }
+
+  override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedEvalColumnsExec =
+    copy(child = newChild)
+}
