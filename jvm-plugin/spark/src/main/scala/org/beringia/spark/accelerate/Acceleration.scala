@@ -54,10 +54,15 @@ object Acceleration extends Rule[SparkPlan] {
       command <- PythonCommands.of(Seq(node.function -> offsets.toSeq), conf)
       kind <- Kind.ofGroups(command.evalType)
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
-    } yield {
-      val function = PythonJob.of(kind, command, keys.length, conf)
-      AcceleratedGroupsExec(kind, keys, columns, function, node.output, node.child)
-    }
+      _ <- (if (kind.pulls) Coverage.pulling(node.output, conf) else None).toLeft(())
+    } yield
+      if (kind.pulls) {
+        val function = PythonJob.pulling(kind, command, keys.length, columns, pulling(node.child), conf)
+        AcceleratedMapExec(kind, Some(keys), columns, function, node.output, node.child)
+      } else {
+        val function = PythonJob.of(kind, command, keys.length, conf)
+        AcceleratedGroupsExec(kind, keys, columns, function, node.output, node.child)
+      }
   }
 
   private def mappedCogroups(node: PythonCogroups): Either[String, SparkPlan] = {
@@ -91,6 +96,7 @@ object Acceleration extends Rule[SparkPlan] {
       kind <- Kind.ofAggregates(command.evalType)
       results = node.results
       _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.columns, results).toLeft(())
+      _ <- (if (kind.portions) Coverage.portions(conf) else None).toLeft(())
     } yield {
       val function = PythonJob.of(kind, command, keys.length, conf)
       node.project(AcceleratedGroupsExec(kind, keys, input.columns, function, keys ++ results, input.plan))
@@ -134,8 +140,8 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
       _ <- Coverage.pulling(node, conf).toLeft(())
     } yield {
-      val function = PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
-      AcceleratedMapExec(kind, function, node.output, node.child)
+      val function = PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)
+      AcceleratedMapExec(kind, None, columns, function, node.output, node.child)
     }
   }
 
@@ -149,8 +155,7 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.portions(conf).toLeft(())
     } yield {
       val function =
-        if (kind.pulls)
-          PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
+        if (kind.pulls) PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)
         else PythonJob.of(kind, command, keys = 0, conf)
       AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
     }

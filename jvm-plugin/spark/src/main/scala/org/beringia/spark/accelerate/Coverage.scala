@@ -44,12 +44,16 @@ object Coverage {
     columns.find(column => ArrowTypes.layout(column.dataType).isEmpty)
       .map(column => s"column '${column.name}' is of type ${column.dataType.catalogString}")
 
-  /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
+  /** Why the rows of a partition cannot be pulled as Spark would have them pulled; none where they can. */
   def pulling(node: PythonMap, session: SQLConf): Option[String] = first(
     node.barrier -> "it is in barrier mode",
-    node.profile -> "it has a resource profile",
+    node.profile -> "it has a resource profile"
+  ).orElse(pulling(node.output, session))
+
+  /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
+  def pulling(fields: Seq[Attribute], session: SQLConf): Option[String] = first(
     session.contains(Validation) -> s"$Validation is set",
-    !node.output.forall(_.nullable) -> "a field of the result cannot be null"
+    !fields.forall(_.nullable) -> "a field of the result cannot be null"
   ).orElse(portions(session))
 
   /** Why rows cannot be given in such portions as Spark's; none where they can. */
