@@ -1,10 +1,11 @@
-"""Cogroups of unchanged PySpark code on Beringia's workers come to what they come to on PySpark's own."""
+"""Cogroups, and groups as iterators, come to the same on Beringia's workers as on PySpark's own."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from typing import Any, Iterator, Tuple  # noqa: UP035 (of these PySpark knows the names)
 
 import pandas as pd
 import pyarrow as pa
@@ -159,3 +160,129 @@ def test_tables_of_both_sides_are_the_same(both, conf, data, other, name):
     groups = left.groupBy("g").cogroup(right.groupBy("g"))
     theirs, ours = both(lambda: groups.applyInArrow(f, schema), "AcceleratedCoGroupsInArrow")
     assert same(ours, theirs)
+
+
+def described_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    rows = 0
+    for frame in frames:
+        rows += len(frame)
+        yield pd.DataFrame({"seen": [describe(frame).to_csv()]})
+    yield pd.DataFrame({"seen": [f"after {rows}"]})
+
+
+def keyed_frames(key: Tuple[Any, ...], frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:  # noqa: UP006
+    yield pd.DataFrame({"seen": [repr(key)]})
+    yield from described_frames(frames)
+
+
+def first_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    yield pd.DataFrame({"seen": [describe(next(frames)).to_csv()]})
+
+
+def other_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        yield frame[["g"]]
+
+
+def raising_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        if frame.g.iloc[0] == 4:
+            raise ValueError("four")
+        yield pd.DataFrame({"seen": [str(len(frame))]})
+
+
+def described_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        text = [batch.schema.to_string(show_schema_metadata=True), batch.to_pydict(), [c.offset for c in batch.columns]]
+        yield pa.record_batch({"seen": [repr(text)]})
+
+
+def keyed_batches(key: Tuple[Any, ...], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:  # noqa: UP006
+    yield pa.record_batch({"seen": [repr(key)]})
+    yield from described_batches(batches)
+
+
+PULLED = {
+    "frames that are described": (described_frames, "InPandas"),
+    "frames with their key": (keyed_frames, "InPandas"),
+    "frames of which one is looked at": (first_frames, "InPandas"),
+    "frames that do not fit": (other_frames, "InPandas"),
+    "frames that raise": (raising_frames, "InPandas"),
+    "batches that are described": (described_batches, "InArrow"),
+    "batches with their key": (keyed_batches, "InArrow"),
+}
+
+
+KEYED = [("frames with their key", ["s_null"]), ("batches with their key", ["s_null"]), ("frames with their key", [])]
+
+
+@of_spark_4
+@pytest.mark.parametrize(("name", "keys"), [*((name, ["g"]) for name in PULLED), *KEYED], ids=str)
+def test_groups_that_are_pulled_are_the_same(both, conf, data, name, keys):
+    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
+    f, of = PULLED[name]
+    call = f"apply{of}"
+    theirs, ours = both(lambda: getattr(data.groupBy(*keys), call)(f, "seen string"), f"AcceleratedGroups{of}")
+    assert same(ours, theirs)
+
+
+def total_of_portions(columns: Iterator[pd.Series]) -> float:
+    return float(sum(column.sum() * (i + 1) for i, column in enumerate(columns)))
+
+
+def first_of_portions(columns: Iterator[Tuple[pd.Series, pd.Series]]) -> str:  # noqa: UP006
+    return repr([(one.tolist(), one.dtype, one.name, other.tolist()) for one, other in [next(columns)]])
+
+
+def latest_of_portions(columns: Iterator[pd.Series]) -> Any:
+    return max(column.max() for column in columns)
+
+
+def total_of_arrays(columns: Iterator[pa.Array]) -> int:
+    return sum(sum(column.to_pylist()) * (i + 1) for i, column in enumerate(columns))
+
+
+def raising_portions(columns: Iterator[pd.Series]) -> float:
+    raise ValueError(next(columns).tolist())
+
+
+PORTIONS = {
+    "of series": lambda df: df.groupBy("g").agg(F.pandas_udf(total_of_portions, "double")("f64")),
+    "of two series": lambda df: df.groupBy("s_null").agg(F.pandas_udf(first_of_portions, "string")("b_null", "t")),
+    "that are times": lambda df: df.groupBy("g").agg(F.pandas_udf(latest_of_portions, "timestamp")("t")),
+    "that do not fit": lambda df: df.groupBy("g").agg(F.pandas_udf(first_of_portions, "double")("id", "s")),
+    "that raise": lambda df: df.groupBy("g").agg(F.pandas_udf(raising_portions, "double")("id")),
+    "of all rows": lambda df: df.agg(F.pandas_udf(total_of_portions, "double")("f64")),
+    "of arrays": lambda df: df.groupBy("g").agg(F.arrow_udf(total_of_arrays, "long")("id")),
+}
+
+
+@of_spark_4
+@pytest.mark.parametrize("name", PORTIONS)
+def test_aggregates_of_portions_are_the_same(both, conf, data, name):
+    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
+    node = "AcceleratedAggregateInArrow" if name == "of arrays" else "AcceleratedAggregateInPandas"
+    theirs, ours = both(lambda: PORTIONS[name](data), node)
+    assert same(ours, theirs)
+
+
+@of_spark_4
+def test_no_group_is_no_call(both, data):
+    none = data.where("id < 0").groupBy("g")
+    theirs, ours = both(lambda: none.applyInPandas(keyed_frames, "seen string"))
+    assert ours == theirs
+    assert ours[1] == []
+
+
+@of_spark_4
+def test_a_worker_that_dies_while_it_pulls_a_group_names_it(conf, data):
+    conf("spark.beringia.accelerate", "true")
+
+    def f(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in frames:
+            if frame.g.iloc[0] == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield frame
+
+    with pytest.raises(errors.WorkerDiedError):
+        data.select("g").groupBy("g").applyInPandas(f, "g int").collect()

@@ -178,3 +178,28 @@ def test_the_next_task_ends_what_was_left_behind(no_worker):
     assert [one._pull._thread.is_alive() for one in (left, beside)] == [True, True]
     caller(lambda frames: frames, 2)
     assert [one._pull._thread.is_alive() for one in (left, beside)] == [False, False]
+
+
+def test_groups_come_one_after_the_other():
+    def f(groups):
+        for i, group in enumerate(groups):
+            for one in group:
+                yield batch(*(10 * i + value for value in one.column("x").to_pylist()))
+            yield batch(-1)
+
+    pull = Pull(f, is_grouped=True)
+    pull.begin_group()
+    pull.give(batch(1))
+    assert (pull.go_on(), values(pull)) == (State.WANTS, [1])
+    pull.give(batch(2))
+    pull.begin_group()
+    pull.give(batch(3))
+    assert (pull.go_on(), values(pull)) == (State.WANTS, [2, -1, 13])
+    pull.end()
+    assert (pull.go_on(), values(pull)) == (State.ENDED, [-1])
+
+
+def test_without_groups_there_is_no_call():
+    pull = Pull(lambda groups: (batch(len(list(group))) for group in groups), is_grouped=True)
+    pull.end()
+    assert (pull.go_on(), values(pull)) == (State.ENDED, [])

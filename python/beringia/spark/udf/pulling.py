@@ -1,4 +1,7 @@
-"""``mapInPandas`` and ``mapInArrow``: one call for a partition, which pulls its rows and gives results when it likes.
+"""Functions that pull their rows and give results when they like: one call for a partition.
+
+``mapInPandas`` and ``mapInArrow`` pull those of the partition; ``applyInPandas`` and ``applyInArrow`` with iterators
+those of one group after the other, in PySpark's own loop.
 
 Rows come a batch at a time, of one or more groups that the function gets one after the other, and each batch is to be
 answered. So the function runs in a thread of its own, in turn with the one that serves batches, and never beside it: it
@@ -55,19 +58,23 @@ class Pull:
     Parameters
     ----------
     function : callable
-        Takes an iterator of batches, and returns one.
+        Takes an iterator of batches, or of groups, which are such; returns one of batches.
+    is_grouped : bool
+        Whether it takes groups.
     """
 
-    def __init__(self, function: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]) -> None:
+    def __init__(self, function: Callable[[Iterator[Any]], Iterator[pa.RecordBatch]], is_grouped: bool = False) -> None:
         self._function = function
+        self._is_grouped = is_grouped
         self._thread = threading.Thread(target=self._run, name="function", daemon=True)
         self._goes = threading.Semaphore(0)
         self._stands = threading.Semaphore(0)
         self._state = State.WANTS
         self._error: BaseException | None = None
         self._is_left = False
-        self._given: collections.deque[pa.RecordBatch] = collections.deque()
+        self._given: collections.deque[pa.RecordBatch | None] = collections.deque()  # None: a group begins
         self._gets_more = True
+        self._begins = False
         self._results: list[pa.RecordBatch] = []
         self._bytes = 0
         self._since = 0.0
@@ -75,6 +82,10 @@ class Pull:
     def give(self, batch: pa.RecordBatch) -> None:
         """Put a batch where the function finds it."""
         self._given.append(batch)
+
+    def begin_group(self) -> None:
+        """Say that the next batch is the first one of its group."""
+        self._given.append(None)
 
     def end(self) -> None:
         """Say that there are no more batches."""
@@ -108,7 +119,7 @@ class Pull:
         self._goes.acquire()
         asyncio.set_event_loop(loop := asyncio.new_event_loop())  # get_event_loop() makes one on main threads only
         try:
-            results = self._function(self._input())
+            results = self._function(self._groups() if self._is_grouped else self._input())
             try:
                 for batch in results:
                     self._results.append(batch)
@@ -124,7 +135,21 @@ class Pull:
         self._given.clear()
         self._stands.release()
 
-    def _input(self) -> Iterator[pa.RecordBatch]:
+    def _groups(self) -> Iterator[Iterator[pa.RecordBatch]]:
+        given = self._input()
+        self._begins = next(given, given) is None
+        while self._begins:  # PySpark's loop takes all of a group before it asks for the next
+            yield self._of_group(given)
+
+    def _of_group(self, given: Iterator[pa.RecordBatch | None]) -> Iterator[pa.RecordBatch]:
+        self._begins = False
+        for batch in given:
+            if batch is None:
+                self._begins = True
+                return
+            yield batch
+
+    def _input(self) -> Iterator[pa.RecordBatch | None]:
         while self._given or self._gets_more:
             if self._given:
                 yield self._given.popleft()
@@ -143,7 +168,7 @@ class PullingCalls:
     """The calls of a batch, of which the last lets the function run.
 
     Groups of rows are what it gets; one without rows asks for results; two of them, at the end, say that there are no
-    more.
+    more. Where it takes groups one without rows before another says that there a group begins.
     """
 
     explain = staticmethod(explain)
@@ -157,12 +182,16 @@ class PullingCalls:
         self._last = batch.num_rows - 1
         rows, bounds = command.rows(batch)
         fields = [field.with_nullable(flag) for field, flag in zip(rows.schema, nullable, strict=True)]
+        begins = False
         for start, end in itertools.pairwise(bounds):
             if start < end:
+                if begins:
+                    pull.begin_group()
                 # Memory of its own: the function may keep it as long as it likes.
                 own = pa.concat_batches([rows.slice(start, end - start)])
                 struct = pa.StructArray.from_arrays(own.columns, fields=fields)
                 pull.give(pa.RecordBatch.from_arrays([struct], names=["_0"]))
+            begins = start == end
         if self._last > 0 and bounds[-2] == bounds[-1]:
             pull.end()
 
@@ -210,6 +239,7 @@ class PullingCalls:
 
 
 class _Map(Caller):
+    is_grouped: ClassVar[bool] = False
     _pulls: ClassVar[dict[int, list[Pull]]] = {}
     """Of the task that this process is at."""
 
@@ -221,7 +251,7 @@ class _Map(Caller):
                 pull.leave()
         super().__init__(pickled, options, schema)
         self._nullable: list[bool] = given["nullable"]
-        self._pull = Pull(self._command.function.pulling)
+        self._pull = Pull(self._command.function.pulling, self.is_grouped)
         self._pulls.setdefault(task, []).append(self._pull)
 
     def calls_of(self, batch: pa.RecordBatch) -> Any:
@@ -251,3 +281,17 @@ class EvalInArrow(_Map):
     """A scalar function of arrays."""
 
     kind = "EvalInArrow"
+
+
+class GroupsInPandas(_Map):
+    """A function of the frames of each group."""
+
+    kind = "GroupsInPandas"
+    is_grouped = True
+
+
+class GroupsInArrow(_Map):
+    """A function of the batches of each group."""
+
+    kind = "MapInArrow"
+    is_grouped = True

@@ -13,6 +13,7 @@ from pyspark.sql.types import DataType, StructField, StructType
 from pyspark.worker_message import UDFInfo
 
 from beringia.spark.udf.offsets import sides
+from beringia.spark.udf.types import as_taken
 
 Functions = list[tuple[list[bytes], list[int]]]
 
@@ -156,6 +157,14 @@ class EvalInArrow(EvalInPandas):
     """See :class:`beringia.spark.udf.command.Pulling`."""
 
 
+class GroupsInPandas(_Function):
+    """See :class:`beringia.spark.udf.command.Pulling`: of each group."""
+
+    def pulling(self, groups: Iterator[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct, of each group; give batches of one struct."""
+        return self._map(0, (map(ArrowBatchTransformer.flatten_struct, group) for group in groups))
+
+
 class Aggregate(_Function):
     """See :class:`beringia.spark.udf.command.Aggregate`."""
 
@@ -190,6 +199,15 @@ class ArrowAggregate(_Function):
         """Run PySpark's own loop over one group; return its result."""
         [result] = self._map(0, iter([iter(batches)]))
         return pa.Table.from_batches([result])
+
+
+class Portions(ArrowAggregate):
+    """See :class:`beringia.spark.udf.command.GroupedArrow`: a function of what a group's rows come in."""
+
+    def run(self, batches: list[pa.RecordBatch]) -> pa.Table:
+        """Run PySpark's own loop over one group; return its result."""
+        [column] = super().run(batches).columns
+        return pa.table([as_taken(column, self.schema.types[0])], schema=self.schema)
 
 
 def _nothing(schema: pa.Schema) -> list[pa.RecordBatch]:

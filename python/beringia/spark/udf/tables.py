@@ -106,6 +106,16 @@ class Aggregate(Caller):
         return TableCalls(self._command, [batch], self._schema, sys.maxsize)
 
 
+class Portions(Caller):
+    """Aggregates by UDFs of iterators of series or arrays: a group comes as PySpark's own loop would get it."""
+
+    kind = "Portions"
+
+    def calls_of(self, batch: pa.RecordBatch) -> Any:
+        """Make the calls of a batch."""
+        return TableCalls(self._command, [batch], self._schema, self._command.batch_rows)
+
+
 class Window(Aggregate):
     """Aggregates by Arrow UDFs over windows: see :mod:`beringia.spark.udf.windows`."""
 

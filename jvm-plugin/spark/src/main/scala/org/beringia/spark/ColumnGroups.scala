@@ -13,6 +13,7 @@ import org.apache.spark.sql.catalyst.expressions.codegen.GenerateOrdering
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch, ColumnarBatchRow}
 import org.beringia.spark.columns.{BatchWriter, InputColumn}
 
+/** @param most rows of a group, where a call gets no more */
 final class ColumnGroups(
     keys: Seq[InputColumn],
     per: Per,
@@ -49,7 +50,7 @@ final class ColumnGroups(
 
   private def writeGroup(writer: BatchWriter): Boolean = {
     writer.startGroup(columns, at, describeGroup)
-    var left = most
+    var left = if (most == ColumnGroups.Batches) rows - at else most
     var more = true
     while (more) {
       val end = endOfGroup(at + math.min(left, rows - at))
@@ -96,4 +97,10 @@ final class ColumnGroups(
     rows = batch.numRows
     at = 0
   }
+}
+
+object ColumnGroups {
+
+  /** Of rows of a group: as many as a batch of the child has. */
+  val Batches = 0
 }

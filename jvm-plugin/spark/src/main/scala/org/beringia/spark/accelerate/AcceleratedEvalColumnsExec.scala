@@ -7,19 +7,21 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
-import org.beringia.spark.JobMetrics
+import org.beringia.spark.{ColumnGroups, JobMetrics}
 
 /**
  * What the planner must know is as in Spark's EvalPythonExec.
  *
  * @param columns the child's, each once: what the functions are given comes first
  * @param results of the functions
+ * @param takesBatches whether functions are given the child's batches as they are
  */
 final case class AcceleratedEvalColumnsExec(
     kind: Kind,
     columns: Seq[Attribute],
     function: AcceleratedFunction,
     results: Seq[Attribute],
+    takesBatches: Boolean,
     child: SparkPlan
 ) extends UnaryExecNode
     with AcceleratedExec {
@@ -37,7 +39,7 @@ final case class AcceleratedEvalColumnsExec(
         inputColumn(child.output, column).copy(name = s"_$i") // as Spark calls the series
       },
       output.map(field => (field.name, field.dataType)),
-      conf.arrowMaxRecordsPerBatch,
+      if (takesBatches) ColumnGroups.Batches else conf.arrowMaxRecordsPerBatch,
       child.output,
       function.ship(sparkContext),
       settings,

@@ -56,10 +56,10 @@ final case class AcceleratedEvalExec(
     val (task, marks) =
       if (kind.pulls) {
         val shipped = function.shipAlone(sparkContext)
-        (new PullingTask(inputs, outputs, batchRows, schema, shipped, settings, limits, measured), 1)
+        (new PullingTask(None, inputs, outputs, batchRows, schema, shipped, settings, limits, measured), 1)
       } else {
         val shipped = function.ship(sparkContext)
-        (new PortionedTask(inputs, outputs, batchRows, schema, shipped, settings, limits, measured), 0)
+        (new PortionedTask(Nil, inputs, outputs, batchRows, schema, shipped, settings, limits, measured), 0)
       }
     child.execute().mapPartitions { rows =>
       val kept = new KeptRows(rows, columns, computed, TaskContext.get())

@@ -1,34 +1,52 @@
-// Functions of PySpark that pull the rows of a partition, on our workers: one call for each task, also where there are no rows.
+// Functions of PySpark that pull rows, on our workers: one call for each task. Those of a partition are called also where there
+// are no rows; others pull those of one group after the other.
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
-import org.apache.spark.sql.catalyst.plans.physical.Partitioning
+import org.apache.spark.sql.beringia.SparkInternals
+import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
 import org.beringia.spark.JobMetrics
-import org.beringia.spark.columns.InputColumn
 
-/** What the planner must know is as in Spark's MapInBatchExec. */
+/**
+ * What the planner must know is as in Spark's MapInBatchExec and FlatMapGroupsInBatchExec.
+ *
+ * @param grouping what makes the groups, if the function takes such
+ * @param columns that the function is given, each once
+ */
 final case class AcceleratedMapExec(
     kind: Kind,
+    grouping: Option[Seq[Attribute]],
+    columns: Seq[Attribute],
     function: AcceleratedFunction,
     override val output: Seq[Attribute],
     child: SparkPlan
 ) extends UnaryExecNode
     with AcceleratedExec {
 
-  override def takesColumns: Boolean = true
+  override def takesColumns: Boolean = grouping.isEmpty
 
   override def producedAttributes: AttributeSet = AttributeSet(output)
+
+  override def requiredChildDistribution: Seq[Distribution] = Seq(grouping match {
+    case None => UnspecifiedDistribution
+    case Some(Nil) => AllTuples
+    case Some(keys) => SparkInternals.clustered(keys)
+  })
+
+  override def requiredChildOrdering: Seq[Seq[SortOrder]] =
+    Seq(grouping.getOrElse(Nil).map(SortOrder(_, Ascending)))
 
   override def outputPartitioning: Partitioning = child.outputPartitioning
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val settings = Settings.ours(conf.getAllConfs)
     val task = new PullingTask(
-      child.output.zipWithIndex.map { case (column, i) => InputColumn(column.name, column.dataType, i) },
+      grouping.map(_.map(inputColumn(child.output, _))),
+      columns.map(inputColumn(child.output, _)),
       output.map(field => (field.name, field.dataType)),
       conf.arrowMaxRecordsPerBatch,
       child.output,
@@ -37,7 +55,8 @@ final case class AcceleratedMapExec(
       Settings.limits(settings),
       JobMetrics.of(metrics)
     )
-    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden = 1, marks = 1))
+    val hidden = grouping.fold(0)(_.length) + 1
+    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden, marks = 1))
   }
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedMapExec =

@@ -54,10 +54,15 @@ object Acceleration extends Rule[SparkPlan] {
       command <- PythonCommands.of(Seq(node.function -> offsets.toSeq), conf)
       kind <- Kind.ofGroups(command.evalType)
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
-    } yield {
-      val function = PythonJob.of(kind, command, keys.length, conf)
-      AcceleratedGroupsExec(kind, keys, columns, function, node.output, node.child)
-    }
+      _ <- (if (kind.pulls) Coverage.pulling(node.output, conf) else None).toLeft(())
+    } yield
+      if (kind.pulls) {
+        val function = PythonJob.pulling(kind, command, keys.length, columns, pulling(node.child), conf)
+        AcceleratedMapExec(kind, Some(keys), columns, function, node.output, node.child)
+      } else {
+        val function = PythonJob.of(kind, command, keys.length, conf)
+        AcceleratedGroupsExec(kind, keys, columns, function, node.output, node.child)
+      }
   }
 
   private def mappedCogroups(node: PythonCogroups): Either[String, SparkPlan] = {
@@ -91,6 +96,7 @@ object Acceleration extends Rule[SparkPlan] {
       kind <- Kind.ofAggregates(command.evalType)
       results = node.results
       _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.columns, results).toLeft(())
+      _ <- (if (kind.portions) Coverage.portions(conf) else None).toLeft(())
     } yield {
       val function = PythonJob.of(kind, command, keys.length, conf)
       node.project(AcceleratedGroupsExec(kind, keys, input.columns, function, keys ++ results, input.plan))
@@ -130,8 +136,8 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
       _ <- Coverage.pulling(node, conf).toLeft(())
     } yield {
-      val function = PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
-      AcceleratedMapExec(kind, function, node.output, node.child)
+      val function = PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)
+      AcceleratedMapExec(kind, None, columns, function, node.output, node.child)
     }
   }
 
@@ -143,19 +149,20 @@ object Acceleration extends Rule[SparkPlan] {
       columns = arguments.expressions.map(AcceleratedEvalExec.column)
       _ <- Coverage.refusal(command, conf, node.child, columns, node.results).toLeft(())
       _ <- Coverage.portions(conf).toLeft(())
-    } yield {
-      if (kind.pulls) {
-        val function = PythonJob.pulling(kind, command, columns.map(_.nullable), pulling(node.child), conf)
-        AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
-      } else if (node.hasColumns(arguments.expressions) && Coverage.keeping(node.child.output).isEmpty) {
+      carries = !kind.pulls && node.hasColumns(arguments.expressions) &&
+        Coverage.keeping(node.child.output).isEmpty
+      _ <- Coverage.batches(node, carries).toLeft(())
+    } yield
+      if (carries) {
         val (all, places) = carried(columns, node.child.output, keys = 0)
         val function = PythonJob.of(kind, command, keys = 0, conf, places)
-        AcceleratedEvalColumnsExec(kind, all, function, node.results, node.child)
+        AcceleratedEvalColumnsExec(kind, all, function, node.results, node.takesBatches, node.child)
       } else {
-        val function = PythonJob.of(kind, command, keys = 0, conf)
+        val function =
+          if (kind.pulls) PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)
+          else PythonJob.of(kind, command, keys = 0, conf)
         AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
       }
-    }
 
   /** Behind what functions are given, columns that are kept, each once; and where these are, behind the keys. */
   private def carried(

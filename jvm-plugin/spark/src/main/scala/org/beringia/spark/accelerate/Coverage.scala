@@ -4,7 +4,7 @@ package org.beringia.spark.accelerate
 import org.apache.spark.{SparkConf, SparkEnv}
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.SparkPlan
-import org.apache.spark.sql.execution.python.beringia.PythonMap
+import org.apache.spark.sql.execution.python.beringia.{PythonMap, PythonScalars}
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 import org.beringia.spark.columns.ArrowTypes
@@ -44,12 +44,16 @@ object Coverage {
     columns.find(column => ArrowTypes.layout(column.dataType).isEmpty)
       .map(column => s"column '${column.name}' is of type ${column.dataType.catalogString}")
 
-  /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
+  /** Why the rows of a partition cannot be pulled as Spark would have them pulled; none where they can. */
   def pulling(node: PythonMap, session: SQLConf): Option[String] = first(
     node.barrier -> "it is in barrier mode",
-    node.profile -> "it has a resource profile",
+    node.profile -> "it has a resource profile"
+  ).orElse(pulling(node.output, session))
+
+  /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
+  def pulling(fields: Seq[Attribute], session: SQLConf): Option[String] = first(
     session.contains(Validation) -> s"$Validation is set",
-    !node.output.forall(_.nullable) -> "a field of the result cannot be null"
+    !fields.forall(_.nullable) -> "a field of the result cannot be null"
   ).orElse(portions(session))
 
   /** Why rows cannot be given in such portions as Spark's; none where they can. */
@@ -58,6 +62,12 @@ object Coverage {
     session.contains(BatchBytes) -> s"$BatchBytes is set"
   )
 
+  /** Why functions cannot be given the child's batches as they are; none where they can, or are given other portions. */
+  def batches(node: PythonScalars, carries: Boolean): Option[String] = first(
+    (node.takesBatches && !carries) -> s"its child gives batches, which are taken as they are while $ColumnarInput is true"
+  )
+
+  private val ColumnarInput = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
   private val BatchRows = "spark.sql.execution.arrow.maxRecordsPerBatch"
   private val Validation = "spark.sql.execution.arrow.pyspark.validateSchema.enabled"
   private val BatchBytes = "spark.sql.execution.arrow.maxBytesPerBatch"

@@ -6,13 +6,15 @@ package org.beringia.spark.accelerate
  * @param evalType PySpark's number
  * @param caller the class on the worker's side that makes the calls
  * @param aggregates whether a group has one row, which begins with the group's key; else any number, without it
- * @param pulls whether a function is called once for a partition, and pulls its rows
+ * @param portions whether an aggregate gets its group in portions
+ * @param pulls whether a function runs once for a partition, and pulls its rows, or those of its groups one after the other
  */
 final case class Kind(
     node: String,
     evalType: Int,
     caller: String,
     aggregates: Boolean = false,
+    portions: Boolean = false,
     pulls: Boolean = false
 ) {
   override def toString: String = node
@@ -23,6 +25,10 @@ object Kind {
     Kind("AcceleratedGroupsInPandas", 201, "beringia.spark.udf.groups:GroupedMap")
   private val GroupsInArrow =
     Kind("AcceleratedGroupsInArrow", 209, "beringia.spark.udf.tables:GroupedMap")
+  private val PulledGroupsInPandas =
+    Kind("AcceleratedGroupsInPandas", 216, "beringia.spark.udf.pulling:GroupsInPandas", pulls = true)
+  private val PulledGroupsInArrow =
+    Kind("AcceleratedGroupsInArrow", 215, "beringia.spark.udf.pulling:GroupsInArrow", pulls = true)
   private val CoGroupsInPandas =
     Kind("AcceleratedCoGroupsInPandas", 206, "beringia.spark.udf.groups:CogroupedMap")
   private val CoGroupsInArrow =
@@ -32,6 +38,22 @@ object Kind {
 
   private val AggregateInArrow =
     Kind("AcceleratedAggregateInArrow", 252, "beringia.spark.udf.tables:Aggregate", aggregates = true)
+  private val PortionsInPandas =
+    Kind(
+      "AcceleratedAggregateInPandas",
+      217,
+      "beringia.spark.udf.tables:Portions",
+      aggregates = true,
+      portions = true
+    )
+  private val PortionsInArrow =
+    Kind(
+      "AcceleratedAggregateInArrow",
+      254,
+      "beringia.spark.udf.tables:Portions",
+      aggregates = true,
+      portions = true
+    )
 
   private val WindowInPandas =
     Kind("AcceleratedWindowInPandas", 203, "beringia.spark.udf.windows:Window")
@@ -53,19 +75,22 @@ object Kind {
     Kind("AcceleratedEvalInArrow", 251, "beringia.spark.udf.pulling:EvalInArrow", pulls = true)
 
   /** The kind of a function over groups; or why there is none. */
-  def ofGroups(evalType: Int): Either[String, Kind] = of(evalType, GroupsInPandas, GroupsInArrow)
+  def ofGroups(evalType: Int): Either[String, Kind] =
+    of(evalType, GroupsInPandas, GroupsInArrow, PulledGroupsInPandas, PulledGroupsInArrow)
 
   /** The kind of a function over the groups of two children; or why there is none. */
   def ofCogroups(evalType: Int): Either[String, Kind] = of(evalType, CoGroupsInPandas, CoGroupsInArrow)
 
   /** The kind of an aggregate; or why there is none. */
-  def ofAggregates(evalType: Int): Either[String, Kind] = of(evalType, AggregateInPandas, AggregateInArrow)
+  def ofAggregates(evalType: Int): Either[String, Kind] =
+    of(evalType, AggregateInPandas, AggregateInArrow, PortionsInPandas, PortionsInArrow)
 
   /** The kind of an aggregate over windows, by its number as one over groups; or why there is none. */
-  def ofWindows(evalType: Int): Either[String, Kind] = ofAggregates(evalType).map {
-    case AggregateInPandas => WindowInPandas
-    case _ => WindowInArrow
-  }
+  def ofWindows(evalType: Int): Either[String, Kind] =
+    of(evalType, AggregateInPandas, AggregateInArrow).map {
+      case AggregateInPandas => WindowInPandas
+      case _ => WindowInArrow
+    }
 
   /** The kind of a function that pulls rows; or why there is none. */
   def ofIterators(evalType: Int): Either[String, Kind] = of(evalType, MapInPandas, MapInArrow)

@@ -12,6 +12,7 @@ import org.beringia.spark.columns.InputColumn
 
 /** @param batchRows how many rows the function gets at a time */
 class PortionedTask(
+    keys: Seq[InputColumn],
     columns: Seq[InputColumn],
     results: Seq[(String, DataType)],
     val batchRows: Int,
@@ -21,7 +22,7 @@ class PortionedTask(
     limits: BatchLimits,
     metrics: JobMetrics
 ) extends NumpyMapTask(
-      Nil,
+      keys,
       columns,
       results,
       Per.Partition,
@@ -32,12 +33,11 @@ class PortionedTask(
       metrics
     ) {
   override def source(input: Input, context: TaskContext): TaskBatches =
-    new PortionedBatches(this, input, context)
+    new PortionedBatches(this, Groups.of(this, input, most = batchRows), input, context)
 }
 
-class PortionedBatches(task: PortionedTask, input: Input, context: TaskContext)
+class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, context: TaskContext)
     extends TaskBatches(task, context) {
-  private[this] val groups = Groups.of(task, input, most = task.batchRows)
   private[this] val kept = Some(input).collect { case Input.Rows(kept: KeptRows) => kept }
   private[this] var keptBefore = 0L // when the batch began
 

@@ -1,22 +1,25 @@
-// The rows of a partition for a function that pulls them, as many in a batch as Spark would give it at a time.
+// The rows of a partition for a function that pulls them, as many in a portion as Spark would give it at a time.
 //
-// A group is what the function gets at a time; as many are in a batch as come within a few milliseconds, so that it and
-// we take turns less often. A batch of one group without rows asks for more results; two such groups at its end say that
-// there is no more input. The function may give any results for any batch. The last row of a result says how the
-// function stands, in its first column; so no more is asked of one that has ended, and one that has more results is
-// given no rows meanwhile.
+// A portion is a group of the batch; as many are in one as come within a few milliseconds, so that the function and we take
+// turns less often. A batch of one portion without rows asks for more results; two such at its end say that there is no
+// more input; and where the function takes groups of rows, one before others says that there a group begins. The function
+// may give any results for any batch. The last row of a result says how the function stands, in its first column; so no
+// more is asked of one that has ended, and one that has more results is given no rows meanwhile.
 package org.beringia.spark.accelerate
 
 import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.types.{ByteType, DataType}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{Input, JobMetrics, TaskBatches}
-import org.beringia.spark.columns.{InputColumn, ResultVector}
+import org.beringia.spark.{GroupRows, Groups, Input, JobMetrics, TaskBatches}
+import org.beringia.spark.columns.{BatchWriter, InputColumn, ResultVector}
 
+/** @param grouping the keys, where the function takes the rows of one after the other */
 final class PullingTask(
+    grouping: Option[Seq[InputColumn]],
     columns: Seq[InputColumn],
     results: Seq[(String, DataType)],
     batchRows: Int,
@@ -26,6 +29,7 @@ final class PullingTask(
     limits: BatchLimits,
     metrics: JobMetrics
 ) extends PortionedTask(
+      grouping.getOrElse(Nil),
       columns,
       ("", ByteType) +: results,
       batchRows,
@@ -35,15 +39,32 @@ final class PullingTask(
       limits,
       metrics
     ) {
-  override def source(input: Input, context: TaskContext): TaskBatches =
-    new PulledBatches(this, input, context)
+  override def source(input: Input, context: TaskContext): TaskBatches = (grouping, input) match {
+    case (Some(_), Input.Rows(rows)) =>
+      val groups = new KeyedPortions(this, rows)
+      new PulledBatches(this, groups, input, called = false, () => groups.key, context)
+    case _ =>
+      val portions = Groups.of(this, input, most = batchRows)
+      new PulledBatches(this, portions, input, called = true, () => PulledBatches.NoRow, context)
+  }
 }
 
-final class PulledBatches(task: PullingTask, input: Input, context: TaskContext)
-    extends PortionedBatches(task, input, context) {
+/**
+ * @param called whether the function is called where there are no rows
+ * @param key of a portion without rows
+ */
+final class PulledBatches(
+    task: PullingTask,
+    groups: Groups,
+    input: Input,
+    called: Boolean,
+    key: () => UnsafeRow,
+    context: TaskContext
+) extends PortionedBatches(task, groups, input, context) {
   import PulledBatches._
 
   private[this] var hasRows = false // for the next batch
+  private[this] var calls = called
 
   private[this] var stands = Wants
   private[this] var saidEnd = false
@@ -57,7 +78,8 @@ final class PulledBatches(task: PullingTask, input: Input, context: TaskContext)
   override def hasGroup: Boolean = stands match {
     case Wants if !saidEnd =>
       hasRows = super.hasGroup
-      true
+      calls ||= hasRows
+      calls
     case More => true
     case _ => false
   }
@@ -78,15 +100,50 @@ final class PulledBatches(task: PullingTask, input: Input, context: TaskContext)
     }
 
   private def writeNothing(): Unit = {
-    writer.startGroup(NoRow, () => "")
+    val row = key()
+    writer.startGroup(row, () => GroupRows.describe(task.keys, row))
     writer.endGroup(): Unit
   }
 
   override def received(result: JobResult, nanos: Long): Unit = {
     super.received(result, nanos)
     val array = result.array
-    val marks = ResultVector.of(ByteType, ArrowArrayStruct.child(array, 0), ArrowArrayStruct.offset(array))
+    val mark = ArrowArrayStruct.child(array, task.keys.length)
+    val marks = ResultVector.of(ByteType, mark, ArrowArrayStruct.offset(array))
     stands = marks.getByte(Math.toIntExact(ArrowArrayStruct.length(array)) - 1)
+  }
+}
+
+/** The rows of each key in portions; before the first of a key one without rows. */
+private final class KeyedPortions(task: PullingTask, rows: Iterator[InternalRow]) extends Groups {
+  private[this] val groups = new GroupRows(rows, task.keys, grouped = true, task.rowSchema)
+  private[this] val describeGroup = () => groups.describe
+  private[this] var first: UnsafeRow = _ // of the next portion
+  private[this] var begins = true // with it, another key
+
+  /** That of the last portion. */
+  def key: UnsafeRow = if (task.keys.isEmpty) PulledBatches.NoRow else groups.key
+
+  override def start(): Boolean = {
+    first = groups.startGroup()
+    first != null
+  }
+
+  override def write(writer: BatchWriter): Boolean = {
+    if (begins) {
+      writer.startGroup(first, describeGroup)
+      writer.endGroup(): Unit
+    }
+    writer.startGroup(first, describeGroup)
+    var row = first
+    var count = 0
+    while (row != null && count < task.batchRows) {
+      writer.append(row)
+      count += 1
+      row = groups.nextOfGroup()
+    }
+    begins = row == null
+    writer.endGroup()
   }
 }
 
@@ -98,5 +155,6 @@ object PulledBatches {
 
   private val Patience = 5000000L // nanoseconds
 
-  private val NoRow = new UnsafeRow(0)
+  /** Of a portion without rows and keys. */
+  val NoRow = new UnsafeRow(0)
 }

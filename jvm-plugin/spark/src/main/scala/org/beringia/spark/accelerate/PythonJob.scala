@@ -3,6 +3,7 @@
 package org.beringia.spark.accelerate
 
 import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.internal.SQLConf
 import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 
@@ -25,21 +26,22 @@ object PythonJob {
    * The job of a function that pulls its input. It keeps its worker for all of a task, between its calls too: others of the
    * task have workers of their own.
    *
-   * @param nullable of each column whether it may have nulls
-   * @param below how many such functions there are below it
+   * @param columns that it is given
+   * @param below how many such functions there are in what gives them
    */
   def pulling(
       kind: Kind,
       command: PythonCommand,
-      nullable: Seq[Boolean],
+      keys: Int,
+      columns: Seq[Attribute],
       below: Int,
       conf: SQLConf
   ): AcceleratedFunction = {
-    val result = spec(kind, command, keys = 0, s"${environment(command)} pulling $below", conf)
+    val result = spec(kind, command, keys, s"${environment(command)} pulling $below", conf)
     // Another worker would not know where it was.
     JobSpec.part(result, "policy").put("retries", 0)
     val flags = JobSpec.part(result, "options").putArray("nullable")
-    nullable.foreach(flag => flags.add(flag))
+    columns.foreach(column => flags.add(column.nullable))
     accelerated(result, command)
   }
 

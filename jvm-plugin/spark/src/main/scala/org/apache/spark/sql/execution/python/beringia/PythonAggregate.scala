@@ -2,7 +2,7 @@
 // package to reach what is private to it.
 package org.apache.spark.sql.execution.python.beringia
 
-import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, Expression, NamedExpression, PythonUDAF}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, NamedExpression, PythonUDAF}
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.execution.{ProjectExec, SparkPlan}
 import org.apache.spark.sql.types.{DoubleType, FloatType}
@@ -28,13 +28,8 @@ final case class PythonAggregate(
   /** What the functions are given, each once, in columns of a plan; or why that cannot be. */
   def input: Either[String, PythonAggregate.Input] =
     PythonArguments.of(udafs.map(udaf => udaf -> udaf.children)).map { arguments =>
-      val columns = arguments.expressions.map {
-        case attribute: Attribute => attribute
-        case expression => Alias(expression, "argument")()
-      }
-      val aliases = columns.collect { case alias: Alias => alias }
-      val plan = if (aliases.isEmpty) child else ProjectExec(child.output ++ aliases, child)
-      PythonAggregate.Input(plan, columns.map(_.toAttribute), arguments.functions)
+      val (plan, columns) = arguments.over(child)
+      PythonAggregate.Input(plan, columns, arguments.functions)
     }
 
   /** What Spark's node gives, of a plan that gives keys and results. */

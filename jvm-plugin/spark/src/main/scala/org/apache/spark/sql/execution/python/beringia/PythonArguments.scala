@@ -1,13 +1,26 @@
 // The arguments of functions of PySpark that are called together. It lives in Spark's package to reach what is private to it.
 package org.apache.spark.sql.execution.python.beringia
 
-import org.apache.spark.sql.catalyst.expressions.{Expression, PythonFuncExpression}
+import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, Expression, PythonFuncExpression}
+import org.apache.spark.sql.execution.{ProjectExec, SparkPlan}
 
 /**
  * @param expressions what the functions are given, each once
  * @param functions each with the expressions that it is given
  */
-final case class PythonArguments(expressions: Seq[Expression], functions: Seq[(Expression, Seq[Int])])
+final case class PythonArguments(expressions: Seq[Expression], functions: Seq[(Expression, Seq[Int])]) {
+
+  /** A plan that gives the columns of `child` and the arguments; and these. */
+  def over(child: SparkPlan): (SparkPlan, Seq[Attribute]) = {
+    val columns = expressions.map {
+      case attribute: Attribute => attribute
+      case expression => Alias(expression, "argument")()
+    }
+    val aliases = columns.collect { case alias: Alias => alias }
+    val plan = if (aliases.isEmpty) child else ProjectExec(child.output ++ aliases, child)
+    (plan, columns.map(_.toAttribute))
+  }
+}
 
 object PythonArguments {
 

@@ -9,8 +9,14 @@ import org.apache.spark.sql.execution.python.ArrowEvalPythonExec
 /**
  * @param functions that are called together
  * @param results what they return, which the node puts behind the child's columns
+ * @param takesBatches whether functions are given the child's batches as they are, and not so many rows at a time
  */
-final case class PythonScalars(functions: Seq[PythonUDF], results: Seq[Attribute], child: SparkPlan) {
+final case class PythonScalars(
+    functions: Seq[PythonUDF],
+    results: Seq[Attribute],
+    takesBatches: Boolean,
+    child: SparkPlan
+) {
 
   /** What the functions are given; or why that cannot be. */
   def arguments: Either[String, PythonArguments] =
@@ -26,7 +32,8 @@ final case class PythonScalars(functions: Seq[PythonUDF], results: Seq[Attribute
 
 object PythonScalars {
   def unapply(node: SparkPlan): Option[PythonScalars] = node match {
-    case ArrowEvalPythonExec(functions, results, child, _) => Some(PythonScalars(functions, results, child))
+    case eval @ ArrowEvalPythonExec(functions, results, child, _) =>
+      Some(PythonScalars(functions, results, eval.supportsColumnar, child)) // from Spark 4.2 on it can
     case _ => None
   }
 }

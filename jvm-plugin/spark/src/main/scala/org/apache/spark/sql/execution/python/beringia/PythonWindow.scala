@@ -48,12 +48,7 @@ final case class PythonWindow(
   def input: Either[String, PythonWindow.Input] = {
     val udafs = calls.map(_.windowFunction.asInstanceOf[AggregateExpression].aggregateFunction)
     PythonArguments.of(udafs.map(udaf => udaf -> udaf.children)).map { arguments =>
-      val columns = arguments.expressions.map {
-        case attribute: Attribute => attribute
-        case expression => Alias(expression, "argument")()
-      }
-      val aliases = columns.collect { case alias: Alias => alias }
-      val plan = if (aliases.isEmpty) child else ProjectExec(child.output ++ aliases, child)
+      val (plan, columns) = arguments.over(child)
       // The frames of bounded windows, each with two columns: where a row's window begins, and where it ends.
       val frameOfCall = frames.all.zipWithIndex.flatMap { case ((calls, _), frame) => calls.map(_ => frame) }
       val boundedFrames = frameOfCall.zip(bounded).collect { case (frame, true) => frame }.distinct
@@ -65,7 +60,7 @@ final case class PythonWindow(
         val places = if (i < 0) Nil else Seq(2 * i, 2 * i + 1)
         udaf -> (places ++ offsets.map(_ + bounds.length))
       }
-      PythonWindow.Input(plan, bounds, boundedFrames, columns.map(_.toAttribute), functions)
+      PythonWindow.Input(plan, bounds, boundedFrames, columns, functions)
     }
   }
 
