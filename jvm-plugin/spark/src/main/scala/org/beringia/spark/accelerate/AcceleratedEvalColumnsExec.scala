@@ -35,6 +35,7 @@ final case class AcceleratedEvalColumnsExec(
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val settings = Settings.ours(conf.getAllConfs)
     val task = new PortionedTask(
+      Nil,
       columns.zipWithIndex.map { case (column, i) =>
         inputColumn(child.output, column).copy(name = s"_$i") // as Spark calls the series
       },
