@@ -98,10 +98,9 @@ test-executors: $(STAMPS)/package ## joblib's and CPython's own tests of executo
 # workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The whole contract runs
 # through Connect, on the same server's side; by a classic session what meets most of Spark: types, keys and refusals.
 # The older 4 run the same jar: that, SQL's clauses, and whether all is there that the jar calls.
-ON_4 := $(addprefix integration-tests/,test_accelerate.py test_accelerate_groups.py test_accelerate_scalars.py \
-  test_accelerate_windows.py test_docs.py test_examples.py test_executor_metrics.py test_keep.py test_ml_types.py \
-  test_plans.py test_refusals.py test_sessions.py test_spark_arrays.py test_spark_executor.py test_spark_types.py \
-  test_sql.py test_streams.py test_uncaught.py)
+ON_4 := $(wildcard integration-tests/test_accelerate*.py) $(addprefix integration-tests/,test_docs.py test_examples.py \
+  test_executor_metrics.py test_keep.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py \
+  test_spark_arrays.py test_spark_executor.py test_spark_types.py test_sql.py test_streams.py test_uncaught.py)
 SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
   integration-tests/test_sql.py -k "jar_calls or clauses or pyspark and (column_of or key or refused)"
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
@@ -113,7 +112,7 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	  and not results_are_converted and not frames_of_any_shape and not cloned_session and not killed_worker \
 	  and not takes_too_long and not used_again and not (spark_arrays and not no_task and not adaptive) \
 	  and not (spark_executor and not calls_are_made and not come_and_go and not can_be_ended)"
-	@$(PYTEST_4) $(addprefix python/tests/test_udf_,groups.py pulling.py scalars.py)
+	@$(PYTEST_4) $(addprefix python/tests/test_udf_,groups.py pulling.py scalars.py types.py)
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect
 	@$(PYTEST_4) integration-tests/cluster

@@ -104,6 +104,12 @@ def describe(frame):
     return pd.DataFrame({"seen": [*columns, index]})
 
 
+def describe_table(table):
+    """All that a function can see of its table."""
+    chunks = [[(chunk.offset, len(chunk)) for chunk in column.chunks] for column in table.columns]
+    return [table.schema.to_string(show_schema_metadata=True), chunks, table.to_pydict()]
+
+
 def same(ours, theirs):
     """Whether two outcomes are equal; of what PySpark itself raised, but for the frames of its own code."""
     if ours == theirs:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import signal
 import sys
 from decimal import Decimal
 
@@ -17,8 +15,7 @@ from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, describe, same, some
-from beringia import errors
+from accelerated import both, conf, covered, data, describe, describe_table, same, some
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -254,22 +251,6 @@ def test_plans_show_it(spark, conf, data, adaptive, capsys):
     assert len(rows) == 8
 
 
-LEFT = {
-    "an array": (lambda df: df.select("g", F.array("id").alias("a")), "column 'a' is of type array<bigint>"),
-    "a struct": (lambda df: df.select("g", F.struct("id").alias("x")), "column 'x' is of type struct<id:bigint>"),
-}
-
-
-@pytest.mark.parametrize("name", LEFT)
-def test_what_is_not_covered_is_left_to_spark(spark, conf, data, name):
-    conf("spark.beringia.accelerate", "true")
-    make, reason = LEFT[name]
-    df = make(data)
-    query = df.groupBy("g").applyInPandas(lambda p: p[["g"]].iloc[:1], "g int")
-    assert beringia.spark.explain_acceleration(query) == [(SPARKS, reason)]
-    assert query.count() == 8
-
-
 def test_an_accumulator_is_left_to_spark(spark, conf, data):
     conf("spark.beringia.accelerate", "true")
     total = spark.sparkContext.accumulator(0)
@@ -284,107 +265,9 @@ def test_an_accumulator_is_left_to_spark(spark, conf, data):
     assert total.value == 60
 
 
-def test_a_killed_worker_is_an_error_with_its_group(spark, conf, data):
-    conf("spark.beringia.accelerate", "true")
-
-    def f(frame):
-        if frame.g[0] == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return frame
-
-    query = data.select("g").groupBy("g").applyInPandas(f, "g int")
-    with pytest.raises(errors.WorkerDiedError, match="g=3") as caught:
-        query.collect()
-    assert caught.value.group == "g=3"
-
-
-def test_a_call_that_takes_too_long_is_an_error_with_its_group(spark, conf, data):
-    conf("spark.beringia.accelerate", "true")
-    conf("spark.beringia.groupTimeout", "500ms")
-
-    def f(frame):
-        if frame.g[0] == 3:
-            import time
-
-            time.sleep(60)
-        return frame
-
-    query = data.select("g").groupBy("g").applyInPandas(f, "g int")
-    with pytest.raises(errors.GroupTimeoutError, match="g=3"):
-        query.collect()
-
-
-def total(*columns: pd.Series) -> float:
-    return float(sum(column.sum() for column in columns))
-
-
-def text(column: pd.Series) -> str:
-    array = getattr(column.array, "_ndarray", np.empty(0))
-    return repr((column.tolist(), column.dtype, column.name, column.index, array.flags.writeable))
-
-
-def halved(column: pd.Series) -> float:
-    return column.iloc[0] / 2
-
-
-def nothing(column: pd.Series) -> float:
-    return None
-
-
-AGGREGATES = {
-    "of one column": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")("f64")),
-    "of several": lambda df: df.groupBy("g").agg(
-        F.pandas_udf(total, "double")("f64", "id").alias("a"), F.pandas_udf(halved, "int")("id").alias("b")
-    ),
-    "of expressions": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")(F.col("id") * 2, F.col("f32"))),
-    "within expressions": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")("id") + F.col("g") + 1),
-    "with keys that are expressions": lambda df: df.groupBy(F.col("id") % 4).agg(F.pandas_udf(total, "double")("id")),
-    "of all rows": lambda df: df.agg(F.pandas_udf(total, "double")("id")),
-    "of no rows": lambda df: df.where("id < 0").agg(F.pandas_udf(total, "double")("id")),
-    "of a key that is null": lambda df: df.groupBy("s_null", "b").agg(F.pandas_udf(total, "double")("id")),
-    "that are null": lambda df: df.groupBy("g").agg(F.pandas_udf(nothing, "double")("id")),
-    "that do not fit": lambda df: df.groupBy("g").agg(F.pandas_udf(text, "double")("id")),
-    "that raise": lambda df: df.groupBy("g").agg(F.pandas_udf(total, "double")("s")),
-    "without a group": lambda df: df.groupBy("g").agg(F.pandas_udf(halved, "double")("id")).where("g > 3"),
-    **{
-        f"that see {name}": lambda df, name=name: df.groupBy("g").agg(F.pandas_udf(text, "string")(name))
-        for name in ("i8", "f64_null", "i32_null", "b_null", "s", "d", "t", "n", "dec_null", "bin")
-    },
-}
-
-
-@pytest.mark.parametrize("name", some(AGGREGATES))
-def test_aggregates_are_the_same(both, data, name):
-    theirs, ours = both(lambda: AGGREGATES[name](data), "AcceleratedAggregateInPandas")
-    assert same(ours, theirs)
-
-
-AGGREGATES_LEFT = {
-    "column 'argument' is of type array<bigint>": lambda df: df.groupBy("g").agg(
-        F.pandas_udf(text, "string")(F.array("id"))
-    ),
-    "the key 'f64_null' is of type double": lambda df: df.groupBy("f64_null").agg(F.pandas_udf(total, "double")("id")),
-}
-
-
-@pytest.mark.parametrize("reason", AGGREGATES_LEFT)
-def test_aggregates_that_are_not_covered_are_left_to_spark(spark, conf, data, reason):
-    conf("spark.beringia.accelerate", "true")
-    query = AGGREGATES_LEFT[reason](data)
-    [node] = beringia.spark.explain_acceleration(query)
-    assert node.reason == reason
-    query.collect()
-
-
-def seen(table):
-    """All that a function can see of its table."""
-    chunks = [[(chunk.offset, len(chunk)) for chunk in column.chunks] for column in table.columns]
-    return [table.schema.to_string(show_schema_metadata=True), chunks, table.to_pydict()]
-
-
 def tables(key, table):
     assert table.num_rows > 3, "a small group"
-    text = [repr(key), *map(repr, seen(table))]
+    text = [repr(key), *map(repr, describe_table(table))]
     return pa.table({"seen": pa.chunked_array([text[:1], text[1:]])})
 
 
@@ -412,187 +295,3 @@ def test_tables_are_the_same(both, conf, data, name):
     made = groups(data)
     theirs, ours = both(lambda: made.applyInArrow(f, schema or made._df.schema), "AcceleratedGroupsInArrow")
     assert same(ours, theirs)
-
-
-def first_of_all(frames):
-    yield pd.DataFrame({"n": [-1], "s": ["before"]})
-    n = 0
-    for frame in frames:
-        n += len(frame)
-        yield pd.DataFrame({"n": [len(frame)], "s": [describe(frame).to_csv()]})
-    yield pd.DataFrame({"n": [n], "s": [f"after {TaskContext.get().partitionId()}"]})
-
-
-def only_the_first(frames):
-    for frame in frames:
-        yield frame[["n", "s"]]
-        return
-
-
-def nobody(frames):
-    return iter(())
-
-
-def without_end(frames):
-    while True:
-        yield pd.DataFrame({"n": np.arange(100_000), "s": "many bytes of text"})
-
-
-def more_than_asked_for(frames):
-    for frame in frames:
-        for i in range(3):
-            yield frame.assign(n=i, other=i)
-
-
-def raises_later(frames):
-    yield next(frames)
-    raise ValueError("later")
-
-
-def stops_itself(frames):
-    yield next(frames)
-    raise StopIteration
-
-
-FRAMES = {
-    "that are described": (first_of_all, lambda df: df),
-    "of the first batch": (only_the_first, lambda df: df),
-    "of no partition": (first_of_all, lambda df: df.where("n < 0")),
-    "returned as they came": (lambda frames: (frame[["s", "n"]] for frame in frames), lambda df: df),
-    "with a column more": (more_than_asked_for, lambda df: df),
-    "without end": (lambda frames: without_end(frames), lambda df: df),
-    "that nobody looks at": (nobody, lambda df: df),
-    "in a list": (lambda frames: list(frames), lambda df: df.select("n", "s")),
-    "that are series": (lambda frames: (frame.n for frame in frames), lambda df: df),
-    "of other names": (lambda frames: (frame[["n"]] for frame in frames), lambda df: df),
-    "followed by an error": (raises_later, lambda df: df.select("n", "s")),
-    "that are none": (lambda frames: 1, lambda df: df),
-    "followed by StopIteration": (stops_itself, lambda df: df.select("n", "s")),
-    "of empty partitions": (first_of_all, lambda df: df.where("n < 4")),
-}
-
-
-@pytest.fixture(scope="module")
-def rows(spark):
-    """Three partitions, and columns with and without nulls."""
-    df = spark.range(0, 25, 1, 3).selectExpr(
-        "id as n", "concat('ä', id) as s", "case when id % 6 > 0 then id end as i64_null", "id / 7 as f64",
-        "timestamp_seconds(id) as t", "cast(id as decimal(9, 2)) as dec", "id % 2 = 0 as b",
-    )  # fmt: skip
-    return df.localCheckpoint()
-
-
-@pytest.mark.parametrize("name", some(FRAMES))
-def test_frames_that_are_pulled_are_the_same(both, conf, rows, name):
-    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
-    f, select = FRAMES[name]
-
-    def query():
-        df = select(rows).mapInPandas(f, "n long, s string")
-        return df.limit(150_000) if name == "without end" else df
-
-    theirs, ours = both(query, "AcceleratedMapInPandas")
-    assert same(ours, theirs)
-
-
-def seen_batches(batches):
-    yield pa.record_batch({"s": ["before"], "n": [-1]}).select(["n", "s"])
-    for batch in batches:
-        text = repr([*seen(pa.table(batch)), [column.offset for column in batch.columns]])
-        yield pa.record_batch({"n": [batch.num_rows], "s": [text]})
-
-
-def gives(*columns, **types):
-    def f(batches):
-        for batch in batches:
-            chosen = [batch.column(name) for name in columns]
-            yield pa.record_batch(
-                [c.cast(types.get(name, c.type)) for name, c in zip(columns, chosen, strict=True)], names=columns
-            )
-
-    return f
-
-
-BATCHES = {
-    "that are described": (seen_batches, None),
-    "of empty partitions": (seen_batches, "n < 4"),
-    "of large strings": (gives("n", "s", s=pa.large_string()), None),
-    "without a column": (gives("n"), None),
-    "of other names": (gives("s", "n"), None),
-    "of another type, without rows": (lambda batches: iter([pa.record_batch({"n": [1.5], "s": ["a"]})[:0]]), None),
-    "of another type": (gives("n", "s", n=pa.int32()), None),
-    "that are frames": (lambda batches: (batch.to_pandas() for batch in batches), None),
-    "with nulls": (
-        lambda batches: (pa.record_batch([b.column("i64_null"), b.column("s")], names=["n", "s"]) for b in batches),
-        None,
-    ),
-}
-
-
-BATCHES_MISFIT = ("of another type", "of other names", "without a column")
-
-
-@pytest.mark.parametrize("name", some(BATCHES))
-def test_batches_that_are_pulled_are_the_same(both, conf, rows, name):
-    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
-    f, where = BATCHES[name]
-    df = rows.where(where) if where else rows
-    theirs, ours = both(lambda: df.mapInArrow(f, "n long, s string"), "AcceleratedMapInArrow")
-    if name in BATCHES_MISFIT:  # which is an error of Spark's generated code, whatever that says
-        assert issubclass(theirs[0], Exception)
-        assert "where this was declared" in ours[1]
-    else:
-        assert same(ours, theirs)
-
-
-def test_batches_have_the_large_types_that_are_asked_for(both, conf, rows):
-    conf("spark.sql.execution.arrow.useLargeVarTypes", "true")
-    theirs, ours = both(lambda: rows.mapInArrow(seen_batches, "n long, s string"), "AcceleratedMapInArrow")
-    assert "large_string" in repr(theirs)
-    assert same(ours, theirs)
-
-
-def test_functions_that_pull_from_each_other_take_turns(both, conf, rows):
-    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
-    conf("spark.beringia.accelerate", "true")
-
-    def counted(frames):
-        for i, frame in enumerate(frames):
-            yield frame.assign(n=frame.n * 10 + i)
-
-    query = rows.select("n").mapInPandas(counted, "n long").mapInPandas(counted, "n long")
-    ours = sorted(query.collect())
-    assert [node.reason for node in beringia.spark.explain_acceleration(query)] == [None, None]
-    conf("spark.beringia.accelerate", "false")
-    query = rows.select("n").mapInPandas(counted, "n long").mapInPandas(counted, "n long")
-    assert sorted(query.collect()) == ours
-
-
-def test_a_worker_that_dies_while_it_is_pulled_from_is_an_error(conf, rows):
-    conf("spark.beringia.accelerate", "true")
-
-    def f(frames):
-        for frame in frames:
-            yield frame
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with pytest.raises(errors.WorkerDiedError):
-        rows.select("n").mapInPandas(f, "n long").collect()
-
-
-PULLS_LEFT = {
-    "it is in barrier mode": lambda df, conf: df.mapInPandas(nobody, "n long", barrier=True),
-    "spark.sql.execution.arrow.maxRecordsPerBatch is 0": lambda df, conf: (
-        conf("spark.sql.execution.arrow.maxRecordsPerBatch", "0") or df.mapInPandas(nobody, "n long")
-    ),
-    "spark.sql.execution.arrow.maxBytesPerBatch is set": lambda df, conf: (
-        conf("spark.sql.execution.arrow.maxBytesPerBatch", "1000") or df.mapInPandas(nobody, "n long")
-    ),
-}
-
-
-@pytest.mark.parametrize("reason", PULLS_LEFT)
-def test_frames_that_cannot_be_pulled_are_left_to_spark(conf, rows, reason):
-    conf("spark.beringia.accelerate", "true")
-    query = PULLS_LEFT[reason](rows, conf)
-    assert beringia.spark.explain_acceleration(query) == [("MapInPandas", reason)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from typing import Any, Iterator, Tuple  # noqa: UP035 (of these PySpark knows the names)
 
@@ -16,7 +14,6 @@ from pyspark.sql import functions as F
 
 import beringia.spark
 from accelerated import both, conf, covered, data, describe, same, some
-from beringia import errors
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -118,20 +115,6 @@ def test_cogroups_of_other_keys_are_left_to_spark(spark, conf, data, other):
     query = groups.applyInPandas(lambda left, right: left, "id long")
     reason = "the key 'id' is of type bigint on one side, and 'g' of type int on the other"
     assert beringia.spark.explain_acceleration(query) == [("FlatMapCoGroupsInPandas", reason)]
-
-
-def test_a_killed_worker_is_an_error_with_its_cogroup(conf, data, other):
-    conf("spark.beringia.accelerate", "true")
-
-    def f(left, right):
-        if not len(right) and left.g[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return left
-
-    query = data.select("g").groupBy("g").cogroup(other.where("g > 0").groupBy("g")).applyInPandas(f, "g int")
-    with pytest.raises(errors.WorkerDiedError, match="g=0") as caught:
-        query.collect()
-    assert caught.value.group == "g=0"
 
 
 def tables(key, left, right):
@@ -272,17 +255,3 @@ def test_no_group_is_no_call(both, data):
     theirs, ours = both(lambda: none.applyInPandas(keyed_frames, "seen string"))
     assert ours == theirs
     assert ours[1] == []
-
-
-@of_spark_4
-def test_a_worker_that_dies_while_it_pulls_a_group_names_it(conf, data):
-    conf("spark.beringia.accelerate", "true")
-
-    def f(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for frame in frames:
-            if frame.g.iloc[0] == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield frame
-
-    with pytest.raises(errors.WorkerDiedError):
-        data.select("g").groupBy("g").applyInPandas(f, "g int").collect()

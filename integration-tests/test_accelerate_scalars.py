@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,7 +16,6 @@ from pyspark.sql import functions as F
 
 import beringia.spark
 from accelerated import both, conf, covered, data, same, some
-from beringia import errors
 from plans import takes_columns
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
@@ -330,7 +326,7 @@ def pulling(function, columns):
 def test_iterators_are_the_same(both, conf, data, name):
     conf(BATCH_ROWS, "7")
     function, columns = ITERATORS[name]
-    theirs, ours = both(lambda: kept(data, pulling(function, columns)), IN_PANDAS)
+    theirs, ours = both(lambda: kept(data.coalesce(1), pulling(function, columns)), IN_PANDAS)  # for one error
     assert same(ours, theirs)
 
 
@@ -413,8 +409,9 @@ def test_plans_show_it(conf, data, capsys):
 
 
 LEFT = {
-    "column 'argument' is of type array<bigint>": lambda df, conf: df.select(udf("int")(len)(F.array("id"))),
-    "result 'pythonUDF0' is of type struct<x:bigint>": lambda df, conf: df.select(udf("x long")(pd.DataFrame)("id")),
+    "column 'argument' is of type map<bigint,int>": lambda df, conf: df.select(
+        udf("int")(len)(F.create_map("id", "g"))
+    ),
     f"{BATCH_ROWS} is 0": lambda df, conf: conf(BATCH_ROWS, "0") or df.select(plus("f64")),
 }
 
@@ -424,16 +421,3 @@ def test_what_is_not_covered_is_left_to_spark(conf, data, reason):
     conf("spark.beringia.accelerate", "true")
     [node] = beringia.spark.explain_acceleration(LEFT[reason](data, conf))
     assert node == ("ArrowEvalPython", reason)
-
-
-def test_a_killed_worker_is_an_error(conf, data):
-    conf("spark.beringia.accelerate", "true")
-    with pytest.raises(errors.WorkerDiedError):
-        data.select(udf("long")(lambda x: os.kill(os.getpid(), signal.SIGKILL))("id")).collect()
-
-
-def test_a_call_that_takes_too_long_is_an_error(conf, data):
-    conf("spark.beringia.accelerate", "true")
-    conf("spark.beringia.groupTimeout", "500ms")
-    with pytest.raises(errors.GroupTimeoutError):
-        data.select(udf("long")(lambda x: time.sleep(60))("id")).collect()

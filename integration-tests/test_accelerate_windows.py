@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 
 import numpy as np
@@ -17,7 +15,6 @@ from pyspark.sql import functions as F
 
 import beringia.spark
 from accelerated import both, conf, covered, data, same, some
-from beringia import errors
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -127,19 +124,6 @@ def test_windows_that_are_not_covered_are_left_to_spark(conf, data, reason):
     [node] = beringia.spark.explain_acceleration(query)
     assert node.reason == reason
     query.collect()
-
-
-def test_a_killed_worker_is_an_error_with_its_window(conf, data):
-    conf("spark.beringia.accelerate", "true")
-
-    def f(column: pd.Series) -> float:
-        if column.iloc[0] == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 1.0
-
-    with pytest.raises(errors.WorkerDiedError, match="g=3") as caught:
-        data.select("id", udf(f)("g").over(five())).collect()
-    assert caught.value.group == "g=3"
 
 
 def seen(array):

@@ -66,18 +66,21 @@ def pickled(function, schema):
     return cloudpickle.dumps((function, from_arrow_schema(schema, prefer_timestamp_ntz=True)))
 
 
-def options(kind, functions, settings=SETTINGS):
+def options(kind, functions, columns, settings=SETTINGS):
     task = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": 3, "cpus": 1, "localProperties": {}}
     task |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
-    given = {"evalType": kind, "keys": 1, "functions": functions, "timeZone": ZONE, "batchRows": 0, "largeTypes": False}
+    given = {"evalType": kind, "keys": 1, "timeZone": ZONE, "batchRows": 0, "largeTypes": False}
+    given["functions"] = [{"named": {}, **function} for function in functions]
+    schema = pa.schema([(f"c{i}", plain(column.type)) for i, column in enumerate(columns)])
+    given["columns"] = from_arrow_schema(schema, prefer_timestamp_ntz=True).jsonValue()
     return json.dumps({**given, "settings": settings, "environment": {}, "task": task}).encode()
 
 
 def grouped_map(function, schema, columns):
     """Arguments of a function of key and frame, of which the first column is the key."""
     program = pickled(function, schema)
-    offsets = [columns + 2, 1, 0, *range(columns)]
-    return program, options(201, [{"bytes": [len(program)], "offsets": offsets}])
+    offsets = [len(columns) + 2, 1, 0, *range(len(columns))]
+    return program, options(201, [{"bytes": [len(program)], "offsets": offsets}], columns)
 
 
 def batch(sizes, columns):
@@ -101,7 +104,7 @@ def called(caller, sizes, columns):
 
 def mapped(function, sizes, columns, fields, *, patterns=None):
     """The results of a batch, or what was raised; with `patterns` of nulls beyond which groups go their own way."""
-    given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), len(columns))
+    given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), columns)
     before = batches._PATTERNS
     batches._PATTERNS = before if patterns is None else patterns
     try:
@@ -114,9 +117,9 @@ def mapped(function, sizes, columns, fields, *, patterns=None):
 
 def by_pyspark(function, sizes, columns, fields):
     """The same by PySpark's own loop, a group at a time."""
-    given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), len(columns))
+    given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), columns)
     command = Command(*given, "GroupedMap")
-    groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], None, {})
+    groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), None, {})
     try:
         parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
     except Exception as error:
@@ -208,14 +211,15 @@ def test_frames_of_cogroups_are_the_same(given):
     program = pickled(described_both, pa.schema([pa.field("seen", pa.string())]))
     counts = [len(columns) for _, columns in given]
     offsets = [number for count in counts for number in (count + 2, 1, 0, *range(count))]
-    task = (program, options(206, [{"bytes": [len(program)], "offsets": offsets}]))
+    of_both = [column for _, columns in given for column in columns]
+    task = (program, options(206, [{"bytes": [len(program)], "offsets": offsets}], of_both))
     left, right = (batch(sizes, columns) for sizes, columns in given)
     names = [f"c{i}" for i in range(sum(counts))]
     both = pa.table(
         [pa.array(range(left.num_rows)), *left.columns[1:], *right.columns[1:]], names=["key", *names]
     ).to_batches()[0]
     command = Command(*task, "CogroupedMap")
-    sides = [batches.Groups(command, side, None, {}) for side in command.of_sides(both)]
+    sides = [batches.Groups(command, side, None, {}) for side in command.of_sides(command.given(both))]
     expected = [
         text.as_py()
         for i in range(left.num_rows)
@@ -233,10 +237,11 @@ def test_groups_are_cut_from_the_batch():
     sizes, columns = [2, 3, 1], [pa.array([0, 0, 1, 1, None, 2]), pa.array([True, None, True, True, False, None])]
     fields = [pa.field("seen", pa.large_string())]
     for caller in (
-        GroupedMap(*grouped_map(described, pa.schema([pa.field("seen", pa.string())]), 2), pa.table([])),
-        Aggregate(*aggregates([(seen, pa.large_string())], 2), pa.table([])),
+        GroupedMap(*grouped_map(described, pa.schema([pa.field("seen", pa.string())]), columns), pa.table([])),
+        Aggregate(*aggregates([(seen, pa.large_string())], columns), pa.table([])),
     ):
-        groups = batches.Groups(caller._command, batch(sizes, columns).to_batches()[0], caller.cut, {})
+        command = caller._command
+        groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), caller.cut, {})
         assert all(groups.cut(i) is not None for i in range(3))
     assert same(mapped(described, sizes, columns, fields), by_pyspark(described, sizes, columns, fields))
 
@@ -260,8 +265,8 @@ def aggregates(functions, columns):
         cloudpickle.dumps((function, from_arrow_type(plain(kind), prefer_timestamp_ntz=True)))
         for function, kind in functions
     ]
-    given = [{"bytes": [len(program)], "offsets": list(range(columns))} for program in programs]
-    return b"".join(programs), options(202, given)
+    given = [{"bytes": [len(program)], "offsets": list(range(len(columns)))} for program in programs]
+    return b"".join(programs), options(202, given, columns)
 
 
 def seen(*series):
@@ -286,26 +291,24 @@ def test_aggregates_are_the_same(given, data, patterns):
     functions += [(lambda *series, i=i: series[i % len(series)].iloc[0], kind) for i, kind in enumerate(kinds)]
     functions += [(lambda *series: len(series[0]), pa.float64()), (lambda *series: None, pa.int64())]
     fields = [pa.field(f"f{i}", kind) for i, (_, kind) in enumerate(functions)]
-    given = aggregates(functions, len(columns))
-    command = Command(*given, "Aggregate")
-    groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], None, {})
+    ours, theirs = by_both(Aggregate, aggregates(functions, columns), sizes, columns, fields, patterns)
+    assert same(ours, theirs)
 
-    def by_pyspark():
-        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
-        chunks = [pa.chunked_array(list(chunks)) for chunks in zip(*parts, strict=True)]
-        return pa.table([c.cast(f.type) for c, f in zip(chunks, fields, strict=True)], schema=pa.schema(fields))
 
-    before = batches._PATTERNS
-    batches._PATTERNS = before if patterns is None else patterns
-    try:
-        ours = outcome(lambda: called(Aggregate(*given, pa.schema(fields).empty_table()), sizes, columns))
-    finally:
-        batches._PATTERNS = before
-    assert same(ours, outcome(by_pyspark))
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.large_binary(), pa.bool_()], ids=str)
+def test_a_number_that_is_none_meets_a_field_of_another_type(kind):
+    columns = [pa.array([1, None, 3])]
+    functions = [(lambda series: series.iloc[0] if series[0] == 1 else np.nan, kind)]
+    fields = [pa.field("f0", kind)]
+    for sizes in ([1, 2], [3]):
+        given = aggregates(functions, columns)
+        assert same(*by_both(Aggregate, given, sizes, columns, fields, None))
+    nothing = [(lambda series: np.nan, kind)]
+    assert same(*by_both(Aggregate, aggregates(nothing, columns), [1, 2], columns, fields, None))
 
 
 def by_both(caller, given, sizes, columns, fields, patterns):
-    """What aggregates come to by ours and by PySpark's own loop; with `patterns` of nulls beyond which it is that."""
+    """What functions come to by ours, and by PySpark's own loop; with `patterns` of nulls beyond which it is that."""
     command = Command(*given, caller.kind)
     groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), None, {})
 
@@ -351,15 +354,16 @@ def test_aggregates_over_windows_are_the_same(given, data, patterns):
         for function, kind, _ in functions
     ]
     bounds = ",".join("bounded" if is_bounded else "unbounded" for *_, is_bounded in functions)
+    given = [*data.draw(windows(sizes)), *columns]
     task = options(
         203,
         [
             {"bytes": [len(program)], "offsets": [*range(2 * is_bounded), *every_column]}
             for program, (*_, is_bounded) in zip(programs, functions, strict=True)
         ],
+        given,
         SETTINGS | {"pandas_window_bound_types": bounds, "window_bound_types": bounds},
     )
     fields = [pa.field(f"f{i}", kind) for i, (_, kind, _) in enumerate(functions)]
     kept = pa.array(range(sum(sizes)))
-    given = [*data.draw(windows(sizes)), *columns, kept]
-    assert same(*by_both(Window, (b"".join(programs), task), sizes, given, fields, patterns))
+    assert same(*by_both(Window, (b"".join(programs), task), sizes, [*given, kept], fields, patterns))

@@ -130,11 +130,12 @@ def caller(function, task):
     program = cloudpickle.dumps((function, StructType().add("x", "long")))
     details = {"stage": 1, "partition": 2, "attemptNumber": 0, "attemptId": task, "cpus": 1, "localProperties": {}}
     details |= {"resources": {}, "files": "/nowhere", "includes": [], "broadcasts": {}}
-    given = {"evalType": 205, "keys": 0, "functions": [{"bytes": [len(program)], "offsets": [0]}], "timeZone": "UTC"}
+    one = {"bytes": [len(program)], "offsets": [0], "named": {}}
+    given = {"evalType": 205, "keys": 0, "functions": [one], "timeZone": "UTC"}
     given |= {"settings": {"spark.sql.session.timeZone": "UTC"}, "environment": {}, "task": details, "batchRows": 4}
-    given["largeTypes"] = False
+    given |= {"largeTypes": False, "columns": StructType().add("x", "long").jsonValue()}
     schema = pa.schema([("", pa.int8()), ("x", pa.int64())])
-    return MapInPandas(program, json.dumps({**given, "nullable": [True]}).encode(), schema.empty_table())
+    return MapInPandas(program, json.dumps(given).encode(), schema.empty_table())
 
 
 def answer(caller, *groups):

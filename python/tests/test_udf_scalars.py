@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark import cloudpickle
 from pyspark.sql.pandas.types import from_arrow_type
-from test_udf_groups import TYPES, batch, called, every, options, outcome, plain, rows, same, seen
+from test_udf_groups import TYPES, batch, by_both, every, options, plain, rows, same, seen
 
 from beringia.spark.udf import batch as batches
-from beringia.spark.udf.command import Command
 from beringia.spark.udf.scalars import Scalars
 
 TEXT = pa.large_string()
 
 
-def scalars(functions):
+def scalars(functions, columns):
     """Arguments of functions or chains of them, each with the columns that it is given and the type of its results."""
     programs, given = [], []
     for chain, offsets, kind in functions:
@@ -28,28 +27,13 @@ def scalars(functions):
         pickles = [cloudpickle.dumps((function, of_spark)) for function in chain]
         programs += pickles
         given.append({"bytes": [len(pickled) for pickled in pickles], "offsets": offsets})
-    return b"".join(programs), options(200, given)
+    return b"".join(programs), options(200, given, columns)
 
 
 def both(functions, sizes, columns, *, patterns=None):
     """What functions come to by ours, and by PySpark's own loop; with `patterns` of nulls beyond which it is that."""
     fields = [pa.field(f"f{i}", kind) for i, (*_, kind) in enumerate(functions)]
-    given = scalars(functions)
-
-    def by_pyspark():
-        command = Command(*given, "Scalars")
-        groups = batches.Groups(command, batch(sizes, columns).to_batches()[0], None, {})
-        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
-        chunks = [pa.chunked_array(list(chunks)) for chunks in zip(*parts, strict=True)]
-        return pa.table([c.cast(f.type) for c, f in zip(chunks, fields, strict=True)], schema=pa.schema(fields))
-
-    before = batches._PATTERNS
-    batches._PATTERNS = before if patterns is None else patterns
-    try:
-        ours = outcome(lambda: called(Scalars(*given, pa.schema(fields).empty_table()), sizes, columns))
-    finally:
-        batches._PATTERNS = before
-    return ours, outcome(by_pyspark)
+    return by_both(Scalars, scalars(functions, columns), sizes, columns, fields, patterns)
 
 
 def described(*series):
@@ -132,6 +116,7 @@ def test_a_series_that_is_used_again_is_taken_before_the_next_call():
 
 def test_portions_are_cut_from_the_batch():
     columns = [pa.array([0, 0, 1, None, 2])]
-    caller = Scalars(*scalars([(described, [0], TEXT)]), pa.table([]))
-    groups = batches.Groups(caller._command, batch([2, 3], columns).to_batches()[0], caller.cut, {})
+    caller = Scalars(*scalars([(described, [0], TEXT)], columns), pa.table([]))
+    command = caller._command
+    groups = batches.Groups(command, command.given(batch([2, 3], columns).to_batches()[0]), caller.cut, {})
     assert all(groups.cut(i) is not None for i in range(2))

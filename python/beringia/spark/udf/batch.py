@@ -57,6 +57,7 @@ class Groups:
         self._checked = checked
         rows, self._bounds = command.rows(batch)
         self._rows = pa.table(rows)
+        self._is_nested = any(map(pa.types.is_nested, rows.schema.types))
         self._made: dict[bytes, Cut | None] = {}
         self._series: dict[tuple[int, bool], Any] = {}
 
@@ -80,6 +81,8 @@ class Groups:
 
     def cut(self, group: int) -> Any:
         """Return what makes the arguments of a group; None where the group is to be converted on its own."""
+        if self._is_nested:  # what a null in a struct does to others in its column differs between versions
+            return None
         pattern = self._patterns[group]
         if pattern not in self._made:
             self._made[pattern] = self._make(pattern, group) if len(self._made) < _PATTERNS else None

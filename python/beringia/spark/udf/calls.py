@@ -102,7 +102,7 @@ class Caller(ABC):
     def begin(self, batch: Any) -> Any:
         """Start a batch: columns of the keys, for messages, and a list column of each column of the rows."""
         [given] = pa.RecordBatchReader.from_stream(batch)
-        return self.calls_of(given)
+        return self.calls_of(self._command.given(given))
 
     @abstractmethod
     def calls_of(self, batch: pa.RecordBatch) -> Any:

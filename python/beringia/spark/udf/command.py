@@ -21,6 +21,7 @@ import pyarrow as pa
 from pyspark import Broadcast, SparkFiles, __version__
 from pyspark.accumulators import _accumulatorRegistry
 from pyspark.resource import ResourceInformation
+from pyspark.sql.types import StructType
 from pyspark.taskcontext import TaskContext
 
 from beringia.errors import ConfigError
@@ -154,8 +155,11 @@ class Command:
         self._time_zone: str = given["timeZone"]
         self._has_large_types: bool = given["largeTypes"]
         self._offsets: list[list[int]] = [function["offsets"] for function in given["functions"]]
+        self._columns = StructType.fromJson(given["columns"])
         stream = io.BytesIO(pickled)
-        functions = [([stream.read(size) for size in one["bytes"]], one["offsets"]) for one in given["functions"]]
+        functions = [
+            ([stream.read(size) for size in one["bytes"]], one["offsets"], one["named"]) for one in given["functions"]
+        ]
         self.function: Any = getattr(_worker, kind)(given["evalType"], functions, given["settings"])
 
     def sides(self) -> list[tuple[list[int], list[int]]]:
@@ -164,9 +168,22 @@ class Command:
         return sides(offsets)
 
     def given(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return of a batch the keys and what functions are given: other columns are carried through."""
-        columns = 1 + max(itertools.chain(*self._offsets))
-        return batch.select(range(self.keys + columns))
+        """Return of a batch the keys, and lists of what functions are given, as PySpark's worker would get it.
+
+        Other columns are carried through.
+        """
+        end = self.keys + len(self._columns)
+        lists = [
+            pa.LargeListArray.from_arrays(
+                column.offsets, as_given(column.values, field.dataType, self._time_zone, self._has_large_types)
+            )
+            for column, field in zip(batch.columns[self.keys : end], self._columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays([*batch.columns[: self.keys], *lists], batch.schema.names[:end])
+
+    def nullable(self) -> list[bool]:
+        """Tell of each column that functions are given whether Spark says that it may have nulls."""
+        return [field.nullable for field in self._columns]
 
     def of_sides(self, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
         """Return a batch as those of each side: the columns of the key, then the lists of its own columns."""
@@ -178,9 +195,9 @@ class Command:
         return parts
 
     def rows(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[int]]:
-        """Return the rows of all groups as PySpark's worker would get them, and where each group begins and ends."""
+        """Return the rows of all groups of what :meth:`given` gave, and where each group begins and ends."""
         lists = batch.columns[self.keys :]
-        columns = [as_given(column.values, self._time_zone, self._has_large_types) for column in lists]
+        columns = [column.values for column in lists]
         return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), lists[0].offsets.to_pylist()
 
     @staticmethod

@@ -173,7 +173,7 @@ class PullingCalls:
 
     explain = staticmethod(explain)
 
-    def __init__(self, pull: Pull, command: Command, nullable: list[bool], batch: pa.RecordBatch, schema: pa.Schema):
+    def __init__(self, pull: Pull, command: Command, batch: pa.RecordBatch, schema: pa.Schema):
         self._pull = pull
         self._schema = schema
         self._results: list[pa.RecordBatch] = []
@@ -181,7 +181,7 @@ class PullingCalls:
         self._group = 0
         self._last = batch.num_rows - 1
         rows, bounds = command.rows(batch)
-        fields = [field.with_nullable(flag) for field, flag in zip(rows.schema, nullable, strict=True)]
+        fields = [field.with_nullable(flag) for field, flag in zip(rows.schema, command.nullable(), strict=True)]
         begins = False
         for start, end in itertools.pairwise(bounds):
             if start < end:
@@ -250,13 +250,12 @@ class _Map(Caller):
             for pull in self._pulls.pop(other):
                 pull.leave()
         super().__init__(pickled, options, schema)
-        self._nullable: list[bool] = given["nullable"]
         self._pull = Pull(self._command.function.pulling, self.is_grouped)
         self._pulls.setdefault(task, []).append(self._pull)
 
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
-        return PullingCalls(self._pull, self._command, self._nullable, batch, self._schema)
+        return PullingCalls(self._pull, self._command, batch, self._schema)
 
 
 class MapInPandas(_Map):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import to_arrow_type
 
-Functions = list[tuple[list[bytes], list[int]]]
+Functions = list[tuple[list[bytes], list[int], dict[str, int]]]
 
 
 class _Function:
@@ -41,7 +41,9 @@ class _Function:
         return [self._serializer.arrow_to_pandas(column) for column in rows.itercolumns()]
 
     def column(self, field: int, series: Any) -> pa.Array:
-        return self._serializer._create_array(series, self.types[field], arrow_cast=self._serializer._arrow_cast)
+        array = self._serializer._create_array(series, self.types[field], arrow_cast=self._serializer._arrow_cast)
+        # As PySpark puts it in a batch, which refuses the chunks that Arrow makes of NaN for text.
+        return pa.RecordBatch.from_arrays([array], ["_0"]).column(0)
 
     def mapped(self, series: Any) -> list[pa.Array]:
         [result] = self._map(0, iter([series]))
@@ -125,7 +127,7 @@ class _Together(_Function):
     def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
         self.functions: list[tuple[Callable[..., Any], list[int], dict[str, int]]] = []
         self.types = []
-        self._places = [places for _, places in functions]
+        self._places = [places for _, places, _ in functions]  # by name is of Spark 4
         super().__init__(kind, functions, settings)
 
     def see(self, function: Callable[..., Any], return_type: Any) -> None:
@@ -210,6 +212,6 @@ def _written(functions: Functions, settings: dict[str, str]) -> bytes:
 
     parts = [integers(len(settings)), *(text(part.encode()) for item in settings.items() for part in item)]
     parts.append(integers(len(functions)))
-    for pickled, offsets in functions:
+    for pickled, offsets, _ in functions:
         parts += [integers(len(offsets), *offsets, len(pickled)), *map(text, pickled)]
     return b"".join(parts)

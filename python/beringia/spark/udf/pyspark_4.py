@@ -15,7 +15,7 @@ from pyspark.worker_message import UDFInfo
 from beringia.spark.udf.offsets import sides
 from beringia.spark.udf.types import as_taken
 
-Functions = list[tuple[list[bytes], list[int]]]
+Functions = list[tuple[list[bytes], list[int], dict[str, int]]]
 
 
 class _Function:
@@ -31,7 +31,7 @@ class _Function:
 
         self._kind = kind
         self._conf = conf = worker.RunnerConf(settings)
-        infos = [UDFInfo([*map(memoryview, pickled)], offsets, {}, 0) for pickled, offsets in functions]
+        infos = [UDFInfo([*map(memoryview, pickled)], offsets, named, 0) for pickled, offsets, named in functions]
         self._map = self._mapping(see, infos)
         self.by_name: bool = conf.assign_cols_by_name
         self._given = {"timezone": conf.timezone, "prefer_int_ext_dtype": conf.prefer_int_ext_dtype}

@@ -10,10 +10,9 @@ import contextlib
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from beringia.spark.udf.aggregates import SeriesCalls
-from beringia.spark.udf.calls import Calls, CuttingCaller
+from beringia.spark.udf.calls import CuttingCaller
 from beringia.spark.udf.series import Series
 
 
@@ -50,10 +49,6 @@ class Scalars(CuttingCaller):
 
     kind = "Scalars"
     calls = ScalarCalls
-
-    def calls_of(self, batch: pa.RecordBatch) -> Calls:
-        """Make the calls of a batch."""
-        return super().calls_of(self._command.given(batch))
 
     def cut(self, series: list[Any]) -> Series:
         """Return what cuts series."""

@@ -97,7 +97,7 @@ class CogroupedMap(Caller):
 
 
 class Aggregate(Caller):
-    """Aggregates by Arrow UDFs, which get arrays."""
+    """Aggregates by Arrow UDFs, which get arrays, of groups or of windows."""
 
     kind = "ArrowAggregate"
 
@@ -116,19 +116,7 @@ class Portions(Caller):
         return TableCalls(self._command, [batch], self._schema, self._command.batch_rows)
 
 
-class Window(Aggregate):
-    """Aggregates by Arrow UDFs over windows: see :mod:`beringia.spark.udf.windows`."""
-
-    def calls_of(self, batch: pa.RecordBatch) -> Any:
-        """Make the calls of a batch."""
-        return super().calls_of(self._command.given(batch))
-
-
 class Scalars(GroupedMap):
     """Scalar functions."""
 
     kind = "ArrowScalars"
-
-    def calls_of(self, batch: pa.RecordBatch) -> Any:
-        """Make the calls of a batch."""
-        return super().calls_of(self._command.given(batch))

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from beringia.spark.udf.aggregates import SeriesCalls
-from beringia.spark.udf.calls import Calls, CuttingCaller
+from beringia.spark.udf.calls import CuttingCaller
 from beringia.spark.udf.series import Series, part
 
 
@@ -24,8 +24,10 @@ class WindowCalls(SeriesCalls):
         """Return the values of all functions, each as a column."""
         calls = list(zip(self.function.functions, self.function.bounded, strict=True))
         found = [
-            self._of_each(function, places, arguments) if is_bounded else [function(*[arguments[i] for i in places])]
-            for (function, places, _), is_bounded in calls
+            self._of_each(function, places, named, arguments)
+            if is_bounded
+            else [function(*[arguments[i] for i in places], **{name: arguments[i] for name, i in named.items()})]
+            for (function, places, named), is_bounded in calls
         ]
         rows = len(arguments[0])
         return [
@@ -34,10 +36,16 @@ class WindowCalls(SeriesCalls):
         ]
 
     @staticmethod
-    def _of_each(function: Callable[..., Any], places: list[int], arguments: list[Any]) -> list[Any]:
+    def _of_each(
+        function: Callable[..., Any], places: list[int], named: dict[str, int], arguments: list[Any]
+    ) -> list[Any]:
         begins, ends, *series = [arguments[i] for i in places]
+        called = {name: arguments[i] for name, i in named.items()}
         return [
-            function(*[part(one, begin, end) for one in series])
+            function(
+                *[part(one, begin, end) for one in series],
+                **{name: part(one, begin, end) for name, one in called.items()},
+            )
             for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
         ]
 
@@ -53,10 +61,6 @@ class Window(CuttingCaller):
 
     kind = "Window"
     calls = WindowCalls
-
-    def calls_of(self, batch: pa.RecordBatch) -> Calls:
-        """Make the calls of a batch."""
-        return super().calls_of(self._command.given(batch))
 
     def cut(self, series: list[Any]) -> Series:
         """Return what cuts series."""

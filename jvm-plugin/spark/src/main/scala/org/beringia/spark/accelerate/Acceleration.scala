@@ -51,8 +51,9 @@ object Acceleration extends Rule[SparkPlan] {
     val keys = node.grouping
     val (columns, offsets) = PythonColumns.resolve(node.child.output, keys)
     for {
-      command <- PythonCommands.of(Seq(node.function -> offsets.toSeq), conf)
+      command <- PythonCommands.of(Seq(node.function -> offsets.toSeq.map(PythonArgument(_))), conf)
       kind <- Kind.ofGroups(command.evalType)
+      _ <- Coverage.keys(keys).toLeft(())
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
       _ <- (if (kind.pulls) Coverage.pulling(node.output, conf) else None).toLeft(())
     } yield
@@ -60,7 +61,7 @@ object Acceleration extends Rule[SparkPlan] {
         val function = PythonJob.pulling(kind, command, keys.length, columns, pulling(node.child), conf)
         AcceleratedMapExec(kind, Some(keys), columns, function, node.output, node.child)
       } else {
-        val function = PythonJob.of(kind, command, keys.length, conf)
+        val function = PythonJob.of(kind, command, keys.length, columns, conf)
         AcceleratedGroupsExec(kind, keys, columns, function, node.output, node.child)
       }
   }
@@ -68,14 +69,16 @@ object Acceleration extends Rule[SparkPlan] {
   private def mappedCogroups(node: PythonCogroups): Either[String, SparkPlan] = {
     val (left, leftOffsets) = PythonColumns.resolve(node.left.output, node.leftGrouping)
     val (right, rightOffsets) = PythonColumns.resolve(node.right.output, node.rightGrouping)
+    val offsets = (leftOffsets ++ rightOffsets).toSeq
     for {
-      command <- PythonCommands.of(Seq(node.function -> (leftOffsets ++ rightOffsets).toSeq), conf)
+      command <- PythonCommands.of(Seq(node.function -> offsets.map(PythonArgument(_))), conf)
       kind <- Kind.ofCogroups(command.evalType)
       _ <- node.refusal.toLeft(())
+      _ <- Coverage.keys(node.leftGrouping).toLeft(())
       _ <- Coverage.refusal(command, conf, node.left, left, node.output).toLeft(())
       _ <- Coverage.refusal(command, conf, node.right, right, node.output).toLeft(())
     } yield {
-      val function = PythonJob.of(kind, command, node.leftGrouping.length, conf)
+      val function = PythonJob.of(kind, command, node.leftGrouping.length, left ++ right, conf)
       AcceleratedCogroupsExec(
         kind,
         SideColumns(node.leftGrouping, left),
@@ -95,10 +98,11 @@ object Acceleration extends Rule[SparkPlan] {
       command <- PythonCommands.of(input.functions, conf)
       kind <- Kind.ofAggregates(command.evalType)
       results = node.results
-      _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.columns, results).toLeft(())
+      _ <- Coverage.keys(keys).toLeft(())
+      _ <- Coverage.refusal(command, conf, input.plan, input.columns, results).toLeft(())
       _ <- (if (kind.portions) Coverage.portions(conf) else None).toLeft(())
     } yield {
-      val function = PythonJob.of(kind, command, keys.length, conf)
+      val function = PythonJob.of(kind, command, keys.length, input.columns, conf)
       node.project(AcceleratedGroupsExec(kind, keys, input.columns, function, keys ++ results, input.plan))
     }
   }
@@ -110,7 +114,8 @@ object Acceleration extends Rule[SparkPlan] {
       input <- node.input
       command <- PythonCommands.of(input.functions, conf).map(_.set(node.setting))
       kind <- Kind.ofWindows(command.evalType)
-      _ <- Coverage.refusal(command, conf, input.plan, keys ++ input.arguments, node.results).toLeft(())
+      _ <- Coverage.keys(keys).toLeft(())
+      _ <- Coverage.refusal(command, conf, input.plan, input.arguments, node.results).toLeft(())
       _ <- Coverage.keeping(kept).toLeft(())
     } yield {
       val (columns, places) = carried(input.bounds ++ input.arguments, kept, keys.length)
@@ -122,7 +127,7 @@ object Acceleration extends Rule[SparkPlan] {
         kept,
         node.results,
         WindowBounds(node.frames, input.boundedFrames, input.bounds, keys, input.plan.output),
-        PythonJob.of(kind, command, keys.length, conf, places),
+        PythonJob.of(kind, command, keys.length, input.bounds ++ input.arguments, conf, places),
         input.plan
       ))
     }
@@ -131,7 +136,7 @@ object Acceleration extends Rule[SparkPlan] {
   private def mappedRows(node: PythonMap): Either[String, SparkPlan] = {
     val columns = node.child.output
     for {
-      command <- PythonCommands.of(Seq(node.function -> Seq(0)), conf)
+      command <- PythonCommands.of(Seq(node.function -> Seq(PythonArgument(0))), conf)
       kind <- Kind.ofIterators(command.evalType)
       _ <- Coverage.refusal(command, conf, node.child, columns, node.output).toLeft(())
       _ <- Coverage.pulling(node, conf).toLeft(())
@@ -155,12 +160,12 @@ object Acceleration extends Rule[SparkPlan] {
     } yield
       if (carries) {
         val (all, places) = carried(columns, node.child.output, keys = 0)
-        val function = PythonJob.of(kind, command, keys = 0, conf, places)
+        val function = PythonJob.of(kind, command, keys = 0, columns, conf, places)
         AcceleratedEvalColumnsExec(kind, all, function, node.results, node.takesBatches, node.child)
       } else {
         val function =
           if (kind.pulls) PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)
-          else PythonJob.of(kind, command, keys = 0, conf)
+          else PythonJob.of(kind, command, keys = 0, columns, conf)
         AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
       }
 

@@ -57,8 +57,8 @@ final class CogroupBatches(
 ) extends JobBatches(task, context) {
   import CogroupBatches._
 
-  private[this] val left = new Groups(task.left, leftRows)
-  private[this] val right = new Groups(task.right, rightRows)
+  private[this] val left = new SideGroups(task.left, leftRows)
+  private[this] val right = new SideGroups(task.right, rightRows)
   private[this] val ordering = GenerateOrdering.generate(task.keys.map { key =>
     SortOrder(BoundReference(key.ordinal, key.dataType, nullable = true), Ascending)
   })
@@ -99,7 +99,7 @@ final class CogroupBatches(
 object CogroupBatches {
 
   /** The groups of one child. */
-  private final class Groups(side: CogroupSide, rows: Iterator[InternalRow]) {
+  private final class SideGroups(side: CogroupSide, rows: Iterator[InternalRow]) {
     private[this] val groups = new GroupRows(rows, side.keys, grouped = true, side.rowSchema)
     private[this] val toKey =
       UnsafeProjection.create(side.keys.map(key => side.rowSchema(key.ordinal)), side.rowSchema)

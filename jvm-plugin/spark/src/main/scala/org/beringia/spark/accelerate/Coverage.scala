@@ -34,10 +34,13 @@ object Coverage {
           s"$Encryption is true, and the function refers to a broadcast variable",
         command.environment.get(HashSeed).exists(_ != "0") -> s"$HashSeed is ${command.environment(HashSeed)}"
       ))
-      .orElse(types("column", columns))
-      .orElse(types("result", fields))
+      .orElse(types("column", columns, covered))
+      .orElse(types("result", fields, covered))
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
+
+  /** Why columns cannot be keys; none where they can. */
+  def keys(columns: Seq[Attribute]): Option[String] = types("key", columns, isScalar)
 
   /** Why columns cannot be put before results; none where they can. */
   def keeping(columns: Seq[Attribute]): Option[String] =
@@ -53,7 +56,8 @@ object Coverage {
   /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
   def pulling(fields: Seq[Attribute], session: SQLConf): Option[String] = first(
     session.contains(Validation) -> s"$Validation is set",
-    !fields.forall(_.nullable) -> "a field of the result cannot be null"
+    !fields.forall(field => field.nullable && isNullable(field.dataType)) ->
+      "a field of the result cannot be null"
   ).orElse(portions(session))
 
   /** Why rows cannot be given in such portions as Spark's; none where they can. */
@@ -88,14 +92,33 @@ object Coverage {
     Setting("spark.executor.pyspark.memory", _.contains("spark.executor.pyspark.memory"))
   )
 
-  private def types(what: String, columns: Seq[Attribute]): Option[String] =
-    columns.find(column => !covered(column.dataType))
+  private def types(
+      what: String,
+      columns: Seq[Attribute],
+      isCovered: DataType => Boolean
+  ): Option[String] =
+    columns.find(column => !isCovered(column.dataType))
       .map(column => s"$what '${column.name}' is of type ${column.dataType.catalogString}")
 
   private def covered(dataType: DataType): Boolean = dataType match {
+    case ArrayType(element, _) => covered(element)
+    case StructType(fields) =>
+      fields.nonEmpty && fields.map(_.name).distinct.length == fields.length &&
+      fields.forall(field => covered(field.dataType))
+    case scalar => isScalar(scalar)
+  }
+
+  private def isScalar(dataType: DataType): Boolean = dataType match {
     case BooleanType | ByteType | ShortType | IntegerType | LongType | FloatType | DoubleType => true
     case StringType | BinaryType | DateType | TimestampType | TimestampNTZType | _: DecimalType => true
     case _ => false
+  }
+
+  /** Whether no value within one of this type has to be there. */
+  private def isNullable(dataType: DataType): Boolean = dataType match {
+    case ArrayType(element, hasNulls) => hasNulls && isNullable(element)
+    case StructType(fields) => fields.forall(field => field.nullable && isNullable(field.dataType))
+    case _ => true
   }
 
   private def first(reasons: (Boolean, String)*): Option[String] =

@@ -58,7 +58,7 @@ object Kind {
   private val WindowInPandas =
     Kind("AcceleratedWindowInPandas", 203, "beringia.spark.udf.windows:Window")
   private val WindowInArrow =
-    Kind("AcceleratedWindowInArrow", 253, "beringia.spark.udf.tables:Window")
+    Kind("AcceleratedWindowInArrow", 253, "beringia.spark.udf.tables:Aggregate")
 
   private val MapInPandas =
     Kind("AcceleratedMapInPandas", 205, "beringia.spark.udf.pulling:MapInPandas", pulls = true)

@@ -9,10 +9,15 @@ import org.apache.spark.sql.execution.python.beringia.PythonTask
 import org.beringia.executor.{JobSpec, NumpyFunction, ShippedFunction, TaskDetails}
 
 /**
- * @param pickled the function and the type that it returns; behind those whose result it is given, if there are any
- * @param offsets its arguments, as Spark counts them
+ * What a function is given.
+ *
+ * @param offset as Spark counts them
+ * @param name where it is given by its name
  */
-final case class PickledFunction(pickled: Seq[Array[Byte]], offsets: Seq[Int])
+final case class PythonArgument(offset: Int, name: Option[String] = None)
+
+/** @param pickled the function and the type that it returns; behind those whose result it is given, if there are any */
+final case class PickledFunction(pickled: Seq[Array[Byte]], arguments: Seq[PythonArgument])
 
 /**
  * @param functions that are called together, on the same rows

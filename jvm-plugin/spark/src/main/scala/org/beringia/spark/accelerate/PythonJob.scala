@@ -5,19 +5,24 @@ package org.beringia.spark.accelerate
 import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.types.{StructField, StructType}
 import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 
 object PythonJob {
 
-  /** @param kept which columns of the input are put before the results */
+  /**
+   * @param columns that it is given, behind the keys
+   * @param kept which columns of the input are put before the results
+   */
   def of(
       kind: Kind,
       command: PythonCommand,
       keys: Int,
+      columns: Seq[Attribute],
       conf: SQLConf,
       kept: Seq[Int] = Nil
   ): AcceleratedFunction = {
-    val result = spec(kind, command, keys, environment(command), conf)
+    val result = spec(kind, command, keys, columns, environment(command), conf)
     JobSpec.keep(result, kept)
     accelerated(result, command)
   }
@@ -26,7 +31,7 @@ object PythonJob {
    * The job of a function that pulls its input. It keeps its worker for all of a task, between its calls too: others of the
    * task have workers of their own.
    *
-   * @param columns that it is given
+   * @param columns that it is given, behind the keys
    * @param below how many such functions there are in what gives them
    */
   def pulling(
@@ -37,18 +42,23 @@ object PythonJob {
       below: Int,
       conf: SQLConf
   ): AcceleratedFunction = {
-    val result = spec(kind, command, keys, s"${environment(command)} pulling $below", conf)
+    val result = spec(kind, command, keys, columns, s"${environment(command)} pulling $below", conf)
     // Another worker would not know where it was.
     JobSpec.part(result, "policy").put("retries", 0)
-    val flags = JobSpec.part(result, "options").putArray("nullable")
-    columns.foreach(column => flags.add(column.nullable))
     accelerated(result, command)
   }
 
   private def accelerated(spec: ObjectNode, command: PythonCommand) =
     new AcceleratedFunction(new NumpyFunction(command.pickled, spec.toString, command.name), command.task)
 
-  private def spec(kind: Kind, command: PythonCommand, keys: Int, environment: String, conf: SQLConf) = {
+  private def spec(
+      kind: Kind,
+      command: PythonCommand,
+      keys: Int,
+      columns: Seq[Attribute],
+      environment: String,
+      conf: SQLConf
+  ) = {
     val spec = JobSpec.parse("{}")
     JobSpec
       .part(spec, "program")
@@ -69,13 +79,19 @@ object PythonJob {
       .put("timeZone", conf.sessionLocalTimeZone)
       .put("batchRows", conf.arrowMaxRecordsPerBatch)
       .put("largeTypes", conf.arrowUseLargeVarTypes)
+    val fields = columns.map(column => StructField(column.name, column.dataType, column.nullable))
+    options.set[ObjectNode]("columns", JobSpec.parse(StructType(fields).json)): Unit
     val functions = options.putArray("functions")
     command.functions.foreach { function =>
       val node = functions.addObject()
       val bytes = node.putArray("bytes")
       function.pickled.foreach(one => bytes.add(one.length))
       val offsets = node.putArray("offsets")
-      function.offsets.foreach(offset => offsets.add(offset))
+      val named = node.putObject("named")
+      function.arguments.foreach {
+        case PythonArgument(offset, None) => offsets.add(offset)
+        case PythonArgument(offset, Some(name)) => named.put(name, offset)
+      }
     }
     fill(options.putObject("settings"), command.settings)
     fill(options.putObject("environment"), command.environment)

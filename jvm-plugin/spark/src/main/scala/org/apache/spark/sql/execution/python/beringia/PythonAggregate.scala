@@ -6,6 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, NamedEx
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.execution.{ProjectExec, SparkPlan}
 import org.apache.spark.sql.types.{DoubleType, FloatType}
+import org.beringia.spark.accelerate.PythonArgument
 
 /**
  * @param grouping expressions of the key
@@ -39,7 +40,11 @@ final case class PythonAggregate(
 object PythonAggregate {
 
   /** @param functions each with the columns that it is given */
-  final case class Input(plan: SparkPlan, columns: Seq[Attribute], functions: Seq[(Expression, Seq[Int])])
+  final case class Input(
+      plan: SparkPlan,
+      columns: Seq[Attribute],
+      functions: Seq[(Expression, Seq[PythonArgument])]
+  )
 
   /** The columns that `grouping` is; or why that cannot be. */
   def keys(grouping: Seq[Expression]): Either[String, Seq[Attribute]] = {

@@ -10,7 +10,7 @@ import org.apache.spark.api.python.PythonFunction
 import org.apache.spark.sql.catalyst.expressions.{Expression, PythonFuncExpression}
 import org.apache.spark.sql.execution.python.ArrowPythonRunner
 import org.apache.spark.sql.internal.SQLConf
-import org.beringia.spark.accelerate.{PickledFunction, PythonCommand}
+import org.beringia.spark.accelerate.{PickledFunction, PythonArgument, PythonCommand}
 
 object PythonCommands {
 
@@ -20,9 +20,12 @@ object PythonCommands {
     case _ => Seq(function)
   }
 
-  /** The command of functions, each with the offsets of its arguments; or why there is none. */
-  def of(functions: Seq[(Expression, Seq[Int])], conf: SQLConf): Either[String, PythonCommand] = {
-    val known = functions.collect { case (function: PythonFuncExpression, offsets) => function -> offsets }
+  /** The command of functions, each with its arguments; or why there is none. */
+  def of(
+      functions: Seq[(Expression, Seq[PythonArgument])],
+      conf: SQLConf
+  ): Either[String, PythonCommand] = {
+    val known = functions.collect { case (function: PythonFuncExpression, given) => function -> given }
     val all = known.flatMap { case (function, _) => chain(function) }.map(_.func)
     PythonLine.refusal
       .orElse(if (known.length < functions.length) Some("it is no function of Python") else None)
@@ -45,7 +48,10 @@ object PythonCommands {
     else None
   }
 
-  private def command(functions: Seq[(PythonFuncExpression, Seq[Int])], conf: SQLConf): PythonCommand = {
+  private def command(
+      functions: Seq[(PythonFuncExpression, Seq[PythonArgument])],
+      conf: SQLConf
+  ): PythonCommand = {
     val first = functions.head._1
     val function = first.func
     val all = functions.flatMap { case (udf, _) => chain(udf) }
@@ -53,8 +59,8 @@ object PythonCommands {
     PythonCommand(
       all.map(_.name).distinct.mkString(", "),
       first.evalType,
-      functions.map { case (udf, offsets) =>
-        PickledFunction(chain(udf).map(_.func.command.toArray), offsets)
+      functions.map { case (udf, given) =>
+        PickledFunction(chain(udf).map(_.func.command.toArray), given)
       },
       ArrowPythonRunner.getPythonRunnerConfMap(conf),
       conf.pysparkWorkerPythonExecutable.getOrElse(function.pythonExec),

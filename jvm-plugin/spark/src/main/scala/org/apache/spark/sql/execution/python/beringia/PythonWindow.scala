@@ -8,6 +8,7 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.execution.{ProjectExec, SparkPlan}
 import org.apache.spark.sql.execution.window.WindowFunctionFrame
 import org.apache.spark.sql.types.IntegerType
+import org.beringia.spark.accelerate.PythonArgument
 
 /**
  * @param expressions over the windows' results
@@ -55,10 +56,10 @@ final case class PythonWindow(
       val bounds = boundedFrames.indices.flatMap { i =>
         Seq(s"begin_$i", s"end_$i").map(AttributeReference(_, IntegerType, nullable = false)())
       }
-      val functions = arguments.functions.zip(frameOfCall).map { case ((udaf, offsets), frame) =>
+      val functions = arguments.functions.zip(frameOfCall).map { case ((udaf, given), frame) =>
         val i = boundedFrames.indexOf(frame)
-        val places = if (i < 0) Nil else Seq(2 * i, 2 * i + 1)
-        udaf -> (places ++ offsets.map(_ + bounds.length))
+        val places = if (i < 0) Nil else Seq(PythonArgument(2 * i), PythonArgument(2 * i + 1))
+        udaf -> (places ++ given.map(argument => argument.copy(offset = argument.offset + bounds.length)))
       }
       PythonWindow.Input(plan, bounds, boundedFrames, columns, functions)
     }
@@ -85,7 +86,7 @@ object PythonWindow {
       bounds: Seq[Attribute],
       boundedFrames: Seq[Int],
       arguments: Seq[Attribute],
-      functions: Seq[(Expression, Seq[Int])]
+      functions: Seq[(Expression, Seq[PythonArgument])]
   )
 
   def unapply(node: SparkPlan): Option[PythonWindow] = PythonLine.window(node)
