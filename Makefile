@@ -53,8 +53,8 @@ WHEEL_OPTIONS = $(if $(GLIBC),--zig --target $(TRIPLE) --compatibility manylinux
 say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
-  release-check advisories test-rust test-jvm test-python test-pythons test-executors test-spark-4 test-cluster test-hail \
-  test-hail-next test-comet test-pyspark test-slow format
+  release-check advisories test-rust test-jvm test-python test-pythons test-executors test-adapters test-spark-4 \
+  test-cluster test-hail test-hail-next test-comet test-pyspark test-slow format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -81,18 +81,41 @@ test-python: $(STAMPS)/package
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
 	  --ignore=integration-tests/connect --ignore=integration-tests/cluster --ignore=integration-tests/comet \
-	  --ignore=integration-tests/test_examples.py
+	  --ignore=integration-tests/adapters --ignore=integration-tests/test_examples.py
 	@$(PYTEST) integration-tests/faults
 
 test-pythons: $(STAMPS)/package ## The wheel on every Python from 3.10 to 3.13 that is here: the worker's tests, the local contract.
 	@$(WITH_JAVA) && scripts/test_pythons.sh $(PYTHON_BIN)/maturin
 
-test-executors: $(STAMPS)/package ## joblib's and CPython's own tests of executors, unmodified, on ours: some minutes.
+# Its tests of pools need no MPI. pip wants what it is built with, which .venv has.
+MPI4PY := 4.1.2
+build/mpi4py-$(MPI4PY): | $(STAMPS)/python
+	@$(RUN) -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-binary mpi4py \
+	  --dest build mpi4py==$(MPI4PY)
+	@tar -C build -xzf $@.tar.gz
+
+test-executors: $(STAMPS)/package build/mpi4py-$(MPI4PY) ## joblib's, mpi4py's and CPython's own tests, on our executors and pools.
 	$(call say,Tests of executors: joblib's)
 	@PYTHONPATH=python/tests $(RUN) -m pytest --quiet -o addopts= -p no:cacheprovider -p peers.joblib_names \
 	  --pyargs joblib.test.test_parallel
+	$(call say,Tests of pools: mpi4py's)
+	@MPI4PY_SOURCE=build/mpi4py-$(MPI4PY) $(RUN) -m pytest --quiet -o addopts= -p no:cacheprovider \
+	  python/tests/peers/mpi4py_pool.py
 	$(call say,Tests of executors: CPython's)
 	@scripts/test_pythons.sh $(PYTHON_BIN)/maturin executors
+
+# Each has an environment of its own, as it pins what others have newer; the package is that in the source tree.
+ADAPTERS := beam flink
+build/adapters/%/installed: requirements-%.txt | $(STAMPS)/python
+	@test -x $(@D)/bin/python || $(RUN) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+test-adapters: $(STAMPS)/package $(ADAPTERS:%=build/adapters/%/installed) ## Apache Beam's and Apache Flink's fronts: some minutes.
+	@$(WITH_JAVA) && export PYTHONPATH=python && for adapter in $(ADAPTERS); do \
+	  echo "» Jobs on $$adapter" && build/adapters/$$adapter/bin/python -m pytest --quiet --noconftest -o addopts= \
+	    -p no:cacheprovider integration-tests/adapters/test_$$adapter.py || exit 1; \
+	done
 
 # What a line of Spark can change: plans, types, sessions, streams, errors and ends. What it cannot (the local front,
 # workers, the native library) has been tested with 3.5, and the Scala front on both by Gradle. The whole contract runs
@@ -160,7 +183,7 @@ test-hail: $(STAMPS)/package ## Jobs on a real Hail.
 test-slow: $(STAMPS)/package ## What `make test` leaves out: much data, another heap, every executor of a cluster.
 	$(call say,Slow tests)
 	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests --ignore=integration-tests/hail \
-	  --ignore=integration-tests/cluster --ignore=integration-tests/comet
+	  --ignore=integration-tests/cluster --ignore=integration-tests/comet --ignore=integration-tests/adapters
 	@$(call PYTEST_ANY,$(RUN)) -m slow integration-tests/hail
 
 # A file, or what pip finds: HAIL_WHEEL="hail==0.2.138". PYTHON=python3.12 where the wheel wants a newer one.

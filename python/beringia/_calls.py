@@ -56,7 +56,7 @@ def call(
         finish(False)
         return _call_pickle.dump((True, returned), _call_pickle.is_plain(returned))
     except BaseException as error:
-        return _call_pickle.dump((False, *_told(error)))
+        return _call_pickle.dump((False, *told(error)))
 
 
 def _finish(failed: bool) -> None:
@@ -82,7 +82,8 @@ def _load(pickled: bytes) -> Any:
     return known[0]
 
 
-def _told(error: BaseException) -> tuple[bytes | str, str, str]:
+def told(error: BaseException) -> tuple[bytes | str, str, str]:
+    """Return an exception, pickled, or why it cannot be; what it says, and its traceback."""
     trace = error.__traceback__
     lines = traceback.format_exception(type(error), error, trace and trace.tb_next)
     says = "".join(traceback.format_exception_only(type(error), error)).strip()

@@ -14,7 +14,8 @@ from dask.local import get_async
 from dask.optimization import cull, fuse
 from dask.utils import ensure_dict
 
-from beringia.futures import Executor
+from beringia import _calls
+from beringia.futures import Executor, lanes
 from beringia.futures.nested import Nested, in_worker
 from beringia.local import pool as pools
 
@@ -45,7 +46,8 @@ def get(
     optimize_graph : bool, default True
         Whether chains of tasks become one.
     **kwargs
-        As :func:`dask.local.get_async` takes them, such as `callbacks`.
+        As :func:`dask.local.get_async` takes them, such as `callbacks`, or `rerun_exceptions_locally`: a task
+        that fails is made again in this process, for a debugger to see it.
 
     Returns
     -------
@@ -86,4 +88,30 @@ def get(
 
 
 def _run(executor: Executor | Nested, graph: Mapping[Any, Any], keys: Any, options: dict[str, Any]) -> Any:
+    rerun = options.get("rerun_exceptions_locally")
+    if dask.config.get("rerun_exceptions_locally", False) if rerun is None else rerun:
+        # Otherwise the exception is the future's, of which Dask makes no task again.
+        options = options | {"pack_exception": _pack, "loads": _look}
     return get_async(executor.submit, executor._max_workers, graph, keys, **options)
+
+
+class _Failed:
+    """What came of a task that failed, and whether Dask knows."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.told = _calls.told(error)
+        self.seen = False
+
+
+def _pack(error: BaseException, dumps: Any) -> tuple[_Failed, None]:  # noqa: ARG001 # Dask passes it
+    """Return what Dask gets of a task that failed, in a worker."""
+    return _Failed(error), None
+
+
+def _look(came: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Return what came of a task; raise what it raised once it was made again and did not fail here."""
+    if isinstance(came[0], _Failed):
+        if came[0].seen:
+            raise lanes.raised("task", *came[0].told)
+        came[0].seen = True
+    return came

@@ -53,6 +53,26 @@ def test_frames():
     pd.testing.assert_series_equal(found.sort_index(), frame.groupby("k").x.sum())
 
 
+def test_a_task_that_fails_is_made_again_here_where_that_is_wanted():
+    parent = os.getpid()
+
+    @dask.delayed
+    def fails(everywhere):
+        if everywhere or os.getpid() != parent:
+            raise ValueError(os.getpid() == parent)
+
+    with dask.config.set(rerun_exceptions_locally=True):
+        with pytest.raises(ValueError, match="True"):
+            fails(True).compute()
+        # One that fails in workers only is no value.
+        with pytest.raises(ValueError, match="False"):
+            fails(False).compute()
+    with pytest.raises(ValueError, match="True"):
+        fails(True).compute(rerun_exceptions_locally=True)
+    with pytest.raises(ValueError, match="False"):
+        fails(True).compute()
+
+
 def test_bags():
     words = db.from_sequence(["a b", "b c", "c b"] * 20, npartitions=6).map(str.split).flatten()
     assert dict(words.frequencies().compute()) == {"a": 20, "b": 60, "c": 40}

@@ -84,3 +84,26 @@ def test_one_job_is_made_here():
         assert joblib.Parallel()([joblib.delayed(pid)()]) == [os.getpid()]
     with pytest.raises(ValueError, match="n_jobs == 0"):
         joblib.Parallel(n_jobs=0, backend=beringia.joblib.BeringiaBackend())([])
+
+
+def test_scikit_learn_finds_what_it_finds_with_loky():
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import make_classification
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+
+    x, y = make_classification(1000, 20, random_state=0)
+    x.setflags(write=False)
+    found = {}
+    for backend in ("loky", "beringia"):
+        with joblib.parallel_config(backend, n_jobs=2):
+            scores = cross_val_score(LogisticRegression(), x, y, cv=4)
+            search = GridSearchCV(LogisticRegression(), {"C": [0.01, 1.0, 100.0]}, cv=3, return_train_score=True).fit(
+                x, y
+            )
+        results = {
+            name: values for name, values in search.cv_results_.items() if "time" not in name and name != "params"
+        }
+        found[backend] = scores, search.best_params_, search.best_estimator_.coef_, *results.values()
+    for theirs, ours in zip(found["loky"], found["beringia"], strict=True):
+        np.testing.assert_array_equal(ours, theirs)

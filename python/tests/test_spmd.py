@@ -97,9 +97,11 @@ def test_reductions_combine_in_the_order_of_ranks(pool, width, op):
 
 def test_reductions_take_any_objects(pool):
     def f(comm):
-        return comm.allreduce([comm.rank]), comm.allreduce(str(comm.rank))
+        large = np.ones((2, 100_000)) if comm.rank else 1.0
+        mixed = [comm.allreduce(each).sum() for each in (large, np.ones((2 if comm.rank else 1, 100_000)))]
+        return comm.allreduce([comm.rank]), comm.allreduce(str(comm.rank)), mixed
 
-    assert run(pool, f) == [([0, 1, 2], "012")] * SIZE
+    assert run(pool, f) == [([0, 1, 2], "012", [600_000, 600_000])] * SIZE
 
 
 def test_messages_are_received_by_sender_and_tag(pool, width):

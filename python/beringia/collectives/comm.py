@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,15 +97,25 @@ class Comm:
 
         Where all have large arrays of one shape and type, and `op` is `+` or a ufunc, each rank combines a part.
         """
-        values = self._in_order(self._meet("allreduce", [(range(self.size), sendobj)]))
-        if not _can_be_split(values, op):
-            return functools.reduce(op, values)
-        flat = [value.reshape(-1) for value in values]
-        bounds = [len(flat[0]) * rank // self.size for rank in range(self.size + 1)]
-        own = functools.reduce(op, (part[bounds[self.rank] : bounds[self.rank + 1]] for part in flat))
-        parts = self._meet("allreduce", [(range(self.size), own)])
-        whole: NDArray[Any] = np.concatenate(self._in_order(parts))
-        return whole.reshape(values[0].shape)
+        parts, everybody = _parts(sendobj, op, self.size), range(self.size)
+        others = [rank for rank in everybody if rank != self.rank]
+        own = None if parts is None else (sendobj.shape, sendobj.dtype)
+        given: Parts = [(everybody, (None, sendobj))]
+        if parts is not None:
+            given = [([rank], (own, parts[rank])) for rank in others]
+        came = self._meet("allreduce", given)
+        kinds = {own, *(kind for kind, _ in came.values())}
+        if parts is None or len(kinds) > 1:
+            # All see the same kinds: whoever has sent parts now sends the whole.
+            whole = {rank: value for rank, (kind, value) in came.items() if kind is None}
+            if len(kinds) > 1:
+                whole |= self._meet("allreduce", [] if parts is None else [(everybody, sendobj)])
+            return functools.reduce(op, self._in_order(whole))
+        values = {rank: part for rank, (_, part) in came.items()} | {self.rank: parts[self.rank]}
+        reduced = functools.reduce(op, self._in_order(values))
+        del came, values
+        pieces = self._meet("allreduce", [(others, reduced)]) | {self.rank: reduced}
+        return np.concatenate(self._in_order(pieces)).reshape(sendobj.shape)
 
     def scan(self, sendobj: Any, op: Operator = operator.add) -> Any:
         """Return what the ranks up to this one have, combined."""
@@ -202,11 +212,11 @@ class _as_collective:  # noqa: N801 (a context, which a generator would make slo
             raise CollectiveError(str(error)) from None
 
 
-def _can_be_split(values: Iterable[Any], op: Operator) -> bool:
+def _parts(value: Any, op: Operator, size: int) -> list[NDArray[Any]] | None:
+    """Return what each of `size` ranks combines of an array; None where each combines the whole."""
     if op is not operator.add and not (isinstance(op, np.ufunc) and (op.nin, op.nout) == (2, 1)):
-        return False
-    first, *_ = values = list(values)
-    return all(
-        type(value) is np.ndarray and value.flags.c_contiguous
-        and value.shape == first.shape and value.dtype == first.dtype for value in values
-    ) and first.size >= _WORTH_SHARING  # fmt: skip
+        return None
+    if type(value) is not np.ndarray or not value.flags.c_contiguous or value.size < _WORTH_SHARING:
+        return None
+    flat, length = value.reshape(-1), value.size
+    return [flat[length * rank // size : length * (rank + 1) // size] for rank in range(size)]

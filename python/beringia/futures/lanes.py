@@ -171,10 +171,10 @@ def complete(
     if returned:
         future.set_result(told[0])
     else:
-        future.set_exception(_raised(name, *told))
+        future.set_exception(raised(name, *told))
 
 
-def _raised(name: str, pickled: bytes | str, says: str, trace: str) -> BaseException:
+def raised(name: str, pickled: bytes | str, says: str, trace: str) -> BaseException:
     """Return the exception that a call raised, its traceback as cause."""
     if isinstance(pickled, str):
         why = pickled

@@ -29,7 +29,7 @@ from pyspark.sql import SparkSession
 from beringia import _call_pickle, _calls, futures
 from beringia.errors import ArgumentError, GroupError, InternalError
 from beringia.futures import CallTimeoutError, WorkerDiedError
-from beringia.futures.lanes import CallFuture, _raised, _unloadable
+from beringia.futures.lanes import CallFuture, complete
 from beringia.futures.options import check_options
 from beringia.spark import numpy_map, setup
 
@@ -288,18 +288,10 @@ class Jobs:
                 return
             self.futures.pop(call.number).set_exception(error)
             return
-        future = self.futures.pop(call.number)
-        try:
-            # Of bytearrays, which Spark 4 does not give by itself: results can be written to.
-            buffers = [each if isinstance(each, bytearray) else bytearray(each) for each in row.buffers]
-            returned, *told = _call_pickle.load(bytes(row.body), [np.frombuffer(each, np.uint8) for each in buffers])
-        except BaseException as why:
-            future.set_exception(_unloadable(why, f"what '{call.name}' returned"))
-            return
-        if returned:
-            future.set_result(told[0])
-        else:
-            future.set_exception(_raised(call.name, *told))
+        # Of bytearrays, which Spark 4 does not give by itself: results can be written to.
+        buffers = [each if isinstance(each, bytearray) else bytearray(each) for each in row.buffers]
+        answer = bytes(row.body), [np.frombuffer(each, np.uint8) for each in buffers]
+        complete(self.futures.pop(call.number), call.name, answer, None)
 
     def _of_job(self, error: BaseException) -> BaseException:
         if not self._killed:

@@ -1,0 +1,143 @@
+"""Apache Beam on our workers: a PTransform whose function gets batches of elements as arrays, in worker processes.
+
+Beam makes batches of elements, and elements of what returns, by its own type hints of arrays. The function runs beside
+Beam's process: arrays go there in shared memory, and one that ends its process fails its bundle, which the runner may
+try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.typehints.batch import N, NumpyArray
+
+from beringia import _function
+from beringia.errors import ResultError
+from beringia.futures import Executor
+from beringia.futures.options import check_options
+from beringia.local import pool as pools
+
+__all__ = ["MapBatches"]
+
+Element = tuple[Any, tuple[int, ...]]
+
+
+class MapBatches(beam.PTransform):
+    """Calls a function with batches of elements, in worker processes.
+
+    Parameters
+    ----------
+    f : callable
+        Takes an array of shape ``(n, *shape)``, the `n` elements of a batch, and returns one of `n` rows.
+    takes : dtype or tuple of dtype and shape
+        What an element is.
+    returns : dtype or tuple of dtype and shape
+        What a row of the result is.
+    workers : int, optional
+        Worker processes of each of Beam's; by default as many as there are cores.
+    timeout : float, optional
+        Seconds that a call may take.
+    retries : int, default 0
+        How often a call is made again after a worker died in it.
+
+    Examples
+    --------
+    >>> with beam.Pipeline() as pipeline:  # doctest: +SKIP
+    ...     numbers = pipeline | beam.Create(np.arange(1000.0))
+    ...     roots = numbers | beringia.beam.MapBatches(np.sqrt, takes=np.float64, returns=np.float64)
+    """
+
+    def __init__(
+        self,
+        f: Callable[[Any], Any],
+        takes: Any,
+        returns: Any,
+        *,
+        workers: int | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+    ) -> None:
+        super().__init__()
+        check_options(timeout, retries)
+        pools.check_workers(workers)
+        self._takes, self._returns = _element(takes), _element(returns)
+        self._calls = _Calls(f, self._takes, self._returns, workers, timeout, retries)
+
+    def expand(self, input_or_inputs: Any) -> Any:
+        """Return the collection of results."""
+        elements = input_or_inputs
+        if elements.element_type != _one(self._takes):
+            # Beam makes batches of what it knows the type of.
+            elements |= "elements" >> beam.Map(_same).with_output_types(_one(self._takes))
+        return elements | _function.name_of(self._calls.f) >> beam.ParDo(self._calls)
+
+
+class _Calls(beam.DoFn):
+    def __init__(
+        self,
+        f: Callable[[Any], Any],
+        takes: Element,
+        returns: Element,
+        workers: int | None,
+        timeout: float | None,
+        retries: int,
+    ) -> None:
+        self.f, self._takes, self._returns = f, takes, returns
+        self._workers, self._timeout, self._retries = workers, timeout, retries
+        self._executor: Executor | None = None
+
+    def setup(self) -> None:
+        """Get ready to call."""
+        pool = pools.default(self._workers)
+        self._executor = Executor(pool=pool, timeout=self._timeout, retries=self._retries)
+
+    def teardown(self) -> None:
+        """Let the workers go."""
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    def process_batch(self, batch: Any, *_: Any, **__: Any) -> Iterator[Any]:
+        """Yield what the function returns for a batch."""
+        assert self._executor is not None, "Beam sets a DoFn up before it has it process"
+        dtype, shape = self._returns
+        result = np.asarray(self._executor.submit(self.f, batch).result())
+        if result.shape != (len(batch), *shape) or not np.can_cast(result.dtype, dtype, "same_kind"):
+            raise ResultError(
+                f"'{_function.name_of(self.f)}' returned {result.dtype} of shape {result.shape} for a batch of "
+                f"{len(batch)}: expected {dtype} of shape {(len(batch), *shape)}, as returns= says"
+            )
+        yield result.astype(dtype, copy=False)
+
+    def get_input_batch_type(self, input_element_type: Any) -> Any:  # noqa: ARG002 (Beam passes it)
+        """Return what Beam makes of elements."""
+        return _batches(self._takes)
+
+    def get_output_batch_type(self, input_element_type: Any) -> Any:  # noqa: ARG002 (Beam passes it)
+        """Return what Beam makes elements of."""
+        return _batches(self._returns)
+
+    def infer_output_type(self, input_element_type: Any) -> Any:  # noqa: ARG002 (Beam passes it)
+        """Return what an element of the result is."""
+        return _one(self._returns)
+
+
+def _same(element: Any) -> Any:
+    return element
+
+
+def _element(of: Any) -> Element:
+    kind, shape = of if isinstance(of, tuple) else (of, ())
+    return np.dtype(kind).type, tuple(shape)
+
+
+def _one(of: Element) -> Any:
+    dtype, shape = of
+    return NumpyArray[dtype, shape] if shape else dtype
+
+
+def _batches(of: Element) -> Any:
+    dtype, shape = of
+    return NumpyArray[dtype, (N, *shape)]
