@@ -1,7 +1,7 @@
 """Run every benchmark, or those named; each in a process of its own, so that its memory is its own.
 
-``python -m benchmarks [spark] [accelerate] [local] [hail] [hail_io] [hail_mixed_model] [windows] [executor] [arrays]
-[skew]``. Fails if one misses a target, after all have run.
+``python -m benchmarks [spark] [first_job] [many_groups] [accelerate] [local] [hail] [hail_io] [hail_mixed_model]
+[windows] [executor] [arrays] [spark_arrays] [skew]``. Fails if one misses a target, after all have run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,21 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("spark", "accelerate", "local", "hail", "hail_io", "hail_mixed_model", "windows", "executor", "arrays", "skew")
+NAMES = (
+    "spark",
+    "first_job",
+    "many_groups",
+    "accelerate",
+    "local",
+    "hail",
+    "hail_io",
+    "hail_mixed_model",
+    "windows",
+    "executor",
+    "arrays",
+    "spark_arrays",
+    "skew",
+)
 
 
 def main() -> None:

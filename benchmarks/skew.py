@@ -1,7 +1,7 @@
 """Measure what is gained where Spark has fewer tasks than cores, by workers that would be idle.
 
-``python -m benchmarks.skew`` writes docs/benchmarks/skew.md. Each shape runs with ``worker.busy`` as it is and with 1,
-one worker for a task, in sessions of their own; the fastest run counts.
+``python -m benchmarks.skew`` writes docs/benchmarks/skew.md and its picture. Each shape runs with ``worker.busy`` as it
+is and with 1, one worker for a task, in sessions of their own; the fastest run counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import apart
+from benchmarks import apart, bars
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "skew.md"
 RUNS = 5
@@ -73,7 +73,17 @@ def page(found: dict[str, dict[str, float]]) -> str:
     ]
     for shape, s in found.items():
         lines.append(f"| {SHAPES[shape]} | {s['1']:.2f} s | {s['0']:.2f} s | {s['1'] / s['0']:.2f} |")
+    lines += ["", "![Times of each](skew.png)"]
     return "\n".join(lines) + "\n"
+
+
+def draw(found: dict[str, dict[str, float]]) -> None:
+    """Draw the seconds of each shape."""
+    panels = {
+        SHAPES[shape]: {"idle workers too": (s["0"], bars.OURS), "one worker for a task": (s["1"], bars.OTHER)}
+        for shape, s in found.items()
+    }
+    bars.draw(PAGE.with_suffix(".png"), panels)
 
 
 def main() -> None:
@@ -90,7 +100,8 @@ def main() -> None:
     text = page(found)
     print(text)
     if len(found) == len(SHAPES):
-        PAGE.write_text(text)
+        PAGE.write_text(text, encoding="utf-8")
+        draw(found)
 
 
 if __name__ == "__main__":

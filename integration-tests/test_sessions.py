@@ -30,9 +30,18 @@ def builder():
 SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
 
 
-def test_a_new_session(run):
-    program = HEAD + "job(builder().config(map=beringia.spark.conf()).getOrCreate())\n"
-    assert run(program) == "ran\n"
+def test_a_new_session_starts_workers_with_the_call_before_the_job(run):
+    program = HEAD + (
+        "import json, time\n"
+        "spark = builder().config(map=beringia.spark.conf()).getOrCreate()\n"
+        "beringia.spark.numpy_map(lambda id: id, spark.range(9), 'y long')\n"
+        "executor = spark._jvm.org.beringia.executor.ExecutorRuntime\n"
+        "deadline = time.monotonic() + 60\n"
+        "while json.loads(executor.metrics())['workersStarted'] < 2 and time.monotonic() < deadline: time.sleep(0.05)\n"
+        "job(spark)\n"
+        "print(json.loads(executor.metrics())['workersStarted'])\n"
+    )
+    assert run(program) == "ran\n2\n"
 
 
 def test_a_session_after_one_without_was_stopped(run):

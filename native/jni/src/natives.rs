@@ -43,6 +43,20 @@ extern "system" fn Java_org_beringia_bridge_Natives_open<'local>(
 }
 
 #[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_expect<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    runtime: jlong,
+    spec: JString<'local>,
+) {
+    native(env, |env| {
+        let spec = JobSpec::from_json(&spec.try_to_string(env)?)?;
+        handles::runtime(runtime)?.pool().expect(&spec.interpreter());
+        Ok(())
+    });
+}
+
+#[unsafe(no_mangle)]
 extern "system" fn Java_org_beringia_bridge_Natives_openJob<'local>(
     env: EnvUnowned<'local>,
     _class: JClass<'local>,

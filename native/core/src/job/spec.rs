@@ -125,7 +125,7 @@ impl JobSpec {
     }
 
     /// Which Python runs it.
-    pub(super) fn interpreter(&self) -> Interpreter {
+    pub fn interpreter(&self) -> Interpreter {
         Interpreter {
             program: self.program.interpreter.clone(),
             threads: self.task.cpus,

@@ -8,6 +8,10 @@ use super::{Idle, Pool};
 use crate::error::Result;
 use crate::worker::{Interpreter, Limits, Worker};
 
+/// Workers that start for tasks that are only about to come: a job may have fewer tasks than there are cores, and with its
+/// tasks workers start beside each other.
+const EXPECTED: usize = 4;
+
 impl Pool {
     pub(super) fn start(&self, interpreter: &Interpreter) -> Result<Idle> {
         let (channel, peer) = (self.starter)(interpreter)?;
@@ -30,14 +34,27 @@ impl Pool {
         if !wanted || !self.state().prewarmed.insert(interpreter.clone()) {
             return;
         }
-        self.in_background(interpreter, Pool::start_ahead);
+        let wanted = self.config.prewarm;
+        self.in_background(interpreter, move |pool, interpreter| pool.start_ahead(interpreter, wanted));
+    }
+
+    /// Starts workers in the background for tasks that are about to come, unless there are some. They end when they are
+    /// idle for long, as others do.
+    pub fn expect(self: &Arc<Self>, interpreter: &Interpreter) {
+        let wanted = self.config.busy.min(EXPECTED);
+        let state = self.state();
+        if state.closed || state.count >= wanted {
+            return;
+        }
+        drop(state);
+        self.in_background(interpreter, move |pool, interpreter| pool.start_ahead(interpreter, wanted));
     }
 
     /// Calls `start` until it says that there are enough workers.
     pub(super) fn in_background(
         self: &Arc<Self>,
         interpreter: &Interpreter,
-        start: fn(&Self, &Interpreter) -> Result<bool>,
+        start: impl Fn(&Self, &Interpreter) -> Result<bool> + Send + 'static,
     ) {
         let (pool, interpreter) = (Arc::downgrade(self), interpreter.clone());
         let start = move || {
@@ -57,11 +74,11 @@ impl Pool {
         }
     }
 
-    /// Starts one more worker to lie idle; false when there are enough.
-    fn start_ahead(&self, interpreter: &Interpreter) -> Result<bool> {
+    /// Starts one more worker to lie idle; false when there are as many as `wanted`.
+    fn start_ahead(&self, interpreter: &Interpreter, wanted: usize) -> Result<bool> {
         let mut state = self.state();
         let full = self.config.max_workers.is_some_and(|max| state.count >= max);
-        if state.closed || full || state.count >= self.config.prewarm {
+        if state.closed || full || state.count >= wanted {
             return Ok(false);
         }
         state.count += 1;

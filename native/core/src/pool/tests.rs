@@ -365,6 +365,18 @@ fn prewarmed_workers_start_in_the_background_and_stay() {
 }
 
 #[test]
+fn workers_of_tasks_to_come_start_in_the_background_and_end_when_idle() {
+    let (pool, started) = pool(&[("worker.busy", "2")]);
+    pool.expect(&python("a"));
+    eventually("two idle workers", || pool.idle() == 2);
+    pool.expect(&python("a"));
+    drop([lease(&pool, 1), lease(&pool, 2)]);
+    assert_eq!((started.load(Ordering::Relaxed), pool.size()), (2, 2));
+    pool.end_idle(Duration::ZERO);
+    assert_eq!(pool.size(), 0);
+}
+
+#[test]
 fn an_interpreter_that_cannot_be_prewarmed_is_the_first_task_s_error() {
     let (pool, started) =
         pool_with(&[("worker.prewarm", "2")], || Err(Error::new(ErrorCode::Interpreter, "no such Python")));

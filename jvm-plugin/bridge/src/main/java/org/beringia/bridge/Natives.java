@@ -10,6 +10,8 @@ final class Natives {
 
     static native long open(String conf);
 
+    static native void expect(long runtime, String spec);
+
     static native long openJob(long runtime, String spec, byte[] function, long inputSchema, long outputSchema);
 
     static native void close(long handle);

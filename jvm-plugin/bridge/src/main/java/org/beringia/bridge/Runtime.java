@@ -23,6 +23,15 @@ public final class Runtime extends NativeHandle {
     }
 
     /**
+     * Has workers start for a job that is about to come.
+     *
+     * @param spec the job's JSON
+     */
+    public void expect(String spec) {
+        Natives.expect(handle(), spec);
+    }
+
+    /**
      * Opens a job: one {@code numpy_map} within one task attempt.
      *
      * @param spec the job's JSON

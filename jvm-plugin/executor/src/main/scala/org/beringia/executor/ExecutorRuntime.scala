@@ -42,6 +42,11 @@ object ExecutorRuntime {
     runtime
   }
 
+  /** Has workers start for a job whose tasks will run in this JVM, if its executor is there. */
+  def expect(spec: String, cpus: Int): Unit = synchronized {
+    if (runtime != null) runtime.expect(JobSpec.expected(spec, cpus))
+  }
+
   /** What the runtime does and has done, as a JSON object: an empty one unless it is open. */
   def metrics(): String = synchronized(if (runtime == null) "{}" else runtime.metrics())
 

@@ -94,6 +94,13 @@ object JobSpec {
     mapper.writeValueAsString(result)
   }
 
+  /** `spec` as long as no task runs it; each will have so many cores. */
+  def expected(spec: String, cpus: Int): String = {
+    val result = parse(spec)
+    result.putObject("task").put("id", 0).put("cpus", cpus)
+    mapper.writeValueAsString(result)
+  }
+
   /** What a runtime is opened with: settings, and how their names are written. */
   def runtime(settings: Map[String, String]): String =
     json(Map("spelling" -> Map("prefix" -> Settings.Prefix).asJava, "settings" -> settings.asJava).asJava)

@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Expand, Filter, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.types.{StringType, StructType}
 import org.beringia.{BeringiaException, ErrorCode}
-import org.beringia.executor.{ArgumentColumn, JobSpec, NumpyFunction}
+import org.beringia.executor.{ArgumentColumn, ExecutorRuntime, JobSpec, NumpyFunction}
 import org.beringia.spark.columns.ArrowTypes
 import org.beringia.spark.windows.{WindowInput, Windows}
 
@@ -122,23 +122,31 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     } ++ returns.map { field =>
       AttributeReference(field.name, SparkInternals.nullable(field.dataType), nullable = true)()
     }
+    val function = new NumpyFunction(
+      call.function,
+      JobSpec.bound(call.spec, called.length, columns, keptIndices, vectors, call.many),
+      JobSpec.name(call.spec)
+    )
+    expect(function)
     val node = NumpyMap(
       keys,
       block,
       arguments.map(rows(_)),
       sortOrders,
       fields,
-      new NumpyFunction(
-        call.function,
-        JobSpec.bound(call.spec, called.length, columns, keptIndices, vectors, call.many),
-        JobSpec.name(call.spec)
-      ),
+      function,
       windowed.fold(per)(_.per),
       call.batchBytes,
       plan
     )
     val output = node.output.zip(outputNames).map { case (column, name) => Alias(column, name)() }
     SparkInternals.frame(session, Project(inPlace(output, keys.length), node))
+  }
+
+  /** Where tasks run in this JVM, their workers start while Spark plans the job. */
+  private def expect(function: NumpyFunction): Unit = {
+    val context = session.sparkContext
+    if (context.isLocal) ExecutorRuntime.expect(function.spec, context.getConf.getInt("spark.task.cpus", 1))
   }
 
   /** The output with the key of windows, which is behind the others, where the user has it. */
