@@ -65,8 +65,8 @@ def test_aggregates_are_the_same(both, data, name):
 
 
 AGGREGATES_LEFT = {
-    "column 'argument' is of type array<bigint>": lambda df: df.groupBy("g").agg(
-        F.pandas_udf(text, "string")(F.array("id"))
+    "column 'argument' is of type map<bigint,int>": lambda df: df.groupBy("g").agg(
+        F.pandas_udf(text, "string")(F.create_map("id", "g"))
     ),
     "the key 'f64_null' is of type double": lambda df: df.groupBy("f64_null").agg(F.pandas_udf(total, "double")("id")),
 }
