@@ -116,7 +116,7 @@ class Portions(Caller):
         return TableCalls(self._command, [batch], self._schema, self._command.batch_rows)
 
 
-class Scalars(GroupedMap):
+class Scalars(Aggregate):
     """Scalar functions."""
 
     kind = "ArrowScalars"
