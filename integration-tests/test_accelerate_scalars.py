@@ -159,6 +159,26 @@ def test_other_columns_stay_rows_or_are_left_to_a_spark_that_takes_batches(conf,
     assert sorted(row[1] for row in query.collect()) == [2 * (i + len(of) // 6) for i in range(9)]
 
 
+OF_OTHERS = {
+    "another of columns": lambda df: df.select("id", text(plus("id"), plus("f64"))),
+    "a map": lambda df: df.select("id").mapInPandas(lambda frames: frames, "id long").select("id", text("id")),
+    "a map, left to Spark": lambda df: df.select("id").mapInPandas(lambda frames: frames, "id long").select(
+        "id", text(F.create_map("id", "id"))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_what_others_return_comes_in_the_batches_that_spark_gives(conf, file, name):
+    conf("spark.sql.parquet.columnarReaderBatchSize", "7")
+    conf(BATCH_ROWS, "5")
+    outcomes = []
+    for way in ("false", "true"):
+        conf("spark.beringia.accelerate", way)
+        outcomes.append(sorted(map(repr, OF_OTHERS[name](file).collect())))
+    assert outcomes[0] == outcomes[1]
+
+
 @pytest.mark.parametrize("outcome", ["a value short", "raised later"])
 def test_errors_beside_columns_are_the_same(both, conf, file, outcome):
     conf(BATCH_ROWS, "7")

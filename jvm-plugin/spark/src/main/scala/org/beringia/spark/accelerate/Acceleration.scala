@@ -5,7 +5,7 @@ package org.beringia.spark.accelerate
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
-import org.apache.spark.sql.execution.SparkPlan
+import org.apache.spark.sql.execution.{ColumnarToRowExec, SparkPlan}
 import org.apache.spark.sql.execution.python.beringia.{
   PythonAggregate,
   PythonCogroups,
@@ -156,18 +156,25 @@ object Acceleration extends Rule[SparkPlan] {
       _ <- Coverage.portions(conf).toLeft(())
       carries = !kind.pulls && node.hasColumns(arguments.expressions) &&
         Coverage.keeping(node.child.output).isEmpty
-      _ <- Coverage.batches(node, carries).toLeft(())
+      takesBatches = takesBatchesOf(node)
+      _ <- Coverage.batches(takesBatches, carries).toLeft(())
     } yield
       if (carries) {
         val (all, places) = carried(columns, node.child.output, keys = 0)
         val function = PythonJob.of(kind, command, keys = 0, columns, conf, places)
-        AcceleratedEvalColumnsExec(kind, all, function, node.results, node.takesBatches, node.child)
+        AcceleratedEvalColumnsExec(kind, all, function, node.results, takesBatches, node.child)
       } else {
         val function =
           if (kind.pulls) PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)
           else PythonJob.of(kind, command, keys = 0, columns, conf)
         AcceleratedEvalExec(kind, arguments.expressions, function, node.results, node.child)
       }
+
+  /** Whether functions would be given the batches of what the child stands for as they are. */
+  private def takesBatchesOf(node: PythonScalars): Boolean = node.takesBatches && (node.child match {
+    case eval: AcceleratedEvalColumnsExec => eval.takesBatches
+    case child => !child.isInstanceOf[AcceleratedExec] // Spark's own gives rows
+  })
 
   /** Behind what functions are given, columns that are kept, each once; and where these are, behind the keys. */
   private def carried(
@@ -194,7 +201,12 @@ object Acceleration extends Rule[SparkPlan] {
 
   private def leave(node: SparkPlan, reason: String): SparkPlan = {
     logger.info(s"${node.nodeName} is left to Spark: $reason")
-    node.setTagValue(Reason, reason)
-    node
+    val left = node match {
+      case PythonScalars(scalars) if scalars.takesBatches && !takesBatchesOf(scalars) =>
+        node.withNewChildren(Seq(ColumnarToRowExec(scalars.child)))
+      case _ => node
+    }
+    left.setTagValue(Reason, reason)
+    left
   }
 }

@@ -4,7 +4,7 @@ package org.beringia.spark.accelerate
 import org.apache.spark.{SparkConf, SparkEnv}
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.SparkPlan
-import org.apache.spark.sql.execution.python.beringia.{PythonMap, PythonScalars}
+import org.apache.spark.sql.execution.python.beringia.PythonMap
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 import org.beringia.spark.columns.ArrowTypes
@@ -67,8 +67,8 @@ object Coverage {
   )
 
   /** Why functions cannot be given the child's batches as they are; none where they can, or are given other portions. */
-  def batches(node: PythonScalars, carries: Boolean): Option[String] = first(
-    (node.takesBatches && !carries) -> s"its child gives batches, which are taken as they are while $ColumnarInput is true"
+  def batches(takesBatches: Boolean, carries: Boolean): Option[String] = first(
+    (takesBatches && !carries) -> s"its child gives batches, which are taken as they are while $ColumnarInput is true"
   )
 
   private val ColumnarInput = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"

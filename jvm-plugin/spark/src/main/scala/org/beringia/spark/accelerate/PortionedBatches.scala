@@ -7,7 +7,7 @@ import org.apache.spark.sql.execution.python.beringia.KeptRows
 import org.apache.spark.sql.types.DataType
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.{ColumnGroups, Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
 import org.beringia.spark.columns.InputColumn
 
 /** @param batchRows how many rows the function gets at a time */
@@ -40,6 +40,8 @@ class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, contex
     extends TaskBatches(task, context) {
   private[this] val kept = Some(input).collect { case Input.Rows(kept: KeptRows) => kept }
   private[this] var keptBefore = 0L // when the batch began
+  // What takes batches of ours as they are gets what it would of Spark's node.
+  private[this] val isChildBatch = task.batchRows == ColumnGroups.Batches
 
   override def begin(): Unit = {
     super.begin()
@@ -49,7 +51,7 @@ class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, contex
   override def hasGroup: Boolean = groups.start()
 
   override def writeGroup(): Boolean =
-    groups.write(writer) || keptBytes - keptBefore > task.limits.full
+    groups.write(writer) || isChildBatch || keptBytes - keptBefore > task.limits.full
 
   private def keptBytes: Long = kept.fold(0L)(_.bytes)
 }
