@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pandas as pd
 import pyspark
 import pytest
@@ -17,6 +18,7 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers
 covered = pytest.mark.skipif(
     not pyspark.__version__.startswith(("3.5.", "4.3.")), reason="functions are accelerated on Spark 3.5 and 4.3"
 )
+of_spark_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="it is of Spark 4")
 
 
 def some(cases):
@@ -108,6 +110,27 @@ def describe_table(table):
     """All that a function can see of its table."""
     chunks = [[(chunk.offset, len(chunk)) for chunk in column.chunks] for column in table.columns]
     return [table.schema.to_string(show_schema_metadata=True), chunks, table.to_pydict()]
+
+
+def total(*columns: pd.Series) -> float:
+    """The sum of all values."""
+    return float(sum(column.sum() for column in columns))
+
+
+def text(column: pd.Series) -> str:
+    """All that a function can see of its series."""
+    array = getattr(column.array, "_ndarray", np.empty(0))
+    return repr((column.tolist(), column.dtype, column.name, column.index, array.flags.writeable))
+
+
+def halved(column: pd.Series) -> float:
+    """Half of the first value: it fails where there is none."""
+    return column.iloc[0] / 2
+
+
+def nothing(column: pd.Series) -> float:
+    """A value that is missing."""
+    return None
 
 
 def same(ours, theirs):

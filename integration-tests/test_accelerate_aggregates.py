@@ -12,28 +12,11 @@ from pyspark import cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, same, some
+from accelerated import both, conf, covered, data, halved, nothing, same, some, text, total
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
 pytestmark = covered
-
-
-def total(*columns: pd.Series) -> float:
-    return float(sum(column.sum() for column in columns))
-
-
-def text(column: pd.Series) -> str:
-    array = getattr(column.array, "_ndarray", np.empty(0))
-    return repr((column.tolist(), column.dtype, column.name, column.index, array.flags.writeable))
-
-
-def halved(column: pd.Series) -> float:
-    return column.iloc[0] / 2
-
-
-def nothing(column: pd.Series) -> float:
-    return None
 
 
 AGGREGATES = {

@@ -13,14 +13,13 @@ from pyspark import cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, describe, same, some
+from accelerated import both, conf, covered, data, describe, of_spark_4, same, some
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
 COGROUPS = "AcceleratedCoGroupsInPandas"
 
 pytestmark = covered
-of_spark_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="it is of Spark 4")
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,11 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, same
+from accelerated import both, conf, covered, data, of_spark_4, same
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
 pytestmark = covered
-of_spark_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="it is of Spark 4")
 
 COLUMNS = (
     "numbers array<bigint>, texts array<string>, ragged array<array<double>>, point struct<x: int, at: timestamp>, "

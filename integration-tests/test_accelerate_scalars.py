@@ -15,7 +15,7 @@ from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, same, some
+from accelerated import both, conf, covered, data, of_spark_4, same, some
 from plans import takes_columns
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
@@ -25,7 +25,6 @@ IN_ARROW = "AcceleratedEvalInArrow"
 BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 pytestmark = covered
-only_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="Arrow UDFs are of Spark 4")
 
 
 def udf(kind):
@@ -187,7 +186,7 @@ def test_errors_beside_columns_are_the_same(both, conf, file, outcome):
     assert same(ours, theirs)
 
 
-@only_4
+@of_spark_4
 def test_arrays_are_the_same_beside_columns(both, conf, file):
     conf(BATCH_ROWS, "7")
     theirs, ours = both(lambda: kept(file, arrow("string")(described)("s_null", "id")), IN_ARROW)
@@ -231,7 +230,7 @@ def test_results_are_taken_as_by_pyspark(both, conf, data, name):
     assert same(ours, theirs)
 
 
-@only_4
+@of_spark_4
 @pytest.mark.parametrize("name", some(["f64", "id", "s", "bin", "d", "t", "n", "dec", "b_null", "i64_null", "none"]))
 def test_arrays_are_the_same(both, conf, data, name):
     conf(BATCH_ROWS, "7")
@@ -255,7 +254,7 @@ ARRAYS = {
 }
 
 
-@only_4
+@of_spark_4
 @pytest.mark.parametrize("name", some(ARRAYS))
 def test_arrays_are_taken_as_by_pyspark(both, conf, data, name):
     conf(BATCH_ROWS, "7")
@@ -264,7 +263,7 @@ def test_arrays_are_taken_as_by_pyspark(both, conf, data, name):
     assert same(ours, theirs)
 
 
-@only_4
+@of_spark_4
 def test_arrays_have_the_large_types_that_are_asked_for(both, conf, data):
     conf("spark.sql.execution.arrow.useLargeVarTypes", "true")
     theirs, ours = both(lambda: kept(data, arrow("string")(described)("s")), IN_ARROW)
@@ -374,7 +373,7 @@ def test_iterators_pull_from_each_other(conf, data):
     assert outcomes[0] == outcomes[1]
 
 
-@only_4
+@of_spark_4
 @pytest.mark.parametrize("name", ["in halves", "too few", "numbers"])
 def test_iterators_of_arrays_are_the_same(both, conf, data, name):
     conf(BATCH_ROWS, "7")

@@ -14,12 +14,11 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, same, some
+from accelerated import both, conf, covered, data, halved, nothing, of_spark_4, same, some, text, total
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
 pytestmark = covered
-of_spark_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="it is of Spark 4")
 
 
 def whole():
@@ -34,27 +33,10 @@ def five():
     return so_far().rowsBetween(-2, 2)
 
 
-def total(*columns: pd.Series) -> float:
-    return float(sum(column.sum() for column in columns))
-
-
-def text(column: pd.Series) -> str:
-    array = getattr(column.array, "_ndarray", np.empty(0))
-    return repr((column.tolist(), column.dtype, column.name, column.index, array.flags.writeable))
-
-
-def halved(column: pd.Series) -> float:
-    return column.iloc[0] / 2
-
-
 def raises(column: pd.Series) -> float:
     if len(column) > 6:
         raise ValueError("seven")
     return 1.0
-
-
-def nothing(column: pd.Series) -> float:
-    return None
 
 
 def udf(f, returns="double"):
