@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
+import beringia
 from beringia.errors import GroupTooLargeError
 from beringia.spark import numpy_map
 from plans import metrics, nodes
@@ -28,6 +32,24 @@ def test_a_partition_is_one_call(df, collected):
 def test_a_partition_may_give_many_rows(df):
     result = numpy_map(lambda i: i[:2], df, "array<struct<i: long>>", per="partition")
     assert sorted(row.i for row in result.collect()) == [0, 1, 250, 251, 500, 501, 750, 751]
+
+
+def test_a_function_has_items_done_by_the_workers_that_others_leave(df):
+    def total(x):
+        def item(index):
+            time.sleep(0.03)
+            return os.getpid(), x[index]
+
+        results = beringia.scatter(item, range(20))
+        return sum(value for _, value in results), len({pid for pid, _ in results})
+
+    one = df.where("i < 20").coalesce(1)
+    for _ in range(20):  # a second worker is started in the background
+        (row,) = numpy_map(total, one, "total double, workers int", per="partition").collect()
+        assert row.total == 95.0
+        if row.workers > 1:
+            break
+    assert row.workers > 1
 
 
 def test_a_partition_in_order(df, collected):

@@ -22,9 +22,10 @@ from beringia import _known_functions, _main_namespace, _pickler
 
 Buffers = list[NDArray[np.uint8]]
 
-_HEADER = struct.Struct("<IBB")  # bytes of the function, whether the arguments are the first buffer, what the call is
+# Bytes of the function, or its buffers where it is scattered; whether the arguments are the first buffer; the kind.
+_HEADER = struct.Struct("<IBB")
 _INLINE = 16 << 10  # a pickle or buffer below costs less where it is than in shared memory
-_ONE, _CHUNK = 0, 1
+_ONE, _CHUNK, _SCATTERED = 0, 1, 2
 _PLAIN = frozenset((bool, bytes, complex, float, int, str, type(None)))  # what cloudpickle adds nothing to
 
 
@@ -49,6 +50,21 @@ def dump_chunk(function: Any, items: Sequence[tuple[Any, ...]]) -> tuple[bytes, 
     return _body(b"", (function, items), _CHUNK)
 
 
+def dump_function(function: Any) -> Buffers:
+    """Pickle a function with what it refers to, for :func:`dump_scattered`: buffers that come before those of calls."""
+    pickled, buffers = _pickled(function, False)
+    return [np.frombuffer(pickled, np.uint8), *buffers]
+
+
+def dump_scattered(function: Buffers, items: Sequence[tuple[Any, ...]]) -> tuple[bytes, Buffers]:
+    """Pickle calls as :func:`dump_chunk` does, of a function whose buffers come before theirs, and are only read."""
+    pickled, buffers = _pickled(items, False)
+    apart = len(pickled) >= _INLINE
+    if apart:
+        pickled, buffers = b"", [np.frombuffer(pickled, np.uint8), *buffers]
+    return _HEADER.pack(len(function), apart, _SCATTERED) + pickled, buffers
+
+
 def load_call(
     body: bytes, buffers: Buffers, load_function: Callable[[bytes], Any]
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
@@ -60,11 +76,17 @@ def load_call(
         Whatever unpickling raises.
     """
     length, apart, kind = _HEADER.unpack_from(body)
+    if kind == _SCATTERED:
+        shared, buffers, length = buffers[:length], buffers[length:], 0
+        for buffer in shared:
+            buffer.flags.writeable = False
     start = _HEADER.size + length
     rest = (buffers[0].data, buffers[1:]) if apart else (memoryview(body)[start:], buffers)
     parts = pickle.loads(rest[0], buffers=rest[1])
     if length:
         parts = (load_function(body[_HEADER.size : start]), *parts)
+    if kind == _SCATTERED:
+        return _each, (pickle.loads(shared[0].data, buffers=shared[1:]), parts), {}
     if kind == _CHUNK:
         return _each, parts, {}
     function, args, kwargs = parts

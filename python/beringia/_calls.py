@@ -36,9 +36,6 @@ def make(body: bytes, buffers: _call_pickle.Buffers) -> tuple[bytes, _call_pickl
         For :func:`beringia._call_pickle.load`: True and what the function returned; or False, the pickled exception or
         why there is none, what it says, and its traceback.
     """
-    nested = sys.modules.get("beringia.futures.nested")
-    if nested is not None:
-        nested.begin()
     return call(body, buffers, _finish)
 
 

@@ -59,8 +59,13 @@ def share(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
 class Asks:
     """What a call may ask of the process that had it made."""
 
-    def submit(self, body: bytes, data: Sequence[NDArray[np.uint8]], timeout: float | None, retries: int) -> int:
-        """Have a call made; return what names it."""
+    def place(self, data: Sequence[NDArray[np.uint8]]) -> object:
+        """Write data that come before those of several calls."""
+
+    def submit(
+        self, body: bytes, data: Sequence[NDArray[np.uint8]], timeout: float | None, retries: int, common: object
+    ) -> int:
+        """Have a call made, whose data are what `place` returned, or None, and then its own; return what names it."""
 
     def claim(self, number: int) -> bool:
         """Take a call back; return False when it has begun, or is over."""

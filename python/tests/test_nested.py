@@ -131,14 +131,108 @@ def test_the_calls_of_a_worker_that_dies_are_given_up(executor):
     assert list(executor.map(abs, range(8))) == list(range(8))
 
 
-def test_an_executor_within_a_function_of_numpy_map_makes_the_calls_itself(executor):
+def scattered(x):
+    def item(index):
+        time.sleep(0.03)
+        return os.getpid(), beringia.scatter(float, [x[index]])[0]
+
+    results = beringia.scatter(item, range(len(x)))
+    return len({pid for pid, _ in results}), sum(value for _, value in results)
+
+
+def test_idle_workers_do_items_of_a_group_and_none_is_waited_for():
+    pa = pytest.importorskip("pyarrow")
+    returns = pa.schema({"workers": pa.int64(), "total": pa.float64()})
+    for workers in (1, 2):
+        with beringia.Pool(workers) as pool:
+            for _ in range(20):  # a second worker is started in the background
+                table = beringia.numpy_map(scattered, {"x": np.arange(20.0)}, returns, pool=pool)
+                assert table["total"].to_pylist() == [190.0]
+                if table["workers"].to_pylist() == [workers]:
+                    break
+            assert table["workers"].to_pylist() == [workers]
+
+
+def test_what_an_item_raises_is_its_groups_error():
     pa = pytest.importorskip("pyarrow")
 
-    def total(x):
-        return float(sum(executor.map(np.sqrt, x)))
+    def fails(g, x):
+        def item(value):
+            time.sleep(0.01)
+            if g == 1:
+                raise ValueError(f"item {value}")
+            return value
 
+        return sum(beringia.scatter(item, x))
+
+    data = {"g": np.repeat([0, 1, 2], 20), "x": np.arange(60.0)}
+    with beringia.Pool(2) as pool:
+        for batch_bytes in (1, 1 << 20):
+            table = beringia.numpy_map(
+                fails,
+                data,
+                pa.schema({"s": pa.float64()}),
+                by="g",
+                on_error="column",
+                batch_bytes=batch_bytes,
+                pool=pool,
+            )
+            assert table["s"].to_pylist() == [190.0, None, 990.0]
+            assert "item 20.0" in table["error"][1].as_py()
+
+
+def test_a_worker_that_dies_at_an_item_is_its_groups_error():
+    pa = pytest.importorskip("pyarrow")
+
+    def dies(x):
+        worker = os.getpid()
+
+        def item(value):
+            time.sleep(0.02)
+            if os.getpid() != worker:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return value
+
+        return sum(beringia.scatter(item, x))
+
+    returns = pa.schema({"sum": pa.float64()})
+    with beringia.Pool(2) as pool:
+        for _ in range(20):  # a second worker is started in the background
+            table = beringia.numpy_map(dies, {"x": np.arange(20.0)}, returns, on_error="column", pool=pool)
+            if table["error"].null_count == 0:
+                break
+        assert "SIGKILL" in table["error"][0].as_py()
+        table = beringia.numpy_map(lambda x: x.sum(), {"x": np.arange(3.0)}, returns, pool=pool)
+        assert table["sum"].to_pylist() == [3.0]
+
+
+def test_what_a_scattered_function_refers_to_is_placed_once_and_only_read(executor):
+    def f():
+        x = np.arange(3_000_000.0)
+
+        def item(index):
+            return x.flags.writeable, x[index]
+
+        started = time.perf_counter()
+        results = beringia.scatter(item, range(0, 3_000_000, 10_000), chunksize=1)
+        return results == [
+            (False, float(index)) for index in range(0, 3_000_000, 10_000)
+        ], time.perf_counter() - started
+
+    right, seconds = executor.submit(f).result(timeout=60)
+    assert right
+    assert seconds < 5  # 300 copies would take longer
+
+
+def test_an_executor_within_a_function_of_numpy_map_is_over_with_its_group():
+    pa = pytest.importorskip("pyarrow")
     returns = pa.schema({"total": pa.float64()})
     with beringia.Pool(1) as pool, beringia.Executor(pool=pool) as alone:
+
+        def total(x):
+            alone.submit(abs, -1)  # whose result nobody asks for
+            return float(sum(alone.map(np.sqrt, x)))
+
         table = beringia.numpy_map(total, {"x": np.full(4, 4.0)}, returns, pool=pool)
         assert table["total"].to_pylist() == [8.0]
         # The same worker's next call has others again.

@@ -19,7 +19,7 @@ use crate::segment::{Announcement, BufferRef, SegmentId, SegmentToken};
 use crate::spelling::Spelling;
 
 /// Changes with every change to this file, or that of [`asks`].
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// An Arrow array whose buffers lie in segments. Its type travels with the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

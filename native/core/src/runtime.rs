@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::Blocks;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
+use crate::job::Asks;
 use crate::metrics::Counts;
 use crate::pool::Pool;
 use crate::preflight;
@@ -49,6 +50,7 @@ pub struct Runtime {
     cache: Arc<Cache>,
     pool: Arc<Pool>,
     blocks: Blocks,
+    asks: Asks,
     trace: Option<Arc<Trace>>,
 }
 
@@ -69,7 +71,7 @@ impl Runtime {
             pool.prewarm(&Interpreter { program: program.clone(), threads: 1, environment: None });
         }
         let blocks = Blocks::new(config.backend, config.idle_bytes);
-        let runtime = Arc::new(Runtime { config, cache, pool, blocks, trace });
+        let runtime = Arc::new(Runtime { config, cache, pool, blocks, asks: Asks::default(), trace });
         runtime.keep_house();
         Ok(runtime)
     }
@@ -112,6 +114,11 @@ impl Runtime {
     /// Segments for batches.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
+    }
+
+    /// What functions ask while they run for groups.
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.asks
     }
 
     /// The trace, if there is to be one.

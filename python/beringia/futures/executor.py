@@ -251,6 +251,13 @@ class Executor(concurrent.futures.Executor):
             return self._lanes.failed(unsendable(error, fn, items))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
 
+    def submit_scattered(
+        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
+    ) -> CallFuture:
+        """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
+        body, buffers = _call_pickle.dump_scattered(function, items)
+        return self._lanes.submit(name, body, [*function, *buffers], self._timeout, self._retries)
+
     def _close(self, end: Callable[[], None]) -> bool:
         """Take no call any more, and call `end` when all are over; False, and nothing, when that was so before."""
         return self._lanes.close(end)

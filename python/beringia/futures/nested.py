@@ -39,34 +39,34 @@ class Nested(concurrent.futures.Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
         """Have ``fn(*args, **kwargs)`` called; return the future of what it returns."""
-        return self._submit(fn, (*args, *kwargs.values()), lambda: _call_pickle.dump_call(fn, args, kwargs))
+        if self._closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        try:
+            body, buffers = _call_pickle.dump_call(fn, args, kwargs)
+        except Exception as error:
+            failed: concurrent.futures.Future[Any] = concurrent.futures.Future()
+            failed.set_exception(unsendable(error, fn, (*args, *kwargs.values())))
+            return failed
+        future = NestedFuture(_function.name_of(fn), body, buffers)
+        _open().submit(future, self._timeout, self._retries)
+        self._futures.add(future)
+        return future
 
-    def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> concurrent.futures.Future[Any]:
-        """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
-        return self._submit(fn, items, lambda: _call_pickle.dump_chunk(fn, items))
+    def submit_scattered(
+        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
+    ) -> concurrent.futures.Future[Any]:
+        """Have a function called with each of the tuples in `items`, by one worker: a future of a list."""
+        body, buffers = _call_pickle.dump_scattered(function, items)
+        future = NestedFuture(name, body, buffers, function)
+        _open().submit(future, self._timeout, self._retries)
+        self._futures.add(future)
+        return future
 
     def help(self, calls: Iterable[concurrent.futures.Future[Any]]) -> None:
         """Make those that no worker has begun: from the last on, as workers begin with the first."""
         for call in reversed(list(calls)):
             if isinstance(call, NestedFuture):
                 call._make()
-
-    def _submit(
-        self, fn: Callable[..., Any], values: Iterable[Any], dump: Callable[[], tuple[bytes, _call_pickle.Buffers]]
-    ) -> concurrent.futures.Future[Any]:
-        if self._closed:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-        future: concurrent.futures.Future[Any]
-        try:
-            body, buffers = dump()
-        except Exception as error:
-            future = concurrent.futures.Future()
-            future.set_exception(unsendable(error, fn, values))
-            return future
-        future = NestedFuture(_function.name_of(fn), body, buffers)
-        _open().submit(future, self._timeout, self._retries)
-        self._futures.add(future)
-        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no call any more; wait for those that there are."""
@@ -86,11 +86,14 @@ class Nested(concurrent.futures.Executor):
 
 
 class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
-    """The future of a call that a call submitted."""
+    """The future of a call that a call submitted; `common` are buffers before its own that others have too."""
 
-    def __init__(self, name: str, body: bytes, buffers: _call_pickle.Buffers) -> None:
+    def __init__(
+        self, name: str, body: bytes, buffers: _call_pickle.Buffers, common: _call_pickle.Buffers | None = None
+    ) -> None:
         super().__init__()
         self._name, self._call, self._number = name, (body, buffers), 0
+        self._common = common
 
     def result(self, timeout: float | None = None) -> Any:
         """Return what the call returns; it is made here if no worker has begun it."""
@@ -114,12 +117,12 @@ class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
             return False
         body, buffers = self._call
         # As in a worker: the call's arguments are its own, and so is its result.
-        body, returned = _calls.call(body, [buffer.copy() for buffer in buffers])
+        body, returned = _calls.call(body, [*(self._common or []), *(buffer.copy() for buffer in buffers)])
         self._complete((body, [buffer.copy() for buffer in returned]), None)
         return True
 
     def _complete(self, answer: tuple[bytes, _call_pickle.Buffers] | None, error: Any) -> None:
-        self._call = b"", []
+        self._call, self._common = (b"", []), None
         lanes.complete(self, self._name, answer, error)
 
 
@@ -132,6 +135,7 @@ class _Open:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._question: int | None = None
+        self._placed: tuple[_call_pickle.Buffers | None, object] = None, None
 
     def submit(self, future: NestedFuture, timeout: float | None, retries: int) -> None:
         """Have a call made."""
@@ -141,11 +145,18 @@ class _Open:
             future._make()
             return
         with self._lock:
-            future._number = self._asks.submit(*future._call, timeout, retries)
+            future._number = self._asks.submit(*future._call, timeout, retries, self._place(future._common))
             self._futures[future._number] = future
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="beringia-nested", daemon=True)
                 self._thread.start()
+
+    def _place(self, common: _call_pickle.Buffers | None) -> object:
+        """Return where buffers lie that several calls have, which come one after the other."""
+        assert self._asks is not None
+        if common is not self._placed[0]:
+            self._placed = common, common and self._asks.place(common)
+        return self._placed[1]
 
     def claim(self, future: NestedFuture) -> bool:
         """Take a call back; False when it has begun, or is over."""
@@ -155,11 +166,6 @@ class _Open:
             del self._futures[future._number]
         return True
 
-    def begin(self) -> None:
-        """Forget what a function of ``numpy_map`` has left, of which the parent knows nothing any more."""
-        self._futures.clear()
-        self._join()
-
     def finish(self, failed: bool) -> None:
         """Wait for the calls that this process has submitted; cancel what has not begun where `failed`."""
         for future in list(self._futures.values()):
@@ -167,13 +173,9 @@ class _Open:
                 future.cancel()
             if not future.cancelled():
                 future.exception()
-        self._join()
-
-    def _join(self) -> None:
-        thread = self._thread
-        if thread is not None:
-            thread.join()
-        self._question = None  # the parent forgets it as well
+        with self._lock:
+            self._question = None  # the parent has answered it, or knows nothing of it any more
+            self._placed = None, None
 
     def _serve(self) -> None:
         assert self._asks is not None
@@ -183,14 +185,15 @@ class _Open:
                 if not self._futures:
                     self._thread = None
                     return
-            if self._question is None:
-                self._question = self._asks.ask_outcomes()
-            outcomes = self._asks.outcomes(self._question, patience)
+                question = self._question = self._question or self._asks.ask_outcomes()
+            outcomes = self._asks.outcomes(question, patience)
             patience = _PATIENCE
             if outcomes is None:
                 patience = 0.0 if self._help() else _PATIENCE
                 continue
-            self._question = None
+            with self._lock:
+                if self._question == question:
+                    self._question = None
             for number, answer, error in outcomes:
                 with self._lock:
                     future = self._futures.pop(number, None)
@@ -212,11 +215,6 @@ def _open() -> _Open:
 def in_worker() -> bool:
     """Tell whether this process is a worker."""
     return _native.asks() is not None
-
-
-def begin() -> None:
-    """Forget what was before this call."""
-    _open().begin()
 
 
 def finish(failed: bool) -> None:

@@ -78,6 +78,8 @@ class Pool(Tasks):
         logs.start()
         given = [(name, str(value)) for name, value in [*_SETTINGS.items(), *settings.items()]]
         self._workers = workers or cores()
+        # One group's function may use the workers that others leave (beringia.scatter).
+        given.insert(0, ("worker_busy", str(self._workers)))
         self._native = _native.Pool(given, self._workers)
         self._task_options = {
             "initializer": initializer,

@@ -33,6 +33,7 @@ use crate::worker::{Data, Interpreter, Reply, Returned};
 
 use lane::Lane;
 use nested::Nested;
+pub(crate) use nested::ended;
 
 /// How long a wait for a worker, or for an answer, goes on without a look at what else happened.
 const STEP: Duration = Duration::from_millis(100);

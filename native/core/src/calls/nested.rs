@@ -48,6 +48,8 @@ impl Nested {
 #[derive(Default)]
 pub(super) struct Owed {
     over: Vec<(u64, Ended<Data>)>,
+    /// Calls that it submitted and that are not over.
+    open: usize,
     /// The question that asks for it.
     question: Option<u64>,
 }
@@ -57,8 +59,9 @@ impl Calls {
     pub(super) fn asked(&self, state: &mut State, lane: usize, asked: Asked) {
         let Asked { number, question } = asked;
         match question {
-            Question::Submit { call, timeout, retries } => {
+            Question::Submit { call, timeout, retries, .. } => {
                 let number = state.nested.add(Origin { lane, number });
+                state.lanes[lane].owed.open += 1;
                 let call = Call { data: call, timeout, retries };
                 state.waiting.insert(number, Waiting { call, lost: 0 });
                 state.wants_lane |= self.offer(state);
@@ -73,6 +76,9 @@ impl Calls {
                     taken
                 });
                 self.tell(state, lane, number, Told::Claimed(claimed));
+                if claimed {
+                    self.settle(state, lane, None);
+                }
             }
             Question::Outcomes => {
                 state.lanes[lane].owed.question = Some(number);
@@ -89,8 +95,7 @@ impl Calls {
             if number < FIRST {
                 rest.push((number, outcome));
             } else if let Some(Origin { lane, number }) = state.nested.remove(number) {
-                state.lanes[lane].owed.over.push((number, ended(outcome)));
-                self.pay(state, lane);
+                self.settle(state, lane, Some((number, ended(outcome))));
             }
         }
         rest
@@ -112,10 +117,18 @@ impl Calls {
         }
     }
 
-    /// Tells the worker of `lane` what it asked for, if there is some.
+    /// A call that the worker of `lane` submitted is its own again, or over.
+    fn settle(&self, state: &mut State, lane: usize, over: Option<(u64, Ended<Data>)>) {
+        let owed = &mut state.lanes[lane].owed;
+        owed.open = owed.open.saturating_sub(1);
+        owed.over.extend(over);
+        self.pay(state, lane);
+    }
+
+    /// Tells the worker of `lane` what it asked for, if there is some, or will be none.
     fn pay(&self, state: &mut State, lane: usize) {
         let owed = &mut state.lanes[lane].owed;
-        if !owed.over.is_empty()
+        if (!owed.over.is_empty() || owed.open == 0)
             && let Some(question) = owed.question.take()
         {
             let over = std::mem::take(&mut owed.over);
@@ -137,7 +150,8 @@ impl Calls {
     }
 }
 
-fn ended(outcome: Outcome) -> Ended<Data> {
+/// What became of a call, to be passed on.
+pub(crate) fn ended(outcome: Outcome) -> Ended<Data> {
     match outcome {
         Outcome::Returned { body, buffers } => match Data::returned(body, buffers) {
             Ok(data) => Ended::Returned(data),

@@ -6,6 +6,7 @@
 mod asks;
 mod assemble;
 mod crew;
+mod ends;
 mod observe;
 mod spec;
 
@@ -19,7 +20,7 @@ use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
 use crate::blocks::Block;
-use crate::definition::{Definition, DefinitionId, OnError, Shape};
+use crate::definition::{Definition, DefinitionId, Shape};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log;
 use crate::metrics::Stats;
@@ -29,6 +30,8 @@ use crate::runtime::Runtime;
 use crate::segment::{Arena, BufferRef, Lease, SegmentId};
 use crate::worker::{Assignment, Interpreter, Reply, Worker};
 
+pub(crate) use asks::Asks;
+use asks::Reserve;
 use crew::{Crew, DEPTH};
 use observe::Observer;
 pub use spec::{JobSpec, ProgramSpec, ShapeSpec, Task};
@@ -201,6 +204,15 @@ impl Job {
         Ok(in_flight < DEPTH || (in_flight < AHEAD && open < room))
     }
 
+    fn reserve(&self) -> Reserve<'_> {
+        Reserve {
+            pool: self.runtime.pool(),
+            interpreter: &self.interpreter,
+            python: self.python.as_deref(),
+            spread: self.spread,
+        }
+    }
+
     /// Gives batches to workers, waiting up to `timeout` for the first one.
     fn advance(&self, state: &mut State, timeout: Duration) -> Result<()> {
         let State { batches, crew, observer, .. } = state;
@@ -266,7 +278,8 @@ impl Job {
         let reply = match batch.reply.take() {
             None => {
                 let remaining = deadline.saturating_duration_since(Instant::now());
-                match asks::reply(&worker, ticket, if has_spares { remaining.min(TURN) } else { remaining }) {
+                let patience = if has_spares { remaining.min(TURN) } else { remaining };
+                match self.runtime.asks().reply(&self.reserve(), &worker, ticket, patience) {
                     Ok(reply) => reply,
                     Err(error) => return self.recover(state, error, &worker).map(|()| None),
                 }
@@ -327,7 +340,7 @@ impl Job {
         for index in 1..state.batches.len() {
             let batch = &mut state.batches[index];
             let Some((worker, ticket)) = batch.at.clone().filter(|_| batch.reply.is_none()) else { continue };
-            match asks::reply(&worker, ticket, Duration::ZERO) {
+            match self.runtime.asks().reply(&self.reserve(), &worker, ticket, Duration::ZERO) {
                 Ok(reply) => batch.reply = reply,
                 Err(error) => self.recover(state, error, &worker)?,
             }
@@ -335,102 +348,6 @@ impl Job {
         let State { batches, crew, .. } = state;
         crew.yield_spares(self.runtime.pool(), |worker| batches.iter().any(|batch| batch.is_open_at(worker)));
         Ok(())
-    }
-
-    /// What to do when a worker is lost: blame the group it was at, or try again without that group, or, where
-    /// it was at another job's or between calls, just try again.
-    fn recover(&self, state: &mut State, error: Error, worker: &Arc<Worker>) -> Result<()> {
-        if !matches!(error.code, ErrorCode::WorkerDied | ErrorCode::Timeout) {
-            return Err(error);
-        }
-        let position = worker.position();
-        let name = &self.definition.program.name;
-        let ticket = position.map(|position| position.ticket);
-        let lost = |batch: &&mut Batch| batch.is_open_at(worker);
-        let own = state.batches.iter_mut().filter(lost).find(|batch| batch.ticket() == ticket);
-        match (own, position.and_then(|position| position.group)) {
-            (Some(_), None) => {
-                let summary = format!("{} while '{name}' was loaded", error.summary);
-                return Err(Error { summary, ..error });
-            }
-            (Some(batch), Some(group)) if self.definition.policy.on_error == OnError::Raise => {
-                let group = assemble::describe_group(&self.definition.shape, batch, group);
-                let summary = format!("{} while '{name}' ran", error.summary);
-                return Err(Error { summary, ..error }.with_group(group));
-            }
-            (Some(batch), Some(group)) => {
-                // One that dies without end must not be tried without end.
-                let known = batch.condemned.iter().any(|(condemned, _)| *condemned == group);
-                if known || group >= batch.descriptor.len {
-                    return Err(error);
-                }
-                batch.condemned.push((group, error.summary));
-            }
-            (None, _) => {
-                for batch in state.batches.iter_mut().filter(lost) {
-                    batch.lost += 1;
-                    if batch.lost > self.definition.policy.retries {
-                        let summary = format!("{} between the calls of '{name}'", error.summary);
-                        return Err(Error { summary, ..error });
-                    }
-                }
-            }
-        }
-        // With its last lease the worker is reaped; its batches go to another.
-        state.crew.lose(worker);
-        for batch in state.batches.iter_mut().filter(lost) {
-            batch.at = None;
-        }
-        Ok(())
-    }
-
-    /// Ends the job: quiesces its worker, or kills it, and only then frees its segments. Ending twice is nothing.
-    pub fn close(&self) {
-        let mut state = self.state();
-        self.stop(&mut state, Error::new(ErrorCode::Cancelled, "the job is closed"));
-    }
-
-    fn stop(&self, state: &mut State, error: Error) {
-        self.quiesce(state);
-        state.crew = Crew::default();
-        state.batches.clear();
-        state.filling.clear();
-        if state.ended.is_none() {
-            state.observer.ended(&self.task, &self.definition.program.name);
-            state.ended = Some(error);
-        }
-    }
-
-    /// Sees to it that no worker is at a batch of this job.
-    fn quiesce(&self, state: &State) {
-        let open = |worker| state.batches.iter().filter(move |batch| batch.is_open_at(worker));
-        for worker in state.crew.all() {
-            if let Some(last) = open(worker).filter_map(Batch::ticket).max() {
-                worker.cancel(last);
-            }
-        }
-        let deadline = Instant::now() + self.runtime.config().cancel_grace;
-        for worker in state.crew.all() {
-            // Dropping replies returns their segments.
-            for ticket in open(worker).filter_map(Batch::ticket) {
-                match asks::reply(worker, ticket, deadline.saturating_duration_since(Instant::now())) {
-                    Ok(Some(_)) => continue,
-                    Ok(None) => tracing::info!(
-                        worker = worker.describe(),
-                        "a worker did not finish a cancelled call and is killed"
-                    ),
-                    Err(_) => {}
-                }
-                worker.kill();
-                break;
-            }
-        }
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 

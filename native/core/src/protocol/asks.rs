@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+use crate::definition::Program;
 use crate::error::{Error, ErrorCode, Result};
 use crate::segment::{Announcement, BufferRef, SegmentId};
 
@@ -43,10 +44,12 @@ pub enum Question<P> {
         timeout: Option<Duration>,
         /// How often it may begin again after a worker died in it.
         retries: u32,
+        /// What makes such calls, for who has made none for this call before.
+        program: Option<Box<Program>>,
     },
     /// To have the call back that this ask submitted, if it has not begun: [`Told::Claimed`].
     Claim(u64),
-    /// What came of calls that were submitted, as soon as one is over: [`Told::Outcomes`].
+    /// What came of calls that were submitted, as soon as one is over: [`Told::Outcomes`], none where all are.
     Outcomes,
     /// Who it is among those that run together: [`Told::Rank`].
     Rank,
@@ -143,8 +146,8 @@ impl<P> Question<P> {
     /// The first of `name`.
     pub fn try_map<Q>(self, mut name: impl FnMut(P) -> Result<Q>) -> Result<Question<Q>> {
         Ok(match self {
-            Question::Submit { call, timeout, retries } => {
-                Question::Submit { call: name(call)?, timeout, retries }
+            Question::Submit { call, timeout, retries, program } => {
+                Question::Submit { call: name(call)?, timeout, retries, program }
             }
             Question::Claim(number) => Question::Claim(number),
             Question::Outcomes => Question::Outcomes,

@@ -3,6 +3,7 @@
 //! Several threads of the function may ask at once. Whoever waits for an answer reads for all, one at a time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +17,8 @@ use crate::segment::{Backend, Cache, Incoming, Lease, Outgoing, Segment, Segment
 struct Sending {
     last: u64,
     segments: Outgoing,
-    /// What others read.
-    lent: HashMap<SegmentId, Arc<Lease>>,
+    /// What others read, as often as a question named it.
+    lent: HashMap<SegmentId, Vec<Arc<Lease>>>,
 }
 
 #[derive(Default)]
@@ -67,7 +68,9 @@ impl Asker {
         let (segments, fresh) = sending.segments.announce(leases.iter().map(|lease| lease.segment()));
         let descriptors: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
         self.channel.send(&Ask { number, released, segments, question }, &descriptors)?;
-        sending.lent.extend(leases.into_iter().map(|lease| (lease.segment().id(), lease)));
+        for lease in leases {
+            sending.lent.entry(lease.segment().id()).or_default().push(lease);
+        }
         Ok(number)
     }
 
@@ -119,7 +122,14 @@ impl Asker {
         incoming.follow(&segments, &mut descriptors.into_iter())?;
         drop(incoming);
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        recycle.iter().for_each(|id| drop(sending.lent.remove(id)));
+        for id in recycle {
+            if let Entry::Occupied(mut lent) = sending.lent.entry(id) {
+                lent.get_mut().pop();
+                if lent.get().is_empty() {
+                    lent.remove();
+                }
+            }
+        }
         Ok(Some((number, told)))
     }
 

@@ -190,7 +190,11 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
 /// Submits a call and waits for it: what it returned, or `mine` when no other worker has begun it.
 fn nest(asker: &Asker, call: &[u8]) -> Vec<u8> {
     let call = Part { body: call.to_vec(), buffers: Vec::new() };
-    let number = asker.ask(Question::Submit { call, timeout: None, retries: 0 }, Vec::new(), Vec::new());
+    let number = asker.ask(
+        Question::Submit { call, timeout: None, retries: 0, program: None },
+        Vec::new(),
+        Vec::new(),
+    );
     thread::sleep(Duration::from_millis(30));
     let claim = asker.ask(Question::Claim(number.unwrap()), Vec::new(), Vec::new()).unwrap();
     if matches!(asker.wait(claim, None), Ok(Some(Told::Claimed(true)))) {

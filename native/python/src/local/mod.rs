@@ -1,7 +1,7 @@
 //! The local front's native side: tables, errors and interrupts of Python around `beringia-grouping`, which does the work.
 
 mod block;
-mod calls;
+pub mod calls;
 mod gang;
 mod shared;
 mod watch;

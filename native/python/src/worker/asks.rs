@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use beringia_core::definition::Program;
 use beringia_core::protocol::asks::{Ended, Group, Part, Question, Told};
 use beringia_core::segment::{Arena, BufferRef, Lease};
 use beringia_core::worker::Asker;
@@ -21,7 +23,7 @@ use super::memory::Held;
 use crate::convention::futures;
 use crate::convention::numpy::array::Dtype;
 use crate::failure::Failure;
-use crate::local::raise;
+use crate::local::{calls, raise};
 
 /// The memory of one answer, and what of it was shown.
 type Shown = (Vec<Arc<Held>>, Vec<BufferRef>);
@@ -30,13 +32,17 @@ type Shown = (Vec<Arc<Held>>, Vec<BufferRef>);
 pub struct Open {
     asker: Asker,
     shown: Mutex<HashMap<u64, Shown>>,
+    /// Whether the parent knows what makes the calls of this call.
+    told: AtomicBool,
 }
 
 static OPEN: OnceLock<Arc<Open>> = OnceLock::new();
 
 /// Functions may ask from now on.
 pub fn open(asker: Asker) -> Arc<Open> {
-    Arc::clone(OPEN.get_or_init(|| Arc::new(Open { asker, shown: Mutex::default() })))
+    Arc::clone(
+        OPEN.get_or_init(|| Arc::new(Open { asker, shown: Mutex::default(), told: AtomicBool::new(false) })),
+    )
 }
 
 impl Open {
@@ -65,6 +71,7 @@ impl Open {
 impl Server {
     /// The function has returned: of what it was told it keeps copies. Whether it looks at some.
     pub(super) fn keep_told(&mut self) -> beringia_core::Result<bool> {
+        self.asks.told.store(false, Ordering::Relaxed);
         let mut kept = false;
         for (memory, buffers) in std::mem::take(&mut *self.asks.shown()).into_values() {
             for held in memory.into_iter().filter(|held| Arc::strong_count(held) > 1) {
@@ -74,6 +81,16 @@ impl Server {
         }
         Ok(kept)
     }
+}
+
+/// A group's function has returned, or failed: it is over when the calls are that it submitted.
+#[inline]
+pub fn finish(py: Python<'_>, failed: bool) -> PyResult<()> {
+    if !OPEN.get().is_some_and(|open| open.told.load(Ordering::Relaxed)) {
+        return Ok(());
+    }
+    py.import("beringia.futures.nested")?.call_method1("finish", (failed,))?;
+    Ok(())
 }
 
 /// What a function may ask; None where this process is no worker.
@@ -89,12 +106,24 @@ pub struct Asks {
     bytes: Dtype,
 }
 
+/// Data of several calls, written once.
+#[pyclass(frozen, module = "beringia._native")]
+pub struct Common {
+    buffers: Vec<BufferRef>,
+    leases: Vec<Arc<Lease>>,
+}
+
 /// A pickle and its buffers.
 type Pickled<'py> = (Bound<'py, PyBytes>, Bound<'py, PyList>);
 
 #[pymethods]
 impl Asks {
-    /// Has a call made; returns what names it.
+    /// Writes data that come before those of several calls.
+    fn place(&self, py: Python<'_>, data: Vec<PyReadonlyArray1<'_, u8>>) -> PyResult<Common> {
+        self.write(py, &data).map(|(buffers, leases)| Common { buffers, leases })
+    }
+
+    /// Has a call made, whose data are those in `common` and then its own; returns what names it.
     fn submit(
         &self,
         py: Python<'_>,
@@ -102,10 +131,20 @@ impl Asks {
         data: Vec<PyReadonlyArray1<'_, u8>>,
         timeout: Option<f64>,
         retries: u32,
+        common: Option<&Bound<'_, Common>>,
     ) -> PyResult<u64> {
-        let (buffers, leases) = self.write(py, &data)?;
+        let (own, own_leases) = self.write(py, &data)?;
+        let (mut buffers, mut leases) = (Vec::new(), Vec::new());
+        if let Some(common) = common {
+            buffers.clone_from(&common.get().buffers);
+            leases.clone_from(&common.get().leases);
+        }
+        buffers.extend(own);
+        leases.extend(own_leases);
         let timeout = timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout).ok());
-        let question = Question::Submit { call: Part { body, buffers }, timeout, retries };
+        let first = !self.open.told.swap(true, Ordering::Relaxed);
+        let program = if first { Some(Box::new(program(py)?)) } else { None };
+        let question = Question::Submit { call: Part { body, buffers }, timeout, retries, program };
         self.ask(py, question, leases)
     }
 
@@ -288,6 +327,12 @@ impl Asks {
             futures::show(py, &self.bytes, &part.buffers, &own).map_err(|failure| failed(py, failure))?;
         Ok((PyBytes::new(py, &part.body), views))
     }
+}
+
+/// What makes calls in a worker, which finds modules where this one does.
+fn program(py: Python<'_>) -> PyResult<Program> {
+    let paths: Vec<String> = py.import("beringia._function")?.call_method0("search_path")?.extract()?;
+    Ok(calls::program("scatter", "beringia._calls:nothing".to_owned(), Vec::new(), paths))
 }
 
 fn failed(py: Python<'_>, failure: Failure) -> PyErr {

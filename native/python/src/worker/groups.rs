@@ -12,7 +12,7 @@ use beringia_core::protocol::{ArrayDescriptor, BatchStats, Call, MAX_TRACED_CALL
 use beringia_core::segment::{Control, Lease, nanos};
 
 use super::batch::Run;
-use super::forks;
+use super::{asks, forks};
 use crate::convention::{Batch, Calls, Finished};
 use crate::failure::{Failure, Result};
 
@@ -81,13 +81,16 @@ fn one<'py>(
     let started = nanos();
     control.enter(run.ticket, group as u64, started);
     let result = calls.call();
+    let over = asks::finish(batch.py, result.is_err());
     let returned = nanos();
     forks::end_if_told(batch.py);
     let function_nanos = returned - started;
     count(stats, group as u64, function_nanos);
     let name = &batch.definition.program.name;
     // What it returned may have code of its own, which is the group's too.
-    let result = result.map_err(|error| name_function(calls.explain(&error), name))?;
+    let result = result
+        .and_then(|result| over.map(|()| result))
+        .map_err(|error| name_function(calls.explain(&error), name))?;
     calls.append(group, &result).map_err(|failure| name_function(failure, name))?;
     let write_nanos = nanos() - returned;
     stats.write_nanos += write_nanos;

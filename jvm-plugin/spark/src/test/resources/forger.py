@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 
-VERSION = 6
+VERSION = 7
 SHRINK, GROW, FUTURE_WRITE = 0x2, 0x4, 0x10
 SEGMENT = 1 << 16
 
