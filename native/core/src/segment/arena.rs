@@ -1,7 +1,8 @@
 //! Growable buffers laid out in shared memory: values are written once, where the peer will read them.
 //!
-//! Buffers are regions of the arena's segments. One that outgrows its region moves to one of twice the size, as
-//! a `Vec` would; with capacities learned from the previous batch that is rare. What moved is counted.
+//! Buffers are regions of the arena's segments. One that outgrows its region takes what is free behind it, or moves to a
+//! region of twice the size, as a `Vec` would; in segments of the size of the previous batch that is rare. What moved is
+//! counted.
 
 use std::sync::Arc;
 
@@ -48,6 +49,19 @@ impl Arena {
         Ok(SharedBuffer { lease, start, capacity, len: 0 })
     }
 
+    /// Makes room for `needed` bytes where `buffer` is, if its region is the one given out last and its segment has them.
+    fn extend(&mut self, buffer: &mut SharedBuffer, needed: usize) -> bool {
+        let is_last = self.leases.last().is_some_and(|last| Arc::ptr_eq(last, &buffer.lease))
+            && buffer.start + buffer.capacity == self.used;
+        let room = buffer.lease.segment().len() - buffer.start;
+        if !is_last || room < needed {
+            return false;
+        }
+        buffer.capacity = needed.max(2 * buffer.capacity).next_multiple_of(ALIGNMENT).min(room);
+        self.used = buffer.start + buffer.capacity;
+        true
+    }
+
     /// Bytes copied because a buffer outgrew its region.
     pub fn moved(&self) -> u64 {
         self.moved
@@ -87,6 +101,9 @@ impl SharedBuffer {
 
     #[cold]
     fn grow(&mut self, arena: &mut Arena, needed: usize) -> Result<()> {
+        if arena.extend(self, needed) {
+            return Ok(());
+        }
         let mut larger = arena.buffer(needed.max(self.capacity.saturating_mul(2)))?;
         // SAFETY: two distinct regions of segments created by this process, both of at least `len` bytes.
         unsafe { std::ptr::copy_nonoverlapping(self.address(0), larger.address(0), self.len) };
@@ -188,5 +205,39 @@ impl SharedBuffer {
             byte.write(if value { byte.read() | mask } else { byte.read() & !mask });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Backend;
+
+    #[test]
+    fn a_buffer_grows_where_it_is_while_nothing_is_behind_it() {
+        let mut arena = Arena::new(Cache::new(Backend::Heap, 0), 1 << 20);
+        let mut first = arena.buffer(64).unwrap();
+        let mut last = arena.buffer(64).unwrap();
+        for number in 0..10_000u64 {
+            last.push(&mut arena, number).unwrap();
+        }
+        assert_eq!((arena.moved(), arena.leases.len()), (0, 1));
+        // `last` is behind it, so it moves, and is then behind all others.
+        first.fill(&mut arena, 1, 65).unwrap();
+        first.fill(&mut arena, 2, 100_000).unwrap();
+        last.push(&mut arena, 10_000u64).unwrap();
+        assert_eq!(first.last(100_001).unwrap()[..2], [1, 2]);
+        assert_eq!(last.last(16).unwrap(), [9_999u64, 10_000].map(u64::to_le_bytes).concat());
+    }
+
+    #[test]
+    fn a_buffer_for_which_its_segment_is_too_small_moves_to_another() {
+        let mut arena = Arena::new(Cache::new(Backend::Heap, 0), 1 << 16);
+        let mut buffer = arena.buffer(64).unwrap();
+        buffer.fill(&mut arena, 1, 1 << 16).unwrap();
+        assert_eq!((arena.moved(), arena.leases.len()), (0, 1));
+        buffer.fill(&mut arena, 2, 1).unwrap();
+        assert_eq!((arena.moved(), arena.leases.len()), (1 << 16, 2));
+        assert_eq!(buffer.last(2).unwrap(), [1, 2]);
     }
 }

@@ -2,15 +2,10 @@
 
 use beringia_core::Error;
 use beringia_core::blocks::Block;
-use beringia_grouping::parallel;
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
-use twox_hash::XxHash3_128;
 
-use super::{Pool, raise};
-
-/// Bytes that one thread hashes at a time.
-const PIECE: usize = 8 << 20;
+use super::{Pool, content, raise};
 
 /// Constants of a call: whoever has it can name them.
 #[pyclass(frozen, module = "beringia._native")]
@@ -37,8 +32,7 @@ impl Constants {
         let parts = parts.collect::<PyResult<Vec<(usize, &[u8])>>>()?;
         let pool = pool.get();
         let held = py.detach(|| {
-            let pieces: Vec<&[u8]> = parts.iter().flat_map(|(_, bytes)| bytes.chunks(PIECE)).collect();
-            let hashes = parallel::map(pool.workers, pieces.into_iter(), XxHash3_128::oneshot);
+            let hashes = content::hash(pool.workers, parts.iter().map(|(_, bytes)| *bytes));
             let name = format!("{place} {hashes:x?}");
             let blocks = pool.runtime.blocks();
             let block = blocks.get(&name, size, &parts)?;

@@ -71,8 +71,9 @@ impl Calls {
             calls_per_worker,
             lanes,
         };
-        let runtime = Arc::clone(&pool.get().runtime);
-        let shared = Shared::new(runtime.config().idle_bytes);
+        let pool = pool.get();
+        let runtime = Arc::clone(&pool.runtime);
+        let shared = Shared::new(runtime.config().idle_bytes, pool.workers);
         let calls = calls::Calls::new(runtime, setting).map_err(|error| raise(py, error))?;
         Ok(Calls { calls: Arc::new(calls), shared, process: std::process::id() })
     }

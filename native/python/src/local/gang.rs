@@ -43,7 +43,8 @@ pub fn run_gang<'py>(
     threads: usize,
     timeout: Option<f64>,
 ) -> PyResult<Ran<'py>> {
-    let runtime = Arc::clone(&pool.get().runtime);
+    let pool = pool.get();
+    let runtime = Arc::clone(&pool.runtime);
     let setting = Setting {
         program: program("spmd", "beringia._calls:nothing".to_owned(), Vec::new(), paths),
         python: Some(python_version),
@@ -54,7 +55,7 @@ pub fn run_gang<'py>(
     let parts: Vec<&[u8]> =
         data.iter().map(|array| array.as_slice().map_err(PyErr::from)).collect::<PyResult<_>>()?;
     let run = py.detach(|| {
-        let shared = Shared::new(0);
+        let shared = Shared::new(0, pool.workers);
         let (buffers, leases) = calls::place(runtime.cache(), &shared, &parts)?;
         let interrupted = || Python::attach(|py| py.check_signals()).map_err(Stopped::Raised);
         gang::run(&runtime, &setting, &Data::new(body, buffers, leases), interrupted)

@@ -2,6 +2,7 @@
 
 mod block;
 pub mod calls;
+mod content;
 mod gang;
 mod shared;
 mod watch;

@@ -9,9 +9,8 @@ use beringia_core::config::Config;
 use beringia_core::segment::{Backend, Cache, Lease};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
-use twox_hash::XxHash3_128;
 
-use super::raise;
+use super::{content, raise};
 use crate::convention::numpy::array::{Dtype, Views, view};
 
 /// Memory of this process that calls may be told of: its length and its lease, by where it begins.
@@ -64,25 +63,27 @@ type Place = (usize, usize);
 pub struct Shared {
     /// The most bytes that are kept for the next call.
     limit: usize,
+    /// The most threads that look at the bytes of one argument.
+    threads: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    known: HashMap<Place, (u128, Weak<Lease>)>,
+    known: HashMap<Place, (Vec<u128>, Weak<Lease>)>,
     /// The one used last is last.
     kept: VecDeque<Arc<Lease>>,
 }
 
 impl Shared {
-    pub fn new(limit: usize) -> Shared {
-        Shared { limit, state: Mutex::default() }
+    pub fn new(limit: usize, threads: usize) -> Shared {
+        Shared { limit, threads, state: Mutex::default() }
     }
 
     /// A segment that begins with `bytes`. All of them are looked at: what was written since the last call is seen.
     pub fn lease(&self, cache: &Arc<Cache>, bytes: &[u8]) -> Result<Arc<Lease>> {
         let place = (bytes.as_ptr() as usize, bytes.len());
-        let hash = XxHash3_128::oneshot(bytes);
+        let hash = content::hash(self.threads, std::iter::once(bytes));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let known = state.known.get(&place).filter(|(known, _)| *known == hash);
         if let Some(lease) = known.and_then(|(_, lease)| lease.upgrade()) {
