@@ -124,7 +124,7 @@ def test_compress_is_numpys(x, data):
 
 
 @settings(max_examples=100, deadline=None)
-@given(x=any_array(), y=any_array(), ufunc=st.sampled_from([np.add, np.multiply, np.less, np.arctan2, np.divmod]))
+@given(x=any_array(), y=any_array(), ufunc=st.sampled_from([np.add, np.multiply, np.less, np.copysign, np.divmod]))
 def test_map_of_a_ufunc_is_numpys(x, y, ufunc):
     for other in (y, x, x[:1], 2, 2.5):
         ours, numpys = outcome(lambda: arrays.map(ufunc, x, other)), outcome(lambda: ufunc(x, other))  # noqa: B023

@@ -34,7 +34,8 @@ def map(f: Callable[..., Any], x: Any, *others: Any, executor: Executor | Pool |
     Returns
     -------
     ndarray, or tuple of them
-        As the function returns it: a ufunc's results are NumPy's to the bit.
+        As the function returns it: a ufunc's results are NumPy's to the bit, but for those whose last bit depends in
+        NumPy itself on how the operands lie in memory, such as `arctan2`.
 
     Raises
     ------
