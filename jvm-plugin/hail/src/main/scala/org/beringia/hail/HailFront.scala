@@ -7,7 +7,7 @@ import java.lang.reflect.{InvocationTargetException, Method}
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
 import is.hail.expr.ir.functions.TableToTableFunction
-import is.hail.expr.ir.{BaseIR, IRParser, Interpret, TableIR, TableToTableApply}
+import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
 import org.beringia.hail.exchange.{ImportPlan, TableExport, TableImport}
 import org.beringia.hail.grouping.{KeyCodec, KeysAlone}
 import org.beringia.hail.spark.SparkRows
@@ -44,7 +44,7 @@ object HailFront {
    * @param child IR of the table
    */
   def exportTable(driver: Py4JQueryDriver, child: String): TableExport =
-    inContext(driver)(ctx => new TableExport(Interpret(IRParser.parse_table_ir(ctx, child), ctx).rvd))
+    inContext(driver)(ctx => new TableExport(CompiledRows.of(ctx, IRParser.parse_table_ir(ctx, child)).rvd))
 
   /**
    * A table of rows that Python has written to a file.
@@ -63,7 +63,7 @@ object HailFront {
    * @param child IR of the table, whose types Spark has
    */
   def toSpark(driver: Py4JQueryDriver, child: String): DataFrame =
-    inContext(driver)(ctx => SparkRows.frame(Interpret(IRParser.parse_table_ir(ctx, child), ctx)))
+    inContext(driver)(ctx => SparkRows.frame(CompiledRows.of(ctx, IRParser.parse_table_ir(ctx, child))))
 
   /**
    * A table of the rows of a DataFrame.
