@@ -123,7 +123,7 @@ test-adapters: $(STAMPS)/package $(ADAPTERS:%=build/adapters/%/installed) ## Apa
 # The older 4 run the same jar: that, SQL's clauses, and whether all is there that the jar calls.
 ON_4 := $(wildcard integration-tests/test_accelerate*.py) $(addprefix integration-tests/,test_docs.py test_examples.py \
   test_executor_metrics.py test_keep.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py \
-  test_spark_arrays.py test_spark_executor.py test_spark_types.py test_sql.py test_streams.py test_uncaught.py)
+  test_spark_arrays.py test_spark_executor.py test_spark_spmd.py test_spark_types.py test_sql.py test_streams.py test_uncaught.py)
 SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
   integration-tests/test_sql.py -k "jar_calls or clauses or pyspark and (column_of or key or refused)"
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
@@ -134,7 +134,8 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \
 	  and not results_are_converted and not frames_of_any_shape and not cloned_session and not killed_worker \
 	  and not takes_too_long and not used_again and not (spark_arrays and not no_task and not adaptive) \
-	  and not (spark_executor and not calls_are_made and not come_and_go and not can_be_ended)"
+	  and not (spark_executor and not calls_are_made and not come_and_go and not can_be_ended) \
+	  and not (spark_spmd and not collectives and not dies)"
 	@$(PYTEST_4) $(addprefix python/tests/test_udf_,groups.py pulling.py scalars.py types.py)
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect

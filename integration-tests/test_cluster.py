@@ -80,6 +80,17 @@ except errors.WorkerDiedError as error:
     print(type(error).__name__, "SIGKILL" in str(error) or "signal 9" in str(error))
 
 print(len(numpy_map(lambda x: 1, df.groupBy("g"), "y int").collect()))
+
+def meets(comm, dies):
+    if dies and comm.rank == 1:
+        os.kill(os.getpid(), 9)
+    return float(comm.bcast(np.arange(9e4)).sum()), len(set(comm.allgather(os.getppid())))
+
+try:
+    beringia.spark.spmd(meets, 2, (True,))
+except errors.WorkerDiedError as error:
+    print(type(error).__name__, "SIGKILL" in str(error))
+print(beringia.spark.spmd(meets, 2, (False,)))
 spark.stop()
 """
     )
@@ -90,6 +101,8 @@ spark.stop()
         "GroupError True True",
         "WorkerDiedError True",
         "20",
+        "WorkerDiedError True",
+        "[(4049955000.0, 2), (4049955000.0, 2)]",
     ]
 
 

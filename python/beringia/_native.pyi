@@ -129,6 +129,50 @@ def run_gang(
     """Make a call on `size` workers at once: return what became of each, and the rank that failed first, and why."""
 
 @final
+class Hub:
+    """Where ranks meet whose questions an engine brings.
+
+    What follows from each is answers: to which rank, and what others have for it, or the error in place of that.
+    """
+
+    def __new__(cls, size: int) -> Hub:
+        """Make that of a run of `size` ranks."""
+
+    def meet(
+        self,
+        rank: int,
+        group: str,
+        members: Sequence[int],
+        purpose: str,
+        parts: Sequence[tuple[Sequence[int], bytes]],
+    ) -> list[tuple[int, list[tuple[int, bytes]] | None, BeringiaError | None]]:
+        """Have a rank come to meet the others of a group."""
+
+    def send(
+        self, rank: int, group: str, members: Sequence[int], to: int, tag: int, body: bytes
+    ) -> list[tuple[int, list[tuple[int, bytes]] | None, BeringiaError | None]]:
+        """Have a rank leave a message."""
+
+    def receive(
+        self, rank: int, group: str, members: Sequence[int], sender: int | None, tag: int | None
+    ) -> list[tuple[int, list[tuple[int, bytes]] | None, BeringiaError | None]]:
+        """Have a rank wait for a message from a rank of a group, or any, with a tag, or any."""
+
+    def fail(self, rank: int, how: str) -> list[tuple[int, list[tuple[int, bytes]] | None, BeringiaError | None]]:
+        """Have a rank say that it has failed."""
+
+    def end(
+        self, rank: int, how: str, fails: bool
+    ) -> list[tuple[int, list[tuple[int, bytes]] | None, BeringiaError | None]]:
+        """Have a rank end, and the run fail if that `fails` it."""
+
+    def failed(self) -> tuple[int, str] | None:
+        """Return the rank that failed first, and why."""
+
+    def describe(self) -> str:
+        """Tell where every rank is."""
+
+@final
 class Calls:
     """Single calls through the workers of a pool."""
 

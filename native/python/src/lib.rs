@@ -16,7 +16,7 @@ mod _native {
     #[pymodule_export]
     use crate::convention::numpy::array::Views;
     #[pymodule_export]
-    use crate::local::{Calls, Constants, Pool, drain_log, run_gang, share, wake_log};
+    use crate::local::{Calls, Constants, Hub, Pool, drain_log, run_gang, share, wake_log};
     #[pymodule_export]
     use crate::worker::asks::{Asks, asks};
     #[pymodule_export]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beringia import _call_pickle, _native
+from beringia import _call_pickle
 from beringia.collectives.errors import CollectiveError
 from beringia.errors import ArgumentError, CancelledError
 
@@ -23,6 +23,29 @@ _WORTH_SHARING = 1 << 16
 
 Parts = list[tuple[Sequence[int], Any]]
 Operator = Callable[[Any, Any], Any]
+
+
+class Asks(Protocol):
+    """What ranks meet through."""
+
+    def meet(
+        self,
+        group: str,
+        members: Sequence[int],
+        purpose: str,
+        parts: Sequence[tuple[Sequence[int], bytes, _call_pickle.Buffers]],
+    ) -> list[tuple[int, bytes, _call_pickle.Buffers]]:
+        """Meet the others of a group, with a pickle for some ranks each: return what they have for this rank."""
+
+    def send(
+        self, group: str, members: Sequence[int], to: int, tag: int, body: bytes, data: _call_pickle.Buffers
+    ) -> None:
+        """Leave a message for a rank of a group."""
+
+    def receive(
+        self, group: str, members: Sequence[int], sender: int | None, tag: int | None
+    ) -> list[tuple[int, bytes, _call_pickle.Buffers]]:
+        """Return the first message from a rank of a group, or any, with a tag, or any; wait for it."""
 
 
 class Comm:
@@ -36,7 +59,7 @@ class Comm:
         How many there are.
     """
 
-    def __init__(self, asks: _native.Asks, rank: int, members: tuple[int, ...], name: str) -> None:
+    def __init__(self, asks: Asks, rank: int, members: tuple[int, ...], name: str) -> None:
         self.rank, self.size = rank, len(members)
         self._asks, self._members, self._name = asks, members, name
         self._splits = 0

@@ -83,7 +83,7 @@ def spmd(
     name = _function.name_of(f)
     arguments = tuple(args), dict(kwargs or {})
     try:
-        body, buffers = _call_pickle.dump_call(_rank, (f, *arguments), {})
+        body, buffers = _call_pickle.dump_call(as_rank, (_asks, f, *arguments), {})
     except Exception as error:
         raise unsendable(error, f, (*arguments[0], *arguments[1].values())) from None
     outcomes, failed = _native.run_gang(
@@ -104,16 +104,21 @@ def spmd(
         futures.append(future)
     if failed is not None:
         rank, why = failed
-        first = futures[rank].exception() or CollectiveError(why, function=name)
-        if hasattr(first, "add_note"):
-            first.add_note(f"rank {rank} of {len(futures)} failed first")
-        raise first
+        raise first_error(futures[rank].exception(), rank, len(futures), why, name)
     return [future.result() for future in futures]
 
 
-def _rank(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    asks = _native.asks()
-    assert asks is not None, "a rank runs in a worker"
+def first_error(error: BaseException | None, rank: int, size: int, why: str, name: str) -> BaseException:
+    """Return the error of a run: what its first rank that failed raised, or why ranks do not meet."""
+    first = error or CollectiveError(why, function=name)
+    if hasattr(first, "add_note"):
+        first.add_note(f"rank {rank} of {size} failed first")
+    return first
+
+
+def as_rank(asks_of: Callable[[], Any], f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Be a rank, in a worker; it asks through what `asks_of` returns."""
+    asks = asks_of()
     rank, size = asks.rank()
     try:
         return f(Comm(asks, rank, tuple(range(size)), "world"), *args, **kwargs)
@@ -122,3 +127,9 @@ def _rank(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
     except BaseException as error:
         asks.fail(f"raised {type(error).__name__}: {error}")
         raise
+
+
+def _asks() -> _native.Asks:
+    asks = _native.asks()
+    assert asks is not None, "a rank runs in a worker"
+    return asks

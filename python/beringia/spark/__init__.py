@@ -17,7 +17,17 @@ from beringia.spark.front import numpy_map
 from beringia.spark.primitives import accumulate, reduce
 from beringia.spark.sql import register
 
-__all__ = ["Executor", "accumulate", "attach", "conf", "explain_acceleration", "numpy_map", "reduce", "register"]
+__all__ = [
+    "Executor",
+    "accumulate",
+    "attach",
+    "conf",
+    "explain_acceleration",
+    "numpy_map",
+    "reduce",
+    "register",
+    "spmd",
+]
 
 if hasattr(pyspark, "SparkContext"):
     from beringia.spark import failures
@@ -34,6 +44,7 @@ if find_spec("grpc") is not None and not pyspark.__version__.startswith("3."):
 
 if TYPE_CHECKING:
     from beringia.spark.executor import Executor
+    from beringia.spark.ranks import spmd
 
 
 def __getattr__(name: str) -> Any:
@@ -41,6 +52,10 @@ def __getattr__(name: str) -> Any:
         from beringia.spark.executor import Executor
 
         return Executor
+    if name == "spmd" and hasattr(pyspark, "SparkContext"):
+        from beringia.spark.ranks import spmd
+
+        return spmd
     if name in __all__:
         raise ConfigError(
             f"beringia.spark.{name} is for a process that starts Spark, and this is a client alone: {START}"

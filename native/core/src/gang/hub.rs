@@ -13,7 +13,7 @@ use crate::worker::{Asked, Data};
 const MOST_MESSAGES: usize = 1024;
 
 /// An answer: to which rank, to which of its questions, and what.
-pub(super) type Answer = (usize, u64, Told<Data>);
+pub type Answer = (usize, u64, Told<Data>);
 
 struct Message {
     group: String,
@@ -42,7 +42,7 @@ enum Rank {
 }
 
 /// All ranks of a run.
-pub(super) struct Hub {
+pub struct Hub {
     ranks: Vec<Rank>,
     messages: Vec<VecDeque<Message>>,
     /// Why, and the rank that it began with.
@@ -50,18 +50,19 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(size: usize) -> Hub {
+    /// Those of a run that begins.
+    pub fn new(size: usize) -> Hub {
         let ranks = (0..size).map(|_| Rank::Runs).collect();
         Hub { ranks, messages: (0..size).map(|_| VecDeque::new()).collect(), failed: None }
     }
 
     /// Why the run has failed, and the rank that it began with.
-    pub(super) fn failed(&self) -> Option<&(String, usize)> {
+    pub fn failed(&self) -> Option<&(String, usize)> {
         self.failed.as_ref()
     }
 
     /// What follows from what a rank asks.
-    pub(super) fn ask(&mut self, rank: usize, asked: Asked) -> Vec<Answer> {
+    pub fn ask(&mut self, rank: usize, asked: Asked) -> Vec<Answer> {
         let Asked { number, question } = asked;
         let mut answers = Vec::new();
         match question {
@@ -94,7 +95,7 @@ impl Hub {
     }
 
     /// What follows from the end of a rank.
-    pub(super) fn end(&mut self, rank: usize, how: String, fails: bool) -> Vec<Answer> {
+    pub fn end(&mut self, rank: usize, how: String, fails: bool) -> Vec<Answer> {
         let mut answers = Vec::new();
         if fails {
             self.fail(rank, format!("rank {rank} {how}"), &mut answers);
@@ -105,7 +106,7 @@ impl Hub {
     }
 
     /// Where every rank is, in words.
-    pub(super) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let each: Vec<String> =
             (0..self.ranks.len()).map(|rank| format!("rank {rank} {}", self.describe_rank(rank))).collect();
         each.join(", ")

@@ -17,7 +17,7 @@ use crate::protocol::asks::Question;
 use crate::runtime::Runtime;
 use crate::worker::{Data, Interpreter, Reply, Request, Worker};
 
-use hub::{Answer, Hub};
+pub use hub::{Answer, Hub};
 
 /// How long it waits without a look at what else happens.
 const STEP: Duration = Duration::from_millis(50);

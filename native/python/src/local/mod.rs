@@ -4,6 +4,7 @@ mod block;
 pub mod calls;
 mod content;
 mod gang;
+mod hub;
 mod shared;
 mod watch;
 
@@ -23,6 +24,7 @@ use pyo3::types::PyDict;
 pub use block::Constants;
 pub use calls::Calls;
 pub use gang::run_gang;
+pub use hub::Hub;
 pub use shared::share;
 
 use crate::capsule;
