@@ -302,9 +302,9 @@ seconds do not.
 ![How many times faster, by function](accelerate.png)
 
 Where there are groups, both have Spark's own exchange and sort within, and both call the function. *At most* is what
-would be gained if nothing else took any time: PySpark's time over that of the exchange and sort, and of a loop of the same
-calls over {CORES} cores. Light pandas is `frame.assign(x=frame.x -
-frame.x.mean())`, NumPy within a least-squares line, an aggregate a standard deviation.
+would be gained if nothing else took any time: PySpark's time over that of the exchange and sort, and of a loop of the
+same calls over {CORES} cores. Light pandas is `frame.assign(x=frame.x - frame.x.mean())`, NumPy within a least-squares
+line, an aggregate a standard deviation.
 
 {tables}
 """
