@@ -12,7 +12,7 @@ import pytest
 from pyspark import TaskContext, cloudpickle
 
 import beringia.spark
-from accelerated import both, conf, covered, describe, describe_table, same, some
+from accelerated import both, conf, covered, data, describe, describe_table, same, some
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -98,6 +98,49 @@ def test_frames_that_are_pulled_are_the_same(both, conf, rows, name):
 
     theirs, ours = both(query, "AcceleratedMapInPandas")
     assert same(ours, theirs)
+
+
+WITH_TEXT = slice(None)
+OF_NUMBERS = ("id", "i8", "i32", "f32", "f64", "b", "d", "t", "n", "i32_null", "b_null", "d_null", "t_null", "nan")
+
+
+@pytest.mark.parametrize("names", [WITH_TEXT, OF_NUMBERS], ids=["with text", "of numbers and times"])
+def test_frames_of_any_type_are_the_same(both, conf, data, names):
+    """PySpark 4 converts all columns of a frame in one way or the other."""
+    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    df = data.coalesce(2).select(*(data.columns if names is WITH_TEXT else names))
+
+    def described(frames):
+        for frame in frames:
+            yield describe(frame)
+
+    nullable = ", ".join(f"{name} {kind}" for name, kind in df.dtypes)
+    for f, schema in ((described, "seen string"), (lambda frames: frames, nullable)):
+        theirs, ours = both(lambda f=f, schema=schema: df.mapInPandas(f, schema), "AcceleratedMapInPandas")
+        assert isinstance(ours[1], list)
+        assert ours == theirs
+
+
+def the_same_again(frames):
+    again = pd.DataFrame({"n": [0, 0], "s": ["", ""]})
+    for i, frame in enumerate(frames):
+        again["n"] = i
+        again.loc[:, "s"] = frame.s.iloc[0]
+        yield again
+
+
+def misfits_before_it_raises(frames):
+    for frame in frames:
+        yield frame[["n", "s"]].assign(n="no number")
+    raise ValueError("later")
+
+
+@pytest.mark.parametrize("f", [the_same_again, misfits_before_it_raises])
+def test_frames_are_taken_before_the_function_goes_on(both, conf, rows, f):
+    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "4")
+    theirs, ours = both(lambda: rows.mapInPandas(f, "n long, s string"), "AcceleratedMapInPandas")
+    assert same(ours, theirs)
+    assert "later" not in repr(ours)
 
 
 def seen_batches(batches):

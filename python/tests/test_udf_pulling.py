@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 
 import pyarrow as pa
+import pyspark
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark.sql.types import StructType
+from test_udf_groups import TYPES, described, every, options, pickled, plain, rows, same
+from test_udf_groups import batch as batches_of
 
-from beringia.spark.udf import pulling
-from beringia.spark.udf.pulling import LeftBehind, MapInPandas, Pull, State
+from beringia.spark.udf import pull as pulling
+from beringia.spark.udf.command import Command
+from beringia.spark.udf.pull import LeftBehind, State
+from beringia.spark.udf.pulling import MapInPandas
+
+ALONE = 4  # beside a state, where there are no results
 
 
 def batch(*values):
     return pa.record_batch({"x": list(values)})
 
 
+class Taken(list):
+    """Results, as they are."""
+
+    nbytes = property(lambda self: sum(one.nbytes for one in self))
+
+
+class Pull(pulling.Pull):
+    """A function, of which the results of the last turn are kept."""
+
+    def go_on(self):
+        self.taken = Taken()
+        return super().go_on(self.taken)
+
+
 def values(pull):
-    return [value for one in pull.take() for value in one.column("x").to_pylist()]
+    return [value for one in pull.taken for value in one.column("x").to_pylist()]
 
 
 def test_it_waits_for_what_is_not_there():
@@ -159,16 +183,16 @@ def no_worker(monkeypatch):
 
 def test_an_answer_says_how_the_function_stands(no_worker):
     mapped = caller(lambda frames: (frame + 1 for frame in frames), 1)
-    assert answer(mapped, [1, 2]).to_pydict() == {"": [None, None, State.WANTS], "x": [2, 3, None]}
-    assert answer(mapped, []).to_pydict() == {"": [State.WANTS], "x": [None]}
-    assert answer(mapped, [3], [4, 5]).to_pydict() == {"": [None, None, None, State.WANTS], "x": [4, 5, 6, None]}
-    assert answer(mapped, [6], [], []).to_pydict() == {"": [None, State.ENDED], "x": [7, None]}
+    assert answer(mapped, [1, 2]).to_pydict() == {"": [State.WANTS] * 2, "x": [2, 3]}
+    assert answer(mapped, []).to_pydict() == {"": [State.WANTS | ALONE], "x": [None]}
+    assert answer(mapped, [3], [4, 5]).to_pydict() == {"": [State.WANTS] * 3, "x": [4, 5, 6]}
+    assert answer(mapped, [6], [], []).to_pydict() == {"": [State.ENDED], "x": [7]}
 
 
 def test_several_groups_are_several_batches(no_worker):
     lengths = caller(lambda frames: (frame.head(1).assign(x=len(frame)) for frame in frames), 1)
-    assert answer(lengths, [1, 2], [3]).to_pydict() == {"": [None, None, State.WANTS], "x": [2, 1, None]}
-    assert answer(lengths, [], []).to_pydict() == {"": [State.ENDED], "x": [None]}
+    assert answer(lengths, [1, 2], [3]).to_pydict() == {"": [State.WANTS] * 2, "x": [2, 1]}
+    assert answer(lengths, [], []).to_pydict() == {"": [State.ENDED | ALONE], "x": [None]}
 
 
 def test_the_next_task_ends_what_was_left_behind(no_worker):
@@ -179,6 +203,85 @@ def test_the_next_task_ends_what_was_left_behind(no_worker):
     assert [one._pull._thread.is_alive() for one in (left, beside)] == [True, True]
     caller(lambda frames: frames, 2)
     assert [one._pull._thread.is_alive() for one in (left, beside)] == [False, False]
+
+
+def pulled(function, sizes, columns, fields):
+    """Arguments of a function of frames."""
+    program = pickled(function, pa.schema([f.with_type(plain(f.type)) for f in fields]))
+    given = json.loads(options(205, [{"bytes": [len(program)], "offsets": [0]}], columns))
+    return program, json.dumps({**given, "keys": 0}).encode()
+
+
+def by_pyspark(function, sizes, columns, fields):
+    """The results of portions of rows by PySpark's own loop and conversions."""
+    command = Command(*pulled(function, sizes, columns, fields), "MapInPandas")
+    rows, bounds = command.rows(command.given(portions(sizes, columns)))
+    structs = [
+        pa.record_batch([pa.StructArray.from_arrays(rows.slice(a, b - a).columns, rows.schema.names)], names=["_0"])
+        for a, b in itertools.pairwise(bounds)
+    ]
+    own = command.function
+    try:
+        if pyspark.__version__ > "4":
+            given = list(own._map(0, iter(structs)))
+        else:
+            frames = (own.series(pa.Table.from_batches([one])) for one in structs)
+            given = [own._serializer._create_batch(one) for one in own._map(0, frames)]
+    except Exception as error:
+        return type(error), str(error)
+    parts = [one.column(0).flatten() for one in given]
+    return pa.table(
+        [
+            pa.chunked_array(chunks).cast(field.type)
+            for chunks, field in zip(zip(*parts, strict=True), fields, strict=True)
+        ],
+        schema=pa.schema(fields),
+    )
+
+
+def portions(sizes, columns):
+    """Portions of those sizes, without keys."""
+    [one] = batches_of(sizes, columns).drop_columns(["key"]).combine_chunks().to_batches()
+    return one
+
+
+def by_ours(function, sizes, columns, fields):
+    """The same as the worker has it."""
+    schema = pa.schema([("", pa.int8()), *fields])
+    mapped = MapInPandas(*pulled(function, sizes, columns, fields), schema.empty_table())
+    calls = mapped.begin(portions(sizes, columns))
+    try:
+        for group in range(len(sizes)):
+            calls.prepare(group)
+            calls.append(calls.call())
+        return calls.finish().drop_columns([""])
+    except Exception as error:
+        return type(error), str(error)
+
+
+def describing(frames):
+    for frame in frames:
+        yield described((), frame)
+
+
+def unchanged(frames):
+    return (frame for frame in frames)
+
+
+@settings(every, max_examples=50)
+@given(rows())
+def test_functions_see_the_frames_of_pyspark(no_worker, given):
+    sizes, columns = given
+    fields = [pa.field("seen", pa.large_string())]
+    assert same(by_ours(describing, sizes, columns, fields), by_pyspark(describing, sizes, columns, fields))
+
+
+@settings(every, max_examples=50)
+@given(rows(), st.data())
+def test_frames_are_taken_as_by_pyspark(no_worker, given, data):
+    sizes, columns = given
+    fields = [pa.field(f"c{i}", data.draw(st.sampled_from(list(TYPES)))) for i in range(len(columns))]
+    assert same(by_ours(unchanged, sizes, columns, fields), by_pyspark(unchanged, sizes, columns, fields))
 
 
 def test_groups_come_one_after_the_other():

@@ -77,7 +77,7 @@ class Groups:
 
     def series(self, group: int) -> list[Any]:
         """Return the columns of a group as PySpark gives them."""
-        return self._command.function.series(self.rows(group))
+        return self._series_of(self.rows(group))
 
     def cut(self, group: int) -> Any:
         """Return what makes the arguments of a group; None where the group is to be converted on its own."""
@@ -122,8 +122,12 @@ class Groups:
     def _all(self, index: int, has_null: bool) -> Any:
         """Return a column of all groups, as that of groups with a null in it or as that of groups without."""
         if (index, has_null) not in self._series:
-            [self._series[index, has_null]] = self._command.function.series(self._filled(index, has_null))
+            [self._series[index, has_null]] = self._series_of(self._filled(index, has_null))
         return self._series[index, has_null]
+
+    def _series_of(self, columns: pa.Table) -> list[Any]:
+        series: list[Any] = self._command.function.series(columns, self._rows.schema)
+        return series
 
     def _filled(self, index: int, has_null: bool) -> pa.Table:
         column = self._rows.column(index)

@@ -45,8 +45,8 @@ class Function(Protocol):
 
     types: list[pa.DataType]
 
-    def series(self, rows: pa.Table) -> list[Any]:
-        """Return the columns of some rows as series."""
+    def series(self, rows: pa.Table, beside: pa.Schema) -> list[Any]:
+        """Return some columns of some rows as series; `beside` are all columns that the function is given."""
 
     def column(self, field: int, series: Any) -> pa.Array:
         """Return a series as a field of the result."""
@@ -95,10 +95,23 @@ class GroupedArrow(Protocol):
 
 
 class Pulling(Protocol):
-    """A function of all rows of a partition."""
+    """A function of all rows of a partition, or of one group of it after the other."""
 
-    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def pulling(self, batches: Iterator[Any]) -> Iterator[pa.RecordBatch]:
         """Run PySpark's own loop over batches of one struct, a generator; give batches of one struct."""
+
+
+class PullingPandas(Function, Protocol):
+    """The same of frames or series."""
+
+    def pulling(self, portions: Iterator[Any]) -> Iterator[Any]:
+        """Run PySpark's own loop over portions (:class:`beringia.spark.udf.pulling.Portion`), a generator.
+
+        It gives what the function gives, checked and yet to be converted.
+        """
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return what it gives as the fields of the result."""
 
 
 class Aggregate(Function, Protocol):

@@ -1,167 +1,119 @@
 """Functions that pull their rows and give results when they like: one call for a partition.
 
-``mapInPandas`` and ``mapInArrow`` pull those of the partition; ``applyInPandas`` and ``applyInArrow`` with iterators
-those of one group after the other, in PySpark's own loop.
+``mapInPandas``, ``mapInArrow`` and scalar functions of iterators pull those of the partition; ``applyInPandas`` and
+``applyInArrow`` with iterators those of one group after the other, in PySpark's own loop.
 
-Rows come a batch at a time, of one or more groups that the function gets one after the other, and each batch is to be
-answered. So the function runs in a thread of its own, in turn with the one that serves batches, and never beside it: it
-goes on until it wants rows that are not there, has given many results, or has ended. An answer is what it gave by then,
-and how it stands.
+Rows come a batch at a time, of one or more portions that the function gets one after the other, and each batch is to be
+answered: with what the function gave by then (:mod:`pull`), and how it stands. What it gets and gives is made and taken
+as that of functions over groups is, a portion being a group: series and frames are cut from those of the batch, and
+results are converted together. Where PySpark would come to something else its own loop converts, as it always does.
 
 A task that needs no more results says nothing: the next task's function finds what was left behind, and ends it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import collections
-import enum
 import itertools
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 
+from beringia.spark.udf.batch import Groups
 from beringia.spark.udf.calls import Caller
 from beringia.spark.udf.command import Command
 from beringia.spark.udf.explain import explain
+from beringia.spark.udf.frames import Frames
+from beringia.spark.udf.pull import Pull, State
+from beringia.spark.udf.results import Results, SeriesResults
+from beringia.spark.udf.series import Series
 from beringia.spark.udf.types import as_taken, is_taken
 
-_MUCH = 8 << 20
-"""Bytes of results after which a function stands."""
-
-_LONG = 0.05
-"""Seconds after which it stands with any results: who waits for them may want no more."""
-
-_PATIENCE = 5.0
-"""Seconds for the cleaning up of a function that was left behind."""
+_ALONE = 4
+"""Beside a state: its row is no result."""
 
 
-class State(enum.IntEnum):
-    """How a function stands, as ``org.beringia.spark.accelerate.PulledBatches`` has it."""
+class Structs:
+    """The groups of a batch as PySpark's worker gets them: each a batch of one struct."""
 
-    WANTS = 0
-    MORE = 1
-    ENDED = 2
+    def __init__(self, command: Command, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        self._rows, self.bounds = command.rows(batch)
+        nullable = zip(self._rows.schema, command.nullable(), strict=True)
+        self._fields = [field.with_nullable(flag) for field, flag in nullable]
+
+    def __call__(self, group: int) -> pa.RecordBatch:
+        """Return a group, in memory of its own: the function may keep it as long as it likes."""
+        start, end = self.bounds[group : group + 2]
+        own = pa.concat_batches([self._rows.slice(start, end - start)])
+        return pa.RecordBatch.from_arrays([pa.StructArray.from_arrays(own.columns, fields=self._fields)], names=["_0"])
 
 
-class LeftBehind(BaseException):
-    """Nobody wants results any more; raised within the function."""
-
-
-class Pull:
-    """A function in a thread of its own, which runs only while :meth:`go_on` waits for it.
+class Portion:
+    """Rows for a function of pandas, which has yet to pull them.
 
     Parameters
     ----------
-    function : callable
-        Takes an iterator of batches, or of groups, which are such; returns one of batches.
-    is_grouped : bool
-        Whether it takes groups.
+    num_rows : int
+        How many.
+    made : list, optional
+        The frame, or series, that the function is given.
+    batch : pyarrow.RecordBatch, optional
+        Without these, the rows that they are to be made of.
     """
 
-    def __init__(self, function: Callable[[Iterator[Any]], Iterator[pa.RecordBatch]], is_grouped: bool = False) -> None:
-        self._function = function
-        self._is_grouped = is_grouped
-        self._thread = threading.Thread(target=self._run, name="function", daemon=True)
-        self._goes = threading.Semaphore(0)
-        self._stands = threading.Semaphore(0)
-        self._state = State.WANTS
-        self._error: BaseException | None = None
-        self._is_left = False
-        self._given: collections.deque[pa.RecordBatch | None] = collections.deque()  # None: a group begins
-        self._gets_more = True
-        self._begins = False
-        self._results: list[pa.RecordBatch] = []
-        self._bytes = 0
-        self._since = 0.0
+    def __init__(self, num_rows: int, made: list[Any] | None = None, batch: pa.RecordBatch | None = None) -> None:
+        self.num_rows = num_rows
+        self._made = made
+        self._batch = batch
 
-    def give(self, batch: pa.RecordBatch) -> None:
-        """Put a batch where the function finds it."""
-        self._given.append(batch)
+    def arguments(self, convert: Callable[[pa.RecordBatch], list[Any]]) -> list[Any]:
+        """Return what the function is given, by PySpark's own conversion where nothing is made."""
+        return convert(self._batch) if self._made is None else self._made
 
-    def begin_group(self) -> None:
-        """Say that the next batch is the first one of its group."""
-        self._given.append(None)
 
-    def end(self) -> None:
-        """Say that there are no more batches."""
-        self._gets_more = False
+class Batches:
+    """Batches of one struct that a function gives, as columns.
 
-    def go_on(self) -> State:
-        """Let the function run until it stands; raises what it raised."""
-        if self._state is not State.ENDED:
-            if self._thread.ident is None:
-                self._thread.start()
-            self._since = time.monotonic()
-            self._goes.release()
-            self._stands.acquire()
-        if self._error is not None:
-            raise self._error
-        return self._state
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        The columns that they become.
+    """
 
-    def take(self) -> list[pa.RecordBatch]:
-        """Return the results since the last time."""
-        results, self._results, self._bytes = self._results, [], 0
-        return results
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._structs: list[pa.StructArray] = []
+        self.count = 0
+        self.nbytes = 0
 
-    def leave(self) -> None:
-        """End the function, wherever it stands."""
-        self._is_left = True
-        if self._thread.ident is not None:
-            self._goes.release()
-            self._thread.join(_PATIENCE)
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Take a batch."""
+        if batch.num_rows:  # others may be of any type
+            self._structs.append(batch.column(0))
+            self.count += batch.num_rows
+            self.nbytes += batch.nbytes
 
-    def _run(self) -> None:
-        self._goes.acquire()
-        asyncio.set_event_loop(loop := asyncio.new_event_loop())  # get_event_loop() makes one on main threads only
-        try:
-            results = self._function(self._groups() if self._is_grouped else self._input())
-            try:
-                for batch in results:
-                    self._results.append(batch)
-                    self._bytes += batch.nbytes
-                    if self._bytes >= _MUCH or time.monotonic() - self._since >= _LONG:
-                        self._stand(State.MORE)
-            finally:
-                results.close()  # type: ignore[attr-defined]
-        except BaseException as error:
-            self._error = error
-        loop.close()
-        self._state = State.ENDED
-        self._given.clear()
-        self._stands.release()
+    def table(self) -> pa.Table:
+        """Return the rows of all."""
+        taken = list(map(self._taken, self._structs))
+        columns = [pa.chunked_array([one[i] for one in taken], field.type) for i, field in enumerate(self._schema)]
+        return pa.Table.from_arrays(columns, schema=self._schema)
 
-    def _groups(self) -> Iterator[Iterator[pa.RecordBatch]]:
-        given = self._input()
-        self._begins = next(given, given) is None
-        while self._begins:  # PySpark's loop takes all of a group before it asks for the next
-            yield self._of_group(given)
-
-    def _of_group(self, given: Iterator[pa.RecordBatch | None]) -> Iterator[pa.RecordBatch]:
-        self._begins = False
-        for batch in given:
-            if batch is None:
-                self._begins = True
-                return
-            yield batch
-
-    def _input(self) -> Iterator[pa.RecordBatch | None]:
-        while self._given or self._gets_more:
-            if self._given:
-                yield self._given.popleft()
-            else:
-                self._stand(State.WANTS)
-
-    def _stand(self, state: State) -> None:
-        self._state = state
-        self._stands.release()
-        self._goes.acquire()
-        if self._is_left:
-            raise LeftBehind
+    def _taken(self, structs: pa.StructArray) -> list[pa.Array]:
+        """Return results as columns of ours, by their places."""
+        fields = list(self._schema)
+        given = list(structs.type)[: len(fields)]
+        if len(given) < len(fields) or not all(
+            is_taken(one.type, field.type) for one, field in zip(given, fields, strict=True)
+        ):
+            raise TypeError(
+                f"results of the schema\n{pa.schema(given).to_string()}\n"
+                f"where this was declared:\n{self._schema.to_string()}"
+            )
+        return [as_taken(column, field.type) for column, field in zip(structs.flatten(), fields, strict=False)]
 
 
 class PullingCalls:
@@ -169,28 +121,38 @@ class PullingCalls:
 
     Groups of rows are what it gets; one without rows asks for results; two of them, at the end, say that there are no
     more. Where it takes groups one without rows before another says that there a group begins.
+
+    Parameters
+    ----------
+    pull : Pull
+        The function.
+    bounds : list of int
+        Where each group begins and ends.
+    portion : callable
+        Returns a group as the function's loop gets it.
+    results : Batches or Results
+        Where results go.
+    schema : pyarrow.Schema
+        How the function stands, and the columns of results.
     """
 
     explain = staticmethod(explain)
 
-    def __init__(self, pull: Pull, command: Command, batch: pa.RecordBatch, schema: pa.Schema):
+    def __init__(
+        self, pull: Pull, bounds: list[int], portion: Callable[[int], Any], results: Any, schema: pa.Schema
+    ) -> None:
         self._pull = pull
         self._schema = schema
-        self._results: list[pa.RecordBatch] = []
+        self._results = results
         self._state = State.WANTS
         self._group = 0
-        self._last = batch.num_rows - 1
-        rows, bounds = command.rows(batch)
-        fields = [field.with_nullable(flag) for field, flag in zip(rows.schema, command.nullable(), strict=True)]
+        self._last = len(bounds) - 2
         begins = False
-        for start, end in itertools.pairwise(bounds):
+        for group, (start, end) in enumerate(itertools.pairwise(bounds)):
             if start < end:
                 if begins:
                     pull.begin_group()
-                # Memory of its own: the function may keep it as long as it likes.
-                own = pa.concat_batches([rows.slice(start, end - start)])
-                struct = pa.StructArray.from_arrays(own.columns, fields=fields)
-                pull.give(pa.RecordBatch.from_arrays([struct], names=["_0"]))
+                pull.give(portion(group))
             begins = start == end
         if self._last > 0 and bounds[-2] == bounds[-1]:
             pull.end()
@@ -201,44 +163,36 @@ class PullingCalls:
 
     def call(self) -> State:
         """Let the function run until it stands, once it has all that the batch has for it."""
-        return self._pull.go_on() if self._group == self._last else self._state
+        if self._group < self._last:
+            return self._state
+        try:
+            return self._pull.go_on(self._results)
+        except BaseException as error:
+            raised = error
+        self._results.table()  # what it gave before may be at fault too, and comes first
+        raise raised
 
     def append(self, state: State) -> int:
-        """Take what it gave; return how many rows there are, with the one that says how it stands."""
+        """Take how it stands; return how many rows there are."""
         if self._group < self._last:
             return 0
         self._state = state
-        self._results += [batch for batch in self._pull.take() if batch.num_rows]  # others may be of any type
-        return sum(batch.num_rows for batch in self._results) + 1
+        return self._results.count or 1
 
     def finish(self) -> pa.Table:
-        """Return the results, and the row that says how the function stands."""
+        """Return the results, each with how the function stands; if there are none, a row that says just that."""
         Command.check()
-        rows = sum(batch.num_rows for batch in self._results)
         mark, *fields = self._schema
-        states = pa.chunked_array([pa.nulls(rows, mark.type), pa.array([self._state], mark.type)])
-        taken = [self._taken(batch.column(0), fields) for batch in self._results]
-        columns = [
-            pa.chunked_array([*(columns[i] for columns in taken), pa.nulls(1, field.type)], field.type)
-            for i, field in enumerate(fields)
-        ]
-        return pa.Table.from_arrays([states, *columns], schema=self._schema).combine_chunks()
-
-    @staticmethod
-    def _taken(structs: pa.StructArray, fields: list[pa.Field]) -> list[pa.Array]:
-        """Return results as columns of ours, by their places."""
-        given = list(structs.type)[: len(fields)]
-        if len(given) < len(fields) or not all(
-            is_taken(one.type, field.type) for one, field in zip(given, fields, strict=True)
-        ):
-            declared = pa.schema(fields).to_string()
-            raise TypeError(
-                f"results of the schema\n{pa.schema(given).to_string()}\nwhere this was declared:\n{declared}"
-            )
-        return [as_taken(column, field.type) for column, field in zip(structs.flatten(), fields, strict=False)]
+        columns = self._results.table().columns
+        if self._results.count:
+            states = np.full(self._results.count, self._state, mark.type.to_pandas_dtype())
+        else:
+            states = np.array([self._state | _ALONE], mark.type.to_pandas_dtype())
+            columns = [pa.nulls(1, field.type) for field in fields]
+        return pa.Table.from_arrays([pa.array(states), *columns], schema=self._schema)
 
 
-class _Map(Caller):
+class _Pulling(Caller):
     is_grouped: ClassVar[bool] = False
     _pulls: ClassVar[dict[int, list[Pull]]] = {}
     """Of the task that this process is at."""
@@ -250,46 +204,97 @@ class _Map(Caller):
             for pull in self._pulls.pop(other):
                 pull.leave()
         super().__init__(pickled, options, schema)
+        self._of_results = pa.schema(list(self._schema)[1:])
+        self._checked: dict[bytes, bool] = {}
         self._pull = Pull(self._command.function.pulling, self.is_grouped)
         self._pulls.setdefault(task, []).append(self._pull)
 
-    def calls_of(self, batch: pa.RecordBatch) -> Any:
+    def calls_of(self, batch: pa.RecordBatch) -> PullingCalls:
         """Make the calls of a batch."""
-        return PullingCalls(self._pull, self._command, batch, self._schema)
+        structs = Structs(self._command, batch)
+        return PullingCalls(self._pull, structs.bounds, self.portion(structs), self.results(), self._schema)
+
+    def portion(self, structs: Structs) -> Callable[[int], Any]:
+        """Return what makes a portion of each group of a batch."""
+        return structs
+
+    def results(self) -> Any:
+        """Return where the results of a batch go."""
+        return Batches(self._of_results)
 
 
-class MapInPandas(_Map):
+class _PullingPandas(_Pulling):
+    def portion(self, structs: Structs) -> Callable[[int], Portion]:
+        """Return what makes a portion of each group of a batch."""
+        groups = Groups(self._command, structs.batch, self.cut, self._checked)
+
+        def portion(group: int) -> Portion:
+            start, end = groups.bounds(group)
+            cut = groups.cut(group)
+            if cut is None:
+                return Portion(end - start, batch=structs(group))
+            return Portion(end - start, self.made(cut, start, end))
+
+        return portion
+
+    def results(self) -> Results:
+        """Return where the results of a batch go."""
+        return Results(self._command.function, self._of_results)
+
+    def cut(self, series: list[Any]) -> Any:
+        """Return what cuts what the function is given from the columns of a batch."""
+        return Series(series)
+
+    def made(self, cut: Any, start: int, end: int) -> list[Any]:
+        """Return of some rows what PySpark's loop makes of them for the function."""
+        made: list[Any] = cut.series(start, end)
+        return made
+
+
+class MapInPandas(_PullingPandas):
     """A function of frames."""
 
     kind = "MapInPandas"
 
+    def cut(self, series: list[Any]) -> Frames:
+        """Return what cuts frames."""
+        return Frames(series, (), range(len(series)))
 
-class MapInArrow(_Map):
+    def made(self, cut: Frames, start: int, end: int) -> list[Any]:
+        """Return the frame of some rows."""
+        return [cut.frame(start, end)]
+
+
+class MapInArrow(_Pulling):
     """A function of batches."""
 
     kind = "MapInArrow"
 
 
-class EvalInPandas(_Map):
+class EvalInPandas(_PullingPandas):
     """A scalar function of series."""
 
     kind = "EvalInPandas"
 
+    def results(self) -> Results:
+        """Return where the results of a batch go."""
+        return SeriesResults(self._command.function, self._of_results)
 
-class EvalInArrow(_Map):
+
+class EvalInArrow(_Pulling):
     """A scalar function of arrays."""
 
     kind = "EvalInArrow"
 
 
-class GroupsInPandas(_Map):
+class GroupsInPandas(_PullingPandas):
     """A function of the frames of each group."""
 
     kind = "GroupsInPandas"
     is_grouped = True
 
 
-class GroupsInArrow(_Map):
+class GroupsInArrow(_Pulling):
     """A function of the batches of each group."""
 
     kind = "MapInArrow"

@@ -37,7 +37,7 @@ class _Function:
     def see(self, *args: Any) -> None:
         raise NotImplementedError
 
-    def series(self, rows: pa.Table) -> list[Any]:
+    def series(self, rows: pa.Table, _: pa.Schema | None = None) -> list[Any]:
         return [self._serializer.arrow_to_pandas(column) for column in rows.itercolumns()]
 
     def column(self, field: int, series: Any) -> pa.Array:
@@ -86,25 +86,13 @@ class CogroupedMap(GroupedMap):
         return column.flatten()
 
 
-class MapInPandas(_Function):
-    """See :class:`beringia.spark.udf.command.Pulling`."""
-
-    wrapper = "wrap_pandas_batch_iter_udf"
-
-    def see(self, *args: Any) -> None:
-        """Take no note."""
-
-    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
-        frames = (self.series(pa.Table.from_batches([batch])) for batch in batches)
-        for result in self._map(0, frames):
-            yield self._serializer._create_batch(result)
-
-
-class MapInArrow(MapInPandas):
+class MapInArrow(_Function):
     """See :class:`beringia.spark.udf.command.Pulling`."""
 
     wrapper = "wrap_arrow_batch_iter_udf"
+
+    def see(self, *args: Any) -> None:
+        """Take no note."""
 
     def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Run PySpark's own loop over batches of one struct; give batches of one struct."""
@@ -112,13 +100,47 @@ class MapInArrow(MapInPandas):
             yield _struct(batch)
 
 
-class EvalInPandas(MapInPandas):
-    """See :class:`beringia.spark.udf.command.Pulling`."""
+class EvalInPandas(_Function):
+    """See :class:`beringia.spark.udf.command.PullingPandas`."""
 
-    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
-        for result in super().pulling(map(_flat, batches)):
-            yield _struct(result)
+    wrapper = "wrap_pandas_batch_iter_udf"
+
+    def see(self, _: Any, return_type: Any) -> None:
+        """Take note of what PySpark makes its function of."""
+        self._type = to_arrow_type(return_type)
+        self.types = [self._type]
+
+    def pulling(self, portions: Iterator[Any]) -> Iterator[Any]:
+        """Run PySpark's own loop over portions; give what the function gives."""
+        for result, _ in self._map(0, (portion.arguments(self.given) for portion in portions)):
+            yield result
+
+    def given(self, batch: pa.RecordBatch) -> list[Any]:
+        """Return what the function is given of some rows, a batch of one struct."""
+        return self.series(pa.Table.from_batches([_flat(batch)]))
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return what it gives as the fields of the result."""
+        columns: list[pa.Array] = self._serializer._create_batch([(result, self._type)]).columns
+        return columns
+
+
+class MapInPandas(EvalInPandas):
+    """See :class:`beringia.spark.udf.command.PullingPandas`."""
+
+    def see(self, _: Any, return_type: Any) -> None:
+        """Take note of what PySpark makes its function of."""
+        super().see(_, return_type)
+        self.types = [field.type for field in self._type]
+
+    def given(self, batch: pa.RecordBatch) -> list[Any]:
+        """Return what the function is given of some rows, a batch of one struct."""
+        return self.series(pa.Table.from_batches([batch]))
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return what it gives as the fields of the result."""
+        [column] = super().columns(result)
+        return column.flatten()
 
 
 class _Together(_Function):

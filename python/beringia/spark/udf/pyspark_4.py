@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 import pyarrow as pa
 from pyspark import worker
+from pyspark.sql.conversion import ArrowArrayToPandasConversion as Conversion
 from pyspark.sql.conversion import ArrowBatchTransformer, PandasToArrowConversion
-from pyspark.sql.pandas.types import to_arrow_schema, to_arrow_type
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema, to_arrow_type
 from pyspark.sql.types import DataType, StructField, StructType
 from pyspark.worker_message import UDFInfo
 
@@ -60,7 +62,7 @@ class _Function:
         self._fields = [StructType([StructField(name, kind)]) for name, kind in fields]
         self.types = [to_arrow_type(kind, timezone=zone, prefers_large_types=large) for _, kind in fields]
 
-    def series(self, rows: pa.Table) -> list[Any]:
+    def series(self, rows: pa.Table, _: pa.Schema) -> list[Any]:
         return ArrowBatchTransformer.to_pandas(rows, **self._given)
 
     def column(self, field: int, series: Any) -> pa.Array:
@@ -71,21 +73,29 @@ class _Function:
         return batch.columns
 
 
-class GroupedMap(_Function):
+class _Frames(_Function):
+    """A function that returns frames, or gives one after the other."""
+
+    def of_frames(self, return_type: StructType) -> None:
+        self.return_type = return_type
+        self.fields([(field.name, field.dataType) for field in return_type])
+        self._whole = StructType([StructField("_0", return_type)])
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return a frame as the fields of the result."""
+        return PandasToArrowConversion.convert([result], self._whole, **self._taken).column(0).flatten()
+
+
+class GroupedMap(_Frames):
     """See :class:`beringia.spark.udf.command.GroupedMap`."""
 
     frames = 1
 
     def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
         super().__init__(kind, functions, settings)
-        [(self.function, _, self.return_type, arguments)] = self._read
+        [(self.function, _, return_type, arguments)] = self._read
         self.takes_key = arguments != self.frames
-        self.fields([(field.name, field.dataType) for field in self.return_type])
-        self._whole = StructType([StructField("_0", self.return_type)])
-
-    def columns(self, result: Any) -> list[pa.Array]:
-        """Return a frame as the fields of the result."""
-        return PandasToArrowConversion.convert([result], self._whole, **self._taken).column(0).flatten()
+        self.of_frames(return_type)
 
     def run(self, rows: pa.Table) -> list[pa.Array]:
         """Run PySpark's own loop over one group."""
@@ -132,19 +142,15 @@ class GroupedArrow(_Function):
         return ArrowBatchTransformer.enforce_schema(result, self.schema, arrow_cast=False, reorder_by_name=self.by_name)
 
 
-class MapInPandas(_Function):
+class MapInArrow(_Function):
     """See :class:`beringia.spark.udf.command.Pulling`."""
 
-    def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Run PySpark's own loop over batches of one struct; give batches of one struct."""
-        return self._map(0, batches)  # type: ignore[no-any-return]
+    def pulling(self, batches: Iterator[Any]) -> Iterator[pa.RecordBatch]:
+        """Run PySpark's own loop over batches of one struct, or over groups of such; give batches of one struct."""
+        return self._map(0, batches)
 
 
-class MapInArrow(MapInPandas):
-    """See :class:`beringia.spark.udf.command.Pulling`."""
-
-
-class EvalInPandas(_Function):
+class EvalInArrow(_Function):
     """See :class:`beringia.spark.udf.command.Pulling`."""
 
     def pulling(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -153,16 +159,83 @@ class EvalInPandas(_Function):
             yield ArrowBatchTransformer.wrap_struct(result)
 
 
-class EvalInArrow(EvalInPandas):
-    """See :class:`beringia.spark.udf.command.Pulling`."""
+class MapInPandas(_Frames):
+    """See :class:`beringia.spark.udf.command.PullingPandas`."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        [(*_, return_type)] = self._read
+        self.of_frames(return_type)
+
+    def series(self, rows: pa.Table, beside: pa.Schema) -> list[Any]:
+        """Return some columns as series: all of a frame are converted in one of two ways."""
+        if Conversion._prefer_convert_numpy(from_arrow_schema(beside), df_for_struct=True):
+            return super().series(rows, beside)
+        how = {"timezone": self._given["timezone"], "struct_in_pandas": "dict"}
+        return [
+            Conversion.convert_legacy(column, field.dataType, **how)
+            for column, field in zip(rows.columns, from_arrow_schema(rows.schema), strict=True)
+        ]
+
+    def pulling(self, portions: Iterator[Any]) -> Iterator[Any]:
+        """Run PySpark's own loop over portions; give what the function gives."""
+        return _unconverted(self._map, lambda batch: batch)(0, portions)
 
 
-class GroupsInPandas(_Function):
-    """See :class:`beringia.spark.udf.command.Pulling`: of each group."""
+class EvalInPandas(_Function):
+    """See :class:`beringia.spark.udf.command.PullingPandas`."""
 
-    def pulling(self, groups: Iterator[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-        """Run PySpark's own loop over batches of one struct, of each group; give batches of one struct."""
-        return self._map(0, (map(ArrowBatchTransformer.flatten_struct, group) for group in groups))
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        [(*_, return_type)] = self._read
+        self.fields([("_0", return_type)])
+
+    def pulling(self, portions: Iterator[Any]) -> Iterator[Any]:
+        """Run PySpark's own loop over portions; give what the function gives."""
+        return _unconverted(self._map, ArrowBatchTransformer.flatten_struct)(0, portions)
+
+    def columns(self, result: Any) -> list[pa.Array]:
+        """Return what it gives as the field of the result."""
+        return [self.column(0, result)]
+
+
+class GroupsInPandas(_Frames):
+    """See :class:`beringia.spark.udf.command.PullingPandas`: of each group."""
+
+    def __init__(self, kind: int, functions: Functions, settings: dict[str, str]) -> None:
+        super().__init__(kind, functions, settings)
+        [(_, _, return_type, _)] = self._read
+        self.of_frames(return_type)
+
+    def pulling(self, portions: Iterator[Iterator[Any]]) -> Iterator[Any]:
+        """Run PySpark's own loop over the portions of each group; give what the function gives."""
+        return _unconverted(self._map, ArrowBatchTransformer.flatten_struct)(0, portions)
+
+
+def _unconverted(
+    loop: Callable[..., Iterator[Any]], shape: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> Callable[..., Iterator[Any]]:
+    """Return PySpark's own loop over batches as one over portions: what these have is given, what it gets is given on.
+
+    A function looks up names among its globals: there its conversions are others. PySpark's are called, as it calls
+    them, for portions of which nothing is made, with their batches in the `shape` that it has them in.
+    """
+
+    class Given:
+        @staticmethod
+        def to_pandas(portion: Any, **how: Any) -> list[Any]:
+            return portion.arguments(  # type: ignore[no-any-return]
+                lambda batch: ArrowBatchTransformer.to_pandas(shape(batch), **how)
+            )
+
+    class Returned:
+        @staticmethod
+        def convert(results: list[Any], *_: Any, **__: Any) -> Any:
+            [result] = results
+            return result
+
+    names = {**loop.__globals__, "ArrowBatchTransformer": Given, "PandasToArrowConversion": Returned}
+    return FunctionType(loop.__code__, names, loop.__name__, loop.__defaults__, loop.__closure__)
 
 
 class Aggregate(_Function):

@@ -16,6 +16,8 @@ import pyarrow as pa
 from beringia.spark.udf.types import as_taken
 
 _KINDS = "biufM"  # booleans, numbers, times
+_MANY = 1000
+"""Rows that are not worth to be converted with others."""
 
 
 class Results:
@@ -27,6 +29,11 @@ class Results:
         What gives them.
     schema : pyarrow.Schema
         The columns that they become.
+
+    Attributes
+    ----------
+    count, nbytes : int
+        Rows that there are, and bytes that they take.
     """
 
     def __init__(self, function: Any, schema: pa.Schema) -> None:
@@ -39,7 +46,8 @@ class Results:
         # Of each field: arrays of NumPy that wait to be converted, and columns that are.
         self._parts: list[list[Any]] = [[] for _ in self._names]
         self._called: dict[tuple[int, int], Any] = {}  # of series, by field and group: their names
-        self._count = 0
+        self.count = 0
+        self.nbytes = 0
 
     def fits(self, result: Any) -> bool:
         """Tell whether a result has the fields under their names in their order: then nothing else is to be checked."""
@@ -50,15 +58,20 @@ class Results:
         taken, rows = (result, len(result[0])) if isinstance(result, list) else (self._taken(result), len(result))
         for parts, part in zip(self._parts, taken, strict=True):
             parts.append(part)
-        self._count += rows
-        return self._count
+            self.nbytes += part.nbytes
+        self.count += rows
+        return self.count
 
     def part(self, field: int, series: Any) -> Any:
         """Return a series as a column for :meth:`append`."""
         self._called[field, len(self._parts[field])] = series.name
-        if self._is_taken(series.dtype, field):
+        if self._is_taken(series, field):
             return series.to_numpy(copy=True)  # the function may use its series again
         return self._function.column(field, series)
+
+    def columns(self, result: Any) -> list[Any]:
+        """Return a result as columns for :meth:`append`."""
+        return self._take(result) if self.fits(result) else self._function.columns(result)
 
     def table(self) -> pa.Table:
         """Return the rows of all groups."""
@@ -71,7 +84,7 @@ class Results:
 
     def _taken(self, result: Any) -> list[Any]:
         try:
-            return self._take(result) if self.fits(result) else self._function.columns(result)
+            return self.columns(result)
         except Exception as error:
             raised = error
         self.table()  # what an earlier group returned may be at fault too, and comes first;
@@ -83,15 +96,21 @@ class Results:
         for block in result._mgr.blocks:
             values = block.values
             for j, i in enumerate(block.mgr_locs):
-                if self._is_taken(values.dtype, i):
+                if self._is_taken(values, i):
                     taken[i] = np.array(values[j])  # a copy: the function may use its frame again
                 else:
                     taken[i] = self._function.column(i, result[self._names[i]])
         return taken
 
-    def _is_taken(self, dtype: Any, field: int) -> bool:
+    def _is_taken(self, values: Any, field: int) -> bool:
         """Tell whether values may be taken as they are, to be converted with those of other groups."""
-        return isinstance(dtype, np.dtype) and (dtype.kind in _KINDS or (dtype.kind == "O" and self._unchanging[field]))
+        dtype = values.dtype
+        return isinstance(dtype, np.dtype) and (
+            dtype.kind in _KINDS
+            or (
+                dtype.kind == "O" and self._unchanging[field] and values.shape[-1] < _MANY
+            )  # what these take is not seen
+        )
 
     def _column(self, field: int) -> pa.ChunkedArray:
         chunks: list[Any] = []
@@ -119,6 +138,17 @@ class Results:
                 if isinstance(part, np.ndarray):
                     name = self._called.get((field, group), self._names[field])
                     self._function.column(field, pd.Series(part, name=name, dtype=part.dtype))
+
+
+class SeriesResults(Results):
+    """Results that are series; frames, where structs are wanted."""
+
+    def columns(self, result: Any) -> list[Any]:
+        """Return a result as columns for :meth:`append`."""
+        if type(result) is pd.Series and not pa.types.is_nested(self._kinds[0]):
+            return [self.part(0, result)]
+        columns: list[Any] = self._function.columns(result)
+        return columns
 
 
 def _never_changes(kind: pa.DataType) -> bool:

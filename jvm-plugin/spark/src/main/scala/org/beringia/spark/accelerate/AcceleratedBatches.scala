@@ -8,17 +8,20 @@ import org.beringia.{BeringiaException, ErrorCode}
 
 /**
  * @param hidden how many leading columns of `batches` are not shown
- * @param marks how many rows at the end of each
+ * @param shown how many rows of a batch are
  */
-final class AcceleratedBatches(batches: Iterator[ColumnarBatch], hidden: Int, marks: Int = 0)
-    extends Iterator[ColumnarBatch] {
+final class AcceleratedBatches(
+    batches: Iterator[ColumnarBatch],
+    hidden: Int,
+    shown: ColumnarBatch => Int = _.numRows
+) extends Iterator[ColumnarBatch] {
 
   override def hasNext: Boolean = translating(batches.hasNext)
 
   override def next(): ColumnarBatch = {
     val batch = translating(batches.next())
     val columns = (hidden until batch.numCols).map(batch.column(_): ColumnVector)
-    new ColumnarBatch(columns.toArray, batch.numRows - marks)
+    new ColumnarBatch(columns.toArray, shown(batch))
   }
 
   private def translating[T](action: => T): T =

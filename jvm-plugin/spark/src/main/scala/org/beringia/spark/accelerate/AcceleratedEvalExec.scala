@@ -53,17 +53,18 @@ final case class AcceleratedEvalExec(
     val settings = Settings.ours(conf.getAllConfs)
     val limits = Settings.limits(settings)
     val measured = JobMetrics.of(metrics)
-    val (task, marks) =
+    val task =
       if (kind.pulls) {
         val shipped = function.shipAlone(sparkContext)
-        (new PullingTask(None, inputs, outputs, batchRows, schema, shipped, settings, limits, measured), 1)
+        new PullingTask(None, inputs, outputs, batchRows, schema, shipped, settings, limits, measured)
       } else {
         val shipped = function.ship(sparkContext)
-        (new PortionedTask(Nil, inputs, outputs, batchRows, schema, shipped, settings, limits, measured), 0)
+        new PortionedTask(Nil, inputs, outputs, batchRows, schema, shipped, settings, limits, measured)
       }
+    val hidden = if (kind.pulls) 1 else 0
     child.execute().mapPartitions { rows =>
       val kept = new KeptRows(rows, columns, computed, TaskContext.get())
-      kept.joined(new AcceleratedBatches(task.run(Input.Rows(kept)), hidden = marks, marks), fields)
+      kept.joined(new AcceleratedBatches(task.run(Input.Rows(kept)), hidden, task.shown), fields)
     }
   }
 

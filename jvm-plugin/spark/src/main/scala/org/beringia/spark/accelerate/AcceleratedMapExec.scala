@@ -56,7 +56,7 @@ final case class AcceleratedMapExec(
       JobMetrics.of(metrics)
     )
     val hidden = grouping.fold(0)(_.length) + 1
-    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden, marks = 1))
+    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden, task.shown))
   }
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedMapExec =

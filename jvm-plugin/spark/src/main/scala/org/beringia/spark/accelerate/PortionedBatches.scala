@@ -5,6 +5,7 @@ import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.python.beringia.KeptRows
 import org.apache.spark.sql.types.DataType
+import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
 import org.beringia.spark.{ColumnGroups, Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
@@ -34,6 +35,9 @@ class PortionedTask(
     ) {
   override def source(input: Input, context: TaskContext): TaskBatches =
     new PortionedBatches(this, Groups.of(this, input, most = batchRows), input, context)
+
+  /** How many rows of a batch of results are results. */
+  def shown(batch: ColumnarBatch): Int = batch.numRows
 }
 
 class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, context: TaskContext)

@@ -3,14 +3,15 @@
 // A portion is a group of the batch; as many are in one as come within a few milliseconds, so that the function and we take
 // turns less often. A batch of one portion without rows asks for more results; two such at its end say that there is no
 // more input; and where the function takes groups of rows, one before others says that there a group begins. The function
-// may give any results for any batch. The last row of a result says how the function stands, in its first column; so no
-// more is asked of one that has ended, and one that has more results is given no rows meanwhile.
+// may give any results for any batch. Their first column says how the function stands, in a row that is no result where
+// there are none; so no more is asked of one that has ended, and one that has more results is given no rows meanwhile.
 package org.beringia.spark.accelerate
 
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.types.{ByteType, DataType}
+import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
@@ -47,6 +48,9 @@ final class PullingTask(
       val portions = Groups.of(this, input, most = batchRows)
       new PulledBatches(this, portions, input, called = true, () => PulledBatches.NoRow, context)
   }
+
+  override def shown(batch: ColumnarBatch): Int =
+    if (PulledBatches.isAlone(batch.column(keys.length).getByte(0))) 0 else batch.numRows
 }
 
 /**
@@ -109,8 +113,7 @@ final class PulledBatches(
     super.received(result, nanos)
     val array = result.array
     val mark = ArrowArrayStruct.child(array, task.keys.length)
-    val marks = ResultVector.of(ByteType, mark, ArrowArrayStruct.offset(array))
-    stands = marks.getByte(Math.toIntExact(ArrowArrayStruct.length(array)) - 1)
+    stands = of(ResultVector.of(ByteType, mark, ArrowArrayStruct.offset(array)).getByte(0))
   }
 }
 
@@ -152,6 +155,11 @@ object PulledBatches {
   /** How a function stands: it waits for input, it has more results, or it has ended (beringia.spark.udf.pulling). */
   private val Wants: Byte = 0
   private val More: Byte = 1
+  private val Alone = 4 // beside how it stands: the row is no result
+
+  private[accelerate] def of(mark: Byte): Byte = (mark & ~Alone).toByte
+
+  private[accelerate] def isAlone(mark: Byte): Boolean = (mark & Alone) != 0
 
   private val Patience = 5000000L // nanoseconds
 
