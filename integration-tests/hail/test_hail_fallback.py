@@ -5,16 +5,23 @@ import pytest
 
 from beringia.errors import GroupError
 
+OURS, HAILS = "our rows", "Hail's rows"
+
 
 @pytest.fixture
-def unknown(monkeypatch):
-    """A version of Hail that the direct path does not know."""
+def unknown(hl, monkeypatch, request):
+    """A version of Hail that the direct path does not know; Spark's rows are made by us, or else by Hail."""
     from beringia.hail import fallback, versions
 
-    monkeypatch.setattr(versions, "obstacle", lambda version: "a test")
+    are_ours = getattr(request, "param", OURS) == OURS
+    monkeypatch.setattr(versions, "obstacle", lambda _, trial=None: None if trial and are_ours else "a test")
     monkeypatch.setattr(fallback, "_warned", set())
+    if are_ours:
+        for name in ("to_spark", "from_spark"):
+            monkeypatch.setattr(hl.Table, name, lambda *_, **__: pytest.fail("Hail makes rows, or takes them"))
 
 
+@pytest.mark.parametrize("unknown", [OURS, HAILS], indirect=True)
 @pytest.mark.filterwarnings("ignore:numpy_map does not know")
 def test_the_same_results_and_types(hl, numpy_map, cohort, unknown, monkeypatch):
     mt = cohort
@@ -86,9 +93,10 @@ def test_it_says_so_once(hl, numpy_map, unknown):
 
 
 def test_another_version_is_tried_with_small_jobs(hl, monkeypatch):
-    from beringia.hail import nodes, versions
+    from beringia.hail import nodes, spark_frames, versions
 
     assert versions.obstacle("0.2.998") is None
+    assert versions.obstacle("0.2.998", spark_frames.there_and_back) is None
 
     def moved(*_):
         raise AttributeError("is.hail.rvd.RVD has moved\nto another place")
@@ -96,8 +104,12 @@ def test_another_version_is_tried_with_small_jobs(hl, monkeypatch):
     monkeypatch.setattr(nodes.NumpyMap, "of", moved)
     assert versions.obstacle("0.2.999") == "a small job failed: is.hail.rvd.RVD has moved"
     assert versions.obstacle("0.2.998") is None  # not tried again
+    monkeypatch.setattr(spark_frames, "to_spark", moved)
+    failed = versions.obstacle("0.2.999", spark_frames.there_and_back)
+    assert failed == "a small job failed: is.hail.rvd.RVD has moved"
 
 
+@pytest.mark.parametrize("unknown", [OURS, HAILS], indirect=True)
 @pytest.mark.filterwarnings("ignore:numpy_map does not know")
 def test_tasks_at_the_same_time_do_not_mix_up_their_rows(hl, numpy_map, unknown):
     """Hail reads a DataFrame back with tasks that share what makes its rows."""

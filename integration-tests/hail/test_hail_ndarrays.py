@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from test_hail_grouping import newest_stage, stages
 
 from beringia.errors import ArgumentError, MissingValueError, ResourceError
 
@@ -44,6 +45,18 @@ def test_each_index_has_its_axes(bh, hl, cohort):
     assert found["gene"].dtype == object
     assert list(found["gene"]) == mt.gene.collect()
     assert list(found["names"]) == ["a", "b"]
+
+
+def test_what_is_indexed_by_rows_is_computed_in_one_pass(bh, hl, tmp_path):
+    mt = hl.utils.range_matrix_table(60, 5, n_partitions=6)
+    mt = mt._annotate_all(entry_exprs=dict(x=mt.row_idx * 1.0 + mt.col_idx), row_exprs=dict(s=hl.str(mt.row_idx)))
+    mt = mt.checkpoint(str(tmp_path / "entries.mt"))
+    before = newest_stage(hl)
+    found = bh.to_numpy({"x": mt.x, "twice": mt.x * 2, "s": mt.s, "row": mt.row_idx, "pair": hl.struct(a=mt.x, b=mt.s)})
+    assert sum(stage.numTasks() for stage in stages(hl) if stage.stageId() > before) == mt.n_partitions() == 6
+    np.testing.assert_array_equal(found["twice"], found["x"] * 2)
+    np.testing.assert_array_equal(found["pair"]["a"], found["x"])
+    assert found["s"].tolist() == [str(row) for row in found["row"]]
 
 
 def test_entries_and_fields_of_them_may_be_missing(bh, hl):

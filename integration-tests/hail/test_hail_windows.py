@@ -289,3 +289,76 @@ def test_what_does_not_go_with_windows(hl, loci):
     far = ht.annotate(far=hl.float64(1e300))
     with pytest.raises(Exception, match=r"position 1\.0E300 is too far from 0 for steps of 1\.0"):
         windows(hl, far, far.far, size=1.0).collect()
+
+
+# What sgkit 0.10.0 gives: for each window that has rows, its contig, its first row and the row after its last.
+OF_SGKIT = [1, 4, 6, 8, 12, 1, 21, 25, 40, 55]  # positions of its examples, five rows for each of two contigs
+BY_POSITION = [
+    (dict(size=10, offset=1), [(0, 0, 4), (0, 4, 5), (1, 5, 6), (1, 6, 8), (1, 8, 9), (1, 9, 10)]),
+    (dict(size=10), [(0, 0, 4), (0, 4, 5), (1, 5, 6), (1, 6, 8), (1, 8, 9), (1, 9, 10)]),
+    (dict(size=20, step=5), [
+        (0, 0, 5), (0, 2, 5), (0, 4, 5), (1, 5, 6), (1, 6, 7), (1, 6, 8), (1, 6, 8), (1, 6, 8), (1, 7, 9), (1, 8, 9),
+        (1, 8, 9), (1, 8, 10), (1, 9, 10), (1, 9, 10),
+    ]),
+    (dict(size=4, step=9), [(0, 0, 1), (0, 4, 5), (1, 5, 6), (1, 6, 7), (1, 9, 10)]),
+]  # fmt: skip
+BY_VARIANT = [
+    (dict(size=3), [(0, 0, 3), (0, 3, 5), (1, 5, 8), (1, 8, 10)]),
+    (dict(size=3, step=2), [(0, 0, 3), (0, 2, 5), (0, 4, 5), (1, 5, 8), (1, 7, 10), (1, 9, 10)]),
+    (dict(size=2, step=3), [(0, 0, 2), (0, 3, 5), (1, 5, 7), (1, 8, 10)]),
+]
+
+
+@pytest.fixture(scope="module")
+def of_sgkit(hl):
+    rows = [{"contig": "12"[i // 5], "position": at, "x": i} for i, at in enumerate(OF_SGKIT)]
+    ht = hl.Table.parallelize(rows, hl.tstruct(contig=hl.tstr, position=hl.tint32, x=hl.tint32), n_partitions=3)
+    return ht.key_by(locus=hl.locus(ht.contig, ht.position, "GRCh37"))
+
+
+@pytest.mark.parametrize(("extent", "expected"), BY_POSITION)
+def test_windows_are_those_of_sgkits_window_by_position(hl, of_sgkit, extent, expected):
+    """The first is the example of its documentation, with an offset: a number of ours."""
+    offset, step = extent.get("offset"), extent.get("step", extent["size"])
+    by = of_sgkit.locus if offset is None else of_sgkit.position - offset
+    extent = {name: value for name, value in extent.items() if name != "offset"}
+    rows = found(hl, windows(hl, of_sgkit, by, **extent))
+    of_last = {"1": 12, "2": 55}  # where sgkit begins no window
+    made = [
+        (int(contig) - 1, x[0], x[-1] + 1) for contig, start, _, x in rows if start + (offset or 0) != of_last[contig]
+    ]
+    assert made == expected
+    assert all(x == list(range(x[0], x[-1] + 1)) for *_, x in rows)
+    assert len(rows) - len(made) == sum(last % step == 0 for last in of_last.values() if offset is None)
+
+
+@pytest.mark.parametrize(("extent", "expected"), BY_VARIANT)
+def test_windows_are_those_of_sgkits_window_by_variant(hl, of_sgkit, extent, expected):
+    """The first two are the examples of its documentation."""
+    rows = found(hl, windows(hl, of_sgkit, of_sgkit.locus, unit="rows", **extent))
+    starts = {"1": 0, "2": 5}  # rows of the data set before those of the contig
+    assert [
+        (int(contig) - 1, starts[contig] + start, starts[contig] + end) for contig, start, end, _ in rows
+    ] == expected
+    assert all(x == list(range(starts[contig] + start, starts[contig] + end)) for contig, start, end, x in rows)
+
+
+def test_a_batch_holds_open_windows_and_no_more(hl):
+    """However many rows a partition has: the function sees where in the memory of its batch a window lies."""
+    import beringia.hail
+
+    row, size, step = 16 * 8, 100, 20
+    for rows in (2_000, 16_000):
+        ht = hl.utils.range_table(rows, 2)
+        ht = ht.annotate(x=hl.repeat(hl.float64(ht.idx), 16))
+        window = beringia.hail.window(ht.idx, size=size, step=step)
+        table = hl.experimental.numpy_map(
+            lambda x: (x.nbytes, x.__array_interface__["data"][0]), window, "struct{bytes: int64, at: int64}",
+            args=dict(x=ht.x), batch_bytes=1,
+        )  # fmt: skip
+        places = np.array([window.at for window in table.collect() if window.bytes == size * row])
+        assert len(places) == (rows - size) // step + 1
+        ends = np.flatnonzero(np.diff(places) != step * row)  # each begins where the one before it does, a step on
+        batches = np.split(places, ends + 1)
+        assert len(batches) > rows // (8 * size)
+        assert max(batch[-1] - batch[0] for batch in batches) < 8 * size * row

@@ -1,10 +1,11 @@
 """The way through Spark's rows, for a version of Hail that the direct path does not know.
 
 The same groups, function and results: only the transport differs. The grouped table is given to Spark with a number
-for each group (`to_spark`), run there by Beringia's Spark front, and read back (`from_spark`). Spark keeps neither
-Hail's key nor its types: both are restored here. Slower, for every value becomes an object twice.
+for each group (`to_spark`), run there by Beringia's Spark front, and read back (`from_spark`): by ours, if they go well
+with this Hail, else by Hail's own, where every value becomes an object twice. Spark keeps neither Hail's key nor its
+types: both are restored here.
 
-A group is one row here, and is grouped by its number again. That is not in vain: the tasks of a query over
+A group is one row here, and is grouped by its number again. That is not in vain: the tasks of a query over Hail's own
 `from_spark` share what makes Spark's rows of Hail's values, and it is not made for several threads. Without an exchange
 behind it, values of one task get into the rows of another (in Hail 0.2.139, `from_spark(ht.to_spark())` shows it).
 """
@@ -27,7 +28,7 @@ from beringia._apart.globals import AbsentError, from_python
 from beringia._apart.wrapper import Wrapper
 from beringia._job import Argument, Job
 from beringia.errors import MissingValueError
-from beringia.hail import grouping, layout
+from beringia.hail import grouping, layout, spark_frames
 from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 
@@ -192,7 +193,8 @@ def _through_spark(
     rows = table.key_by()
     shown = {name: hl.str(rows[name]) for name in keys}  # for messages
     rows = rows.select(GROUP, **shown, **{name: _each_call(rows[name], _packed) for name in columns})
-    frame = rows.to_spark(flatten=False)
+    to_spark, from_spark = _ways()
+    frame = to_spark(rows, flatten=False)
     session = frame.sparkSession
     front = spark_setup.front(session)
     java = front.map(
@@ -208,13 +210,20 @@ def _through_spark(
         None,
         None,
     )
-    result = hl.Table.from_spark(DataFrame(java, session).drop(*keys, *groups.key_columns))
+    result = from_spark(DataFrame(java, session).drop(*keys, *groups.key_columns))
     by_number = table.key_by(GROUP).select(*keys)
     result = result.annotate(__key=by_number[result[GROUP]])
     result = result.annotate(**{name: result["__key"][name] for name in keys})
     result = result.key_by(*keys)
     typed = {name: _each_call(result[name], _unpacked, dtype) for name, dtype in leaves.items()}
     return result.select(**typed).annotate_globals(**table.index_globals())
+
+
+def _ways() -> tuple[Callable[..., DataFrame], Callable[[DataFrame], hl.Table]]:
+    """Return what makes a table a DataFrame, and what makes one of that."""
+    if spark_frames.are_ours():
+        return spark_frames.to_spark, spark_frames.from_spark
+    return hl.Table.to_spark, hl.Table.from_spark
 
 
 def _schema(leaves: Mapping[str, HailType], many: bool) -> dict[str, Any]:

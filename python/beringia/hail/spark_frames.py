@@ -11,7 +11,7 @@ from pyspark.sql import types as T
 
 import hail as hl
 from beringia.errors import ArgumentError
-from beringia.hail import partitions
+from beringia.hail import partitions, versions
 
 _PLAIN = (T.BooleanType, T.IntegerType, T.LongType, T.FloatType, T.DoubleType, T.StringType)
 
@@ -40,7 +40,7 @@ def to_spark(table: hl.Table, flatten: bool = True) -> DataFrame:
     if flatten:
         rows = rows.flatten()
     backend = hl.current_backend()
-    frame = partitions.direct_front().toSpark(backend._jbackend, backend._render_ir(rows._tir))
+    frame = partitions.direct_front(there_and_back).toSpark(backend._jbackend, backend._render_ir(rows._tir))
     return DataFrame(frame, Env.spark_session())
 
 
@@ -72,9 +72,22 @@ def from_spark(frame: DataFrame, key: str | Sequence[str] | None = None) -> hl.T
             raise ArgumentError(f"from_spark: key has {name!r}. The columns are {', '.join(frame.columns)}")
     for column in frame.schema:
         _check(column.name, column.dataType)
-    answer = partitions.direct_front().fromSpark(hl.current_backend()._jbackend, frame._jdf, keys)
+    answer = partitions.direct_front(there_and_back).fromSpark(hl.current_backend()._jbackend, frame._jdf, keys)
     number, _, table_type = answer.partition(" ")
     return hl.Table._from_java(hl.ttable._from_json(orjson.loads(table_type)), int(number))
+
+
+def are_ours() -> bool:
+    """Tell whether `to_spark` and `from_spark` can be had with the Hail that runs."""
+    return versions.obstacle(hl.version(), there_and_back) is None
+
+
+def there_and_back() -> str | None:
+    """Make a small table a DataFrame, and that a table."""
+    ht = hl.utils.range_table(6, 2)
+    ht = ht.annotate(x=hl.range(ht.idx).map(hl.float64), s=hl.or_missing(ht.idx != 2, hl.str(ht.idx)))
+    found = from_spark(to_spark(ht), key="idx").collect()
+    return None if found == ht.collect() else f"a small job gave {found}"
 
 
 def _check(name: str, dtype: T.DataType) -> None:
