@@ -7,8 +7,7 @@ and :func:`is_same` compares what comes of them with another that it made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,22 +26,21 @@ class Frames:
     """
 
     def __init__(self, series: Sequence[Any], keys: Sequence[int], values: Sequence[int]) -> None:
-        columns = [series[i] for i in values]
-        # As PySpark makes the frame of a group; a row of it says what its blocks are.
-        frame = pd.concat([column.iloc[:1] for column in columns], axis=1)
+        # As PySpark makes the frame of a group.
+        frame = pd.concat([series[i] for i in values], axis=1)
         self._values = values
         self._keys = [series[i]._values for i in keys]
         self._columns = frame.columns
         self._manager: Any = type(frame._mgr)
-        self._blocks = [
-            (type(block), _cut_of(block, [columns[i] for i in block.mgr_locs]), block.mgr_locs)
-            for block in frame._mgr.blocks
-        ]
+        self._blocks = [(type(block), block.values, block.mgr_locs) for block in frame._mgr.blocks]
 
     def frame(self, start: int, end: int) -> pd.DataFrame:
         """Return the frame of some rows, which has memory of its own: functions may write to it, and keep it."""
         rows = slice(start, end)
-        blocks = [kind(cut(rows), placement=places, ndim=2) for kind, cut, places in self._blocks]
+        blocks = [
+            kind((values[:, rows] if values.ndim == 2 else values[rows]).copy(), placement=places, ndim=2)
+            for kind, values, places in self._blocks
+        ]
         axes = [self._columns._view(), pd.RangeIndex.from_range(range(end - start))]
         manager = self._manager(tuple(blocks), axes, verify_integrity=False)
         return pd.DataFrame._from_mgr(manager, axes)  # type: ignore[attr-defined, no-any-return, unused-ignore]
@@ -54,21 +52,6 @@ class Frames:
     def key(self, row: int) -> tuple[Any, ...]:
         """Return the key of a group by its first row."""
         return tuple(values[row] for values in self._keys)
-
-
-def _cut_of(block: Any, columns: list[Any]) -> Callable[[slice], Any]:
-    """Return what makes the values of some rows for a block like `block`, of columns: a copy."""
-    if isinstance(block.values, np.ndarray):
-        return partial(_stacked, [column._values for column in columns], block.values.dtype)
-    whole = pd.concat(columns, axis=1)._mgr.blocks[0].values  # type: ignore[attr-defined, unused-ignore]
-    return lambda rows: (whole[:, rows] if whole.ndim == 2 else whole[rows]).copy()
-
-
-def _stacked(columns: list[Any], dtype: Any, rows: slice) -> Any:
-    values = np.empty((len(columns), rows.stop - rows.start), dtype)
-    for place, column in zip(values, columns, strict=True):
-        place[:] = column[rows]
-    return values
 
 
 def is_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
