@@ -26,7 +26,7 @@ for version in 3.10 3.11 3.12 3.13; do
         echo "» Python $version: none here, skipped"
         continue
     fi
-    if [ "$what" = executors ] && ! "$python" -c "import test.test_concurrent_futures" 2>/dev/null; then
+    if [ "$what" = executors ] && ! "$python" -c "import test.test_concurrent_futures.util" 2>/dev/null; then
         echo "» Python $version: came without these tests, skipped"
         continue
     fi

@@ -5,13 +5,13 @@ What its tests are for process pools, ours are; what they do with contexts of mu
 
 from __future__ import annotations
 
-import functools
 import multiprocessing
 
 import pytest
 
-pytest.importorskip("test.test_concurrent_futures", reason="this Python came without its tests")
+pytest.importorskip("test.test_concurrent_futures.util", reason="this Python came without its tests")
 
+from peers.deviations import expected_to_fail
 from test.test_concurrent_futures import (
     test_as_completed,
     test_deadlock,
@@ -68,15 +68,6 @@ class BeringiaMixin(util.ExecutorMixin):
         return multiprocessing.get_context("spawn")
 
 
-def _expected_to_fail(method, why):
-    @pytest.mark.xfail(reason=why, strict=True)
-    @functools.wraps(method)
-    def run(self):
-        method(self)
-
-    return run
-
-
 for _suite in (
     test_as_completed.AsCompletedTests,
     test_deadlock.ExecutorDeadlockTest,
@@ -95,6 +86,6 @@ for _suite in (
                 if _test in NOT_OURS:
                     setattr(_class, _test, None)
                 elif _why is not None:
-                    setattr(_class, _test, _expected_to_fail(getattr(_class, _test), _why))
+                    setattr(_class, _test, expected_to_fail(getattr(_class, _test), _why))
             globals()[_name] = _class
 del _class

@@ -31,5 +31,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _is_ours(item):
+    """Tell whether a test gets our backend, and not the one that needs a session of Spark."""
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    return any(value == "beringia" or isinstance(value, beringia.joblib.BeringiaBackend) for value in values)
+    ours = any(value == "beringia" or type(value) is beringia.joblib.BeringiaBackend for value in values)
+    return ours and "beringia-spark" not in values

@@ -6,7 +6,6 @@ which wants an MPI, what says that there is none.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import multiprocessing.pool
 import os
@@ -16,7 +15,7 @@ import unittest
 from pathlib import Path
 
 import cloudpickle
-import pytest
+from peers.deviations import expected_to_fail
 
 import beringia
 
@@ -58,14 +57,5 @@ class TestPool(_theirs.BaseTestPool, unittest.TestCase):
     PoolType = beringia.Pool
 
 
-def _expected_to_fail(method, why):
-    @pytest.mark.xfail(reason=why, strict=True)
-    @functools.wraps(method)
-    def run(self):
-        method(self)
-
-    return run
-
-
 for _name, _why in DIFFERENT.items():
-    setattr(TestPool, _name, _expected_to_fail(getattr(TestPool, _name), _why))
+    setattr(TestPool, _name, expected_to_fail(getattr(TestPool, _name), _why))
