@@ -226,7 +226,7 @@ def test_rows_that_are_not_what_they_were(hl, tmp_path, once, again):
 
 @pytest.mark.parametrize("lie", ["scattered", "in order"])
 def test_keys_are_looked_at_without_their_rows(hl, tmp_path, lie):
-    """The pass before the groups does not compute the entries of a matrix."""
+    """The pass before the groups neither computes the entries of a matrix nor reads them."""
     path = str(tmp_path / "m.mt")
     hl.utils.range_matrix_table(300, 20, n_partitions=5).annotate_entries(e=1.0).write(path)
     mt = hl.read_matrix_table(path)
@@ -246,6 +246,12 @@ def test_keys_are_looked_at_without_their_rows(hl, tmp_path, lie):
     before = jobs(hl)
     with pytest.raises(Exception, match="entries!"):
         hl.experimental.numpy_map(total, failing.key, fields, args=dict(e=failing.e, found=failing.row_idx)).collect()
+    assert [status for number, status in jobs(hl).items() if number not in before] == ["SUCCEEDED", "FAILED"]
+
+    (tmp_path / "m.mt" / "entries" / "rows" / "parts").rename(tmp_path / "elsewhere")
+    before = jobs(hl)
+    with pytest.raises(Exception, match="does not exist"):
+        table.collect()
     assert [status for number, status in jobs(hl).items() if number not in before] == ["SUCCEEDED", "FAILED"]
 
 

@@ -26,8 +26,11 @@ import scala.collection.mutable
 object CompiledRows {
 
   /** Rows of a table, to be computed by Spark. What comes before them, such as a shuffle, runs now. */
-  def of(ctx: ExecuteContext, table: TableIR): TableValue = {
-    val lowered = LoweringPipeline.legacyRelationalLowerer(ctx, table).asInstanceOf[TableIR]
+  def of(ctx: ExecuteContext, table: TableIR): TableValue =
+    ofLowered(ctx, LoweringPipeline.legacyRelationalLowerer(ctx, table).asInstanceOf[TableIR])
+
+  /** Does so where neither matrices nor values of other tables are left in it. */
+  def ofLowered(ctx: ExecuteContext, lowered: TableIR): TableValue =
     if (CanLowerEfficiently(ctx, lowered).isDefined) ExecuteRelational(ctx, lowered).asTableValue(ctx)
     else {
       val stage = LowerTableIR.applyTable(lowered, DArrayLowering.All, ctx, LoweringAnalyses(lowered, ctx))
@@ -35,7 +38,6 @@ object CompiledRows {
       if (stage.dependency.deps.nonEmpty) TableStageIntermediate(stage).asTableValue(ctx)
       else new CompiledRows(ctx, stage).value
     }
-  }
 
   private type Rows =
     (HailClassLoader, FS, HailTaskContext, RVDContext, Long, Long) => Iterator[java.lang.Long]

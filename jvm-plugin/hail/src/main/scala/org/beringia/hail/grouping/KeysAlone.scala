@@ -5,16 +5,17 @@ package org.beringia.hail.grouping
 
 import is.hail.backend.ExecuteContext
 import is.hail.expr.ir._
-import is.hail.expr.ir.lowering.{ExecuteRelational, LowerMatrixToTablePass, LoweringPipeline, OptimizePass}
+import is.hail.expr.ir.lowering.{LowerMatrixToTablePass, LoweringPipeline, OptimizePass}
 import is.hail.rvd.RVD
+import org.beringia.hail.CompiledRows
 import org.slf4j.LoggerFactory
 
 import scala.annotation.tailrec
 import scala.util.control.NonFatal
 
-/** @param lowered what ExecuteRelational takes as it is */
+/** @param lowered what Hail computes as it is */
 final class KeysAlone private (lowered: TableIR) {
-  def rows(ctx: ExecuteContext): RVD = ExecuteRelational(ctx, lowered).asTableValue(ctx).rvd
+  def rows(ctx: ExecuteContext): RVD = CompiledRows.ofLowered(ctx, lowered).rvd
 }
 
 object KeysAlone {
@@ -33,7 +34,8 @@ object KeysAlone {
   def of(ctx: ExecuteContext, keys: TableIR, rows: TableIR): Option[KeysAlone] =
     try {
       val lowered = lower(ctx, keys)
-      if (isInPlace(lowered) && stay(lower(ctx, rows))) Some(new KeysAlone(lowered)) else None
+      if (!isInPlace(lowered) || !stay(lower(ctx, rows))) None
+      else Some(new KeysAlone(withoutEntries(lowered).asInstanceOf[TableIR]))
     } catch {
       case NonFatal(e) =>
         log.info("numpy_map looks at the keys together with the rest of the rows", e)
@@ -42,6 +44,14 @@ object KeysAlone {
 
   private def lower(ctx: ExecuteContext, table: TableIR): TableIR =
     lowering(ctx, NormalizeNames()(ctx, table)).asInstanceOf[TableIR]
+
+  /** Reads rows of a matrix without its entries, which are in files of their own, where nothing asks for these. */
+  private def withoutEntries(ir: BaseIR): BaseIR = ir match {
+    case TableRead(of, dropRows, both: TableNativeZippedReader) if both.leftRType(of.rowType) == of.rowType =>
+      val rows = TableNativeReaderParameters(both.pathLeft, both.options)
+      TableRead(of, dropRows, new TableNativeReader(rows, both.specLeft))
+    case other => other.mapChildren(withoutEntries)
+  }
 
   /** Whether a table, and all that it is joined with, is computed without a shuffle, or a pass over another. */
   private def isInPlace(ir: BaseIR): Boolean = ir match {
