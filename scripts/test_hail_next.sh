@@ -25,10 +25,10 @@ rm -rf $home/dist
 CARGO_TARGET_DIR=$target "$maturin" build --quiet --release --interpreter $run --out $home/dist
 $run -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $home/dist/*.whl
 
-libs=jvm-plugin/hail/build/spark-$line/libs
-rm -rf $libs
+# Apart from what is built for the Hail in .venv, and from what was built for another wheel.
+rm -rf jvm-plugin/hail/build/next
 "$gradle" --no-daemon --console=plain -q -Pberingia.spark=$line -Pberingia.hailJar="$jar" :jvm-plugin:hail:pluginJar
 jars=$($run -c 'import beringia, pathlib; print(pathlib.Path(beringia.__file__).parent / "jars")')
 rm "$jars"/beringia-hail-*
-cp $libs/*.jar "$jars"
+cp jvm-plugin/hail/build/next/spark-$line/libs/*.jar "$jars"
 exec $run -m pytest integration-tests/hail
