@@ -99,9 +99,10 @@ def test_reductions_take_any_objects(pool):
     def f(comm):
         large = np.ones((2, 100_000)) if comm.rank else 1.0
         mixed = [comm.allreduce(each).sum() for each in (large, np.ones((2 if comm.rank else 1, 100_000)))]
-        return comm.allreduce([comm.rank]), comm.allreduce(str(comm.rank)), mixed
+        of_another_type = comm.allreduce(np.full(100_000, 4), np.true_divide)[-1]
+        return comm.allreduce([comm.rank]), comm.allreduce(str(comm.rank)), mixed, of_another_type
 
-    assert run(pool, f) == [([0, 1, 2], "012", [600_000, 600_000])] * SIZE
+    assert run(pool, f) == [([0, 1, 2], "012", [600_000, 600_000], 0.25)] * SIZE
 
 
 def test_messages_are_received_by_sender_and_tag(pool, width):

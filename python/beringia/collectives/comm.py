@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,10 +135,14 @@ class Comm:
                 whole |= self._meet("allreduce", [] if parts is None else [(everybody, sendobj)])
             return functools.reduce(op, self._in_order(whole))
         values = {rank: part for rank, (_, part) in came.items()} | {self.rank: parts[self.rank]}
-        reduced = functools.reduce(op, self._in_order(values))
+        # In its place: memory that is touched for the first time costs more than what is done to it.
+        reduced = np.empty(sendobj.shape, sendobj.dtype)
+        places = _split(reduced, self.size)
+        _reduce(op, self._in_order(values), places[self.rank])
         del came, values
-        pieces = self._meet("allreduce", [(others, reduced)]) | {self.rank: reduced}
-        return np.concatenate(self._in_order(pieces)).reshape(sendobj.shape)
+        for rank, piece in self._meet("allreduce", [(others, places[self.rank])]).items():
+            places[rank][:] = piece
+        return reduced
 
     def scan(self, sendobj: Any, op: Operator = operator.add) -> Any:
         """Return what the ranks up to this one have, combined."""
@@ -241,5 +245,21 @@ def _parts(value: Any, op: Operator, size: int) -> list[NDArray[Any]] | None:
         return None
     if type(value) is not np.ndarray or not value.flags.c_contiguous or value.size < _WORTH_SHARING:
         return None
-    flat, length = value.reshape(-1), value.size
+    nothing = value.reshape(-1)[:0]
+    return _split(value, size) if op(nothing, nothing).dtype == value.dtype else None
+
+
+def _split(array: NDArray[Any], size: int) -> list[NDArray[Any]]:
+    flat, length = array.reshape(-1), array.size
     return [flat[length * rank // size : length * (rank + 1) // size] for rank in range(size)]
+
+
+def _reduce(op: Operator, values: Sequence[NDArray[Any]], out: NDArray[Any]) -> None:
+    """Combine arrays in their order, in memory that is there."""
+    if len(values) == 1:
+        out[:] = values[0]
+        return
+    ufunc = np.add if op is operator.add else cast("np.ufunc", op)
+    so_far, *others = values
+    for other in others:
+        so_far = ufunc(so_far, other, out=out)
