@@ -1,86 +1,33 @@
 """Measure `beringia.Executor` against the standard library's `ProcessPoolExecutor`: docs/benchmarks/parallel.md.
 
-``python -m benchmarks.executor`` writes the page and its picture. Both have two workers, and run in turn in
-one process; the fastest of some runs counts. Fails if a target is missed.
+``python -m benchmarks.executor`` writes the page and its picture. Both have two workers, and run in turn in one process;
+the fastest of some runs counts. The executors of others (:mod:`benchmarks.peers`) follow, each in a process of its own.
+Fails if a target is missed.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
 import beringia
 import beringia.joblib
+from benchmarks import apart
+from benchmarks.calls import CASES, RUNS, WORKERS, Case, trivial
+from benchmarks.peers import PEERS
+from benchmarks.report import ROOT
 
 DIRECTORY = Path(__file__).parents[1] / "docs" / "benchmarks"
-RUNS = 5
-LARGE = 64 << 20
-"""Bytes of a large array."""
 OURS, THEIRS = "beringia.Executor", "ProcessPoolExecutor"
-
-
-def trivial(x: int) -> int:
-    """Return it."""
-    return x
-
-
-def length(x: NDArray[np.float64]) -> int:
-    """Read nothing of `x`, of shape ``(n,)``: what is left is its way."""
-    return len(x)
-
-
-def made(n: int) -> NDArray[np.float64]:
-    """Return ones, of shape ``(n,)``."""
-    return np.ones(n)
-
-
-def round_trips(executor: Executor, calls: int) -> None:
-    """Submit a call when the result of the last one is there."""
-    for number in range(calls):
-        assert executor.submit(trivial, number).result() == number
-
-
-def one_by_one(executor: Executor, calls: int) -> None:
-    """Submit all, then take the results."""
-    futures = [executor.submit(trivial, number) for number in range(calls)]
-    assert [future.result() for future in futures] == list(range(calls))
-
-
-def mapped(executor: Executor, calls: int) -> None:
-    """Map in chunks."""
-    assert sum(executor.map(trivial, range(calls), chunksize=100)) == calls * (calls - 1) // 2
-
-
-SAME = np.ones(LARGE // 8)
-
-
-def same(executor: Executor, calls: int) -> None:
-    """Pass one array again and again."""
-    for _ in range(calls):
-        assert executor.submit(length, SAME).result() == SAME.size
-
-
-def fresh(executor: Executor, calls: int) -> None:
-    """Pass an array that was written since the last call."""
-    for number in range(calls):
-        SAME[0] = time.monotonic() + number
-        assert executor.submit(length, SAME).result() == SAME.size
-
-
-def results(executor: Executor, calls: int) -> None:
-    """Take arrays, and let them go."""
-    for _ in range(calls):
-        assert executor.submit(made, LARGE // 8).result().size == LARGE // 8
 
 
 def searched(backend: str, calls: int) -> None:
@@ -90,29 +37,11 @@ def searched(backend: str, calls: int) -> None:
     from sklearn.model_selection import GridSearchCV
 
     x, y = make_classification(2_000, 20, random_state=0)
-    with joblib.parallel_config(backend, n_jobs=2):
+    with joblib.parallel_config(backend, n_jobs=WORKERS):
         for _ in range(calls):
             GridSearchCV(LogisticRegression(), {"C": np.logspace(-3, 3, 20)}, cv=5).fit(x, y)
 
 
-@dataclass(frozen=True)
-class Case:
-    """`calls` calls made by `run`, and the most that one may take of what it takes by the standard library, or loky."""
-
-    name: str
-    run: Callable[[Any, int], None]
-    calls: int
-    target: float
-
-
-CASES = (
-    Case("submit, and wait for the result", round_trips, 1_000, 0.6),
-    Case("submit one by one, then wait for all", one_by_one, 5_000, 0.25),
-    Case("map, 100 to a chunk", mapped, 50_000, 0.5),
-    Case("the same 64 MiB argument again", same, 5, 1 / 40),
-    Case("a fresh 64 MiB argument", fresh, 5, 1 / 4),
-    Case("a 64 MiB result", results, 5, 1 / 8),
-)
 SEARCH = Case("scikit-learn's search of 100 fits, against loky", searched, 1, 1.1)
 
 
@@ -142,12 +71,38 @@ def measure(ours: Any, theirs: Any, case: Case) -> Times:
     return Times(case, best[ours], best[theirs])
 
 
+def beside(name: str) -> dict[str, float] | None:
+    """Return the seconds of a call of each kind by the executor of others; None if it is not here, or fails."""
+    bin_ = ROOT / "build" / "peers" / "bin"
+    if not (bin_ / "python").exists():
+        return None
+    # MPI starts its processes by a command of that environment.
+    environment = {"PYTHONPATH": str(ROOT), "PATH": f"{bin_}:{os.environ['PATH']}"}
+    found: dict[str, float] | None = apart.measured(
+        "benchmarks.peers", name, python=str(bin_ / "python"), environment=environment
+    )
+    return found
+
+
+def others(found: list[Times]) -> str:
+    """Return what others take as a table, as multiples of ours."""
+    peers = {name: beside(name) for name in PEERS}
+    if missing := [name for name, seconds in peers.items() if seconds is None]:
+        print(f"not measured: {', '.join(missing)}")
+    peers = {name: seconds for name, seconds in peers.items() if seconds is not None}
+    rows = [f"| a call, over that of `{OURS}` | {' | '.join(peers)} |", f"|---|{'--:|' * len(peers)}"]
+    for times in (times for times in found if times.case in CASES):
+        ratios = (seconds[times.case.name] / times.ours for seconds in peers.values() if seconds)
+        rows.append(f"| {times.case.name} | {' | '.join(f'{ratio:.3g}' for ratio in ratios)} |")
+    return "\n".join(rows)
+
+
 def spelled(seconds: float) -> str:
     """Return a time as people say it."""
     return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
-def page(found: list[Times]) -> str:
+def page(found: list[Times], beside: str) -> str:
     """Return the results as Markdown."""
     rows = "\n".join(
         f"| {t.case.name} | {spelled(t.ours)} | {spelled(t.theirs)} | {t.ratio:.3f} | {t.case.target:.3g} |"
@@ -165,6 +120,11 @@ machines, seconds do not.
 {rows}
 
 ![A call, by both](parallel.png)
+
+The executors of others, each in a process of its own, with two workers too: loky's, Dask's on a cluster of processes,
+tasks of Ray, and mpi4py's on processes that MPICH starts. Their versions are in `requirements-peers.txt`.
+
+{beside}
 
 What is the same is found by its hash, so that a write between two calls is seen: that is what is left of the time of
 the same argument. A fresh one is copied once, and so is a result, by its worker.
@@ -201,13 +161,13 @@ def draw(found: list[Times]) -> None:
 
 def main() -> None:
     """Measure, and write the page. Fails if a target is missed."""
-    with ProcessPoolExecutor(2) as theirs:
+    with ProcessPoolExecutor(WORKERS) as theirs:
         # They are forked here, before there is any other thread.
         theirs.submit(trivial, 0).result()
-        with beringia.Executor(2) as ours:
+        with beringia.Executor(WORKERS) as ours:
             found = [measure(ours, theirs, case) for case in CASES]
     found.append(measure("beringia", "loky", SEARCH))
-    text = page(found)
+    text = page(found, others(found))
     print(text)
     (DIRECTORY / "parallel.md").write_text(text, encoding="utf-8")
     draw(found)

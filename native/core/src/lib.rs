@@ -14,6 +14,8 @@ pub mod config;
 pub mod definition;
 pub mod durations;
 pub mod error;
+#[allow(unsafe_code, reason = "the C library is told of locks")]
+pub mod forks;
 pub mod gang;
 pub mod group_key;
 pub mod job;

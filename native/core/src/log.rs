@@ -13,6 +13,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+use crate::forks::{self, Lock};
+
 const MAX_EVENTS: usize = 10_000;
 
 /// One event.
@@ -35,14 +37,19 @@ struct Queue {
 static QUEUE: Mutex<Queue> = Mutex::new(Queue { lines: VecDeque::new(), dropped: 0, woken: false });
 static ARRIVED: Condvar = Condvar::new();
 
-fn queue() -> MutexGuard<'static, Queue> {
-    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+impl Lock for Queue {
+    type State = Queue;
+
+    fn lock() -> MutexGuard<'static, Queue> {
+        QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Sends all events of this process's native side to the queue. To be called before the first one.
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        forks::keep_free::<Queue>();
         let subscriber = tracing_subscriber::registry().with(ToQueue.with_filter(LevelFilter::DEBUG));
         // Nobody else can have set one: the subscriber is this library's own.
         let _ = tracing::subscriber::set_global_default(subscriber);
@@ -51,7 +58,7 @@ pub fn install() {
 
 /// The events since the last call, waiting up to `timeout` for the first.
 pub fn drain(timeout: Duration) -> Vec<Line> {
-    let queue = queue();
+    let queue = Queue::lock();
     let (mut queue, _) = ARRIVED
         .wait_timeout_while(queue, timeout, |queue| queue.lines.is_empty() && !queue.woken)
         .unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +88,7 @@ pub fn set_level(level: u8) {
 
 /// Lets whoever waits in [`drain`] return now.
 pub fn wake() {
-    queue().woken = true;
+    Queue::lock().woken = true;
     ARRIVED.notify_one();
 }
 
@@ -97,7 +104,7 @@ impl<S: Subscriber> Layer<S> for ToQueue {
             logger: text.logger.unwrap_or_else(|| metadata.target().replace("::", ".")),
             message: text.message + &text.fields,
         };
-        let mut queue = queue();
+        let mut queue = Queue::lock();
         if queue.lines.len() >= MAX_EVENTS {
             queue.dropped += 1;
             return;

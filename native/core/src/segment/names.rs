@@ -9,9 +9,10 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::forks::{self, Lock};
 
 const DIRECTORY: &str = "/dev/shm";
 const SUFFIX: &str = ".lease";
@@ -26,7 +27,17 @@ struct Owner {
 static OWN: Mutex<Option<Owner>> = Mutex::new(None);
 
 fn own() -> MutexGuard<'static, Option<Owner>> {
-    OWN.lock().unwrap_or_else(PoisonError::into_inner)
+    static ONCE: Once = Once::new();
+    ONCE.call_once(forks::keep_free::<Owner>);
+    Owner::lock()
+}
+
+impl Lock for Owner {
+    type State = Option<Owner>;
+
+    fn lock() -> MutexGuard<'static, Option<Owner>> {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn path(name: &str) -> PathBuf {

@@ -2,10 +2,11 @@
 //! there by `beringia.share` is never copied.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
 use beringia_core::Result;
 use beringia_core::config::Config;
+use beringia_core::forks::{self, Lock};
 use beringia_core::segment::{Backend, Cache, Lease};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
@@ -14,11 +15,21 @@ use super::{content, raise};
 use crate::convention::numpy::array::{Dtype, Views, view};
 
 /// Memory of this process that calls may be told of: its length and its lease, by where it begins.
-type Placed = BTreeMap<usize, (usize, Weak<Lease>)>;
+struct Placed(BTreeMap<usize, (usize, Weak<Lease>)>);
+
+impl Lock for Placed {
+    type State = Placed;
+
+    fn lock() -> MutexGuard<'static, Placed> {
+        static PLACED: Mutex<Placed> = Mutex::new(Placed(BTreeMap::new()));
+        PLACED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 fn placed() -> MutexGuard<'static, Placed> {
-    static PLACED: Mutex<Placed> = Mutex::new(BTreeMap::new());
-    PLACED.lock().unwrap_or_else(PoisonError::into_inner)
+    static ONCE: Once = Once::new();
+    ONCE.call_once(forks::keep_free::<Placed>);
+    Placed::lock()
 }
 
 /// Copies `bytes` to memory of their own, where [`find`] finds them.
@@ -27,8 +38,8 @@ fn place(bytes: &[u8]) -> Result<Arc<Lease>> {
     let lease = Cache::new(backend, 0).lease(bytes.len())?;
     lease.segment().write(0, bytes)?;
     let mut placed = placed();
-    placed.retain(|_, (_, lease)| lease.strong_count() > 0);
-    placed.insert(lease.segment().address(), (bytes.len(), Arc::downgrade(&lease)));
+    placed.0.retain(|_, (_, lease)| lease.strong_count() > 0);
+    placed.0.insert(lease.segment().address(), (bytes.len(), Arc::downgrade(&lease)));
     Ok(lease)
 }
 
@@ -37,7 +48,7 @@ pub fn find(backend: Backend, bytes: &[u8]) -> Option<(Arc<Lease>, usize)> {
     let address = bytes.as_ptr() as usize;
     let (lease, offset) = {
         let placed = placed();
-        let (start, (len, lease)) = placed.range(..=address).next_back()?;
+        let (start, (len, lease)) = placed.0.range(..=address).next_back()?;
         let offset = address - start;
         (offset + bytes.len() <= *len).then(|| (lease.upgrade(), offset))?
     };
