@@ -106,14 +106,14 @@ test-executors: $(STAMPS)/package build/mpi4py-$(MPI4PY) ## joblib's, mpi4py's a
 
 # Each has an environment of its own, as it pins what others have newer; the package is that in the source tree.
 ADAPTERS := beam flink
-build/adapters/%/installed: requirements-%.txt | $(STAMPS)/python
+build/apart/%/installed: requirements-%.txt | $(STAMPS)/python
 	@test -x $(@D)/bin/python || $(RUN) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-test-adapters: $(STAMPS)/package $(ADAPTERS:%=build/adapters/%/installed) ## Apache Beam's and Apache Flink's fronts: some minutes.
+test-adapters: $(STAMPS)/package $(ADAPTERS:%=build/apart/%/installed) ## Apache Beam's and Apache Flink's fronts: some minutes.
 	@$(WITH_JAVA) && export PYTHONPATH=python && for adapter in $(ADAPTERS); do \
-	  echo "» Jobs on $$adapter" && build/adapters/$$adapter/bin/python -m pytest --quiet --noconftest -o addopts= \
+	  echo "» Jobs on $$adapter" && build/apart/$$adapter/bin/python -m pytest --quiet --noconftest -o addopts= \
 	    -p no:cacheprovider integration-tests/adapters/test_$$adapter.py || exit 1; \
 	done
 
@@ -256,7 +256,7 @@ demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and th
 	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
 	done
 
-bench: $(STAMPS)/package $(STAMPS)/python-4 ## Measure, and write docs/benchmarks/.
+bench: $(STAMPS)/package $(STAMPS)/python-4 build/apart/peers/installed ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
 	@$(WITH_JAVA) && $(RUN) -m benchmarks
 

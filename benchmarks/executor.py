@@ -1,7 +1,7 @@
 """Measure `beringia.Executor` against the standard library's `ProcessPoolExecutor`: docs/benchmarks/parallel.md.
 
-``python -m benchmarks.executor`` writes the page and its picture. Both have two workers, and run in turn in one process;
-the fastest of some runs counts. The executors of others (:mod:`benchmarks.peers`) follow, each in a process of its own.
+``python -m benchmarks.executor`` writes the page and its picture. Both have two workers and take turns in one process,
+of which the fastest run counts. The executors of others (:mod:`benchmarks.peers`) follow, each in a process of its own.
 Fails if a target is missed.
 """
 
@@ -73,7 +73,7 @@ def measure(ours: Any, theirs: Any, case: Case) -> Times:
 
 def beside(name: str) -> dict[str, float] | None:
     """Return the seconds of a call of each kind by the executor of others; None if it is not here, or fails."""
-    bin_ = ROOT / "build" / "peers" / "bin"
+    bin_ = ROOT / "build" / "apart" / "peers" / "bin"
     if not (bin_ / "python").exists():
         return None
     # MPI starts its processes by a command of that environment.

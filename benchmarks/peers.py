@@ -1,6 +1,6 @@
 """The calls of :mod:`benchmarks.calls` by the executors of others, each in a process of its own.
 
-``build/peers/bin/python -m benchmarks.peers --one loky`` prints the seconds of a call of each kind, in JSON. The
+``build/apart/peers/bin/python -m benchmarks.peers --one loky`` prints the seconds of a call of each kind, in JSON. The
 executors are in an environment of their own (requirements-peers.txt).
 """
 
