@@ -105,7 +105,7 @@ impl Shared {
             state.kept.retain(|kept| !std::ptr::eq(Arc::as_ptr(kept), old.as_ptr()));
         }
         let lease = cache.lease(bytes.len())?;
-        lease.segment().write(0, bytes)?;
+        content::write(self.threads, lease.segment(), bytes)?;
         state.known.retain(|_, (_, lease)| lease.strong_count() > 0);
         state.known.insert(place, (hash, Arc::downgrade(&lease)));
         state.kept.push_back(Arc::clone(&lease));
