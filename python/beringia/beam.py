@@ -14,11 +14,8 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.typehints.batch import N, NumpyArray
 
-from beringia import _function
+from beringia._batch_calls import BatchCalls
 from beringia.errors import ResultError
-from beringia.futures import Executor
-from beringia.futures.options import check_options
-from beringia.local import pool as pools
 
 __all__ = ["MapBatches"]
 
@@ -61,10 +58,8 @@ class MapBatches(beam.PTransform):
         retries: int = 0,
     ) -> None:
         super().__init__()
-        check_options(timeout, retries)
-        pools.check_workers(workers)
         self._takes, self._returns = _element(takes), _element(returns)
-        self._calls = _Calls(f, self._takes, self._returns, workers, timeout, retries)
+        self._calls = BatchCalls(f, workers, timeout, retries)
 
     def expand(self, input_or_inputs: Any) -> Any:
         """Return the collection of results."""
@@ -72,42 +67,29 @@ class MapBatches(beam.PTransform):
         if elements.element_type != _one(self._takes):
             # Beam makes batches of what it knows the type of.
             elements |= "elements" >> beam.Map(_same).with_output_types(_one(self._takes))
-        return elements | _function.name_of(self._calls.f) >> beam.ParDo(self._calls)
+        return elements | self._calls.name >> beam.ParDo(_Batches(self._calls, self._takes, self._returns))
 
 
-class _Calls(beam.DoFn):
-    def __init__(
-        self,
-        f: Callable[[Any], Any],
-        takes: Element,
-        returns: Element,
-        workers: int | None,
-        timeout: float | None,
-        retries: int,
-    ) -> None:
-        self.f, self._takes, self._returns = f, takes, returns
-        self._workers, self._timeout, self._retries = workers, timeout, retries
-        self._executor: Executor | None = None
+class _Batches(beam.DoFn):
+    def __init__(self, calls: BatchCalls, takes: Element, returns: Element) -> None:
+        self._calls, self._takes, self._returns = calls, takes, returns
 
     def setup(self) -> None:
         """Get ready to call."""
-        pool = pools.default(self._workers)
-        self._executor = Executor(pool=pool, timeout=self._timeout, retries=self._retries)
+        self._calls.open()
 
     def teardown(self) -> None:
         """Let the workers go."""
-        if self._executor is not None:
-            self._executor.shutdown()
+        self._calls.close()
 
     def process_batch(self, batch: Any, *_: Any, **__: Any) -> Iterator[Any]:
         """Yield what the function returns for a batch."""
-        assert self._executor is not None, "Beam sets a DoFn up before it has it process"
         dtype, shape = self._returns
-        result = np.asarray(self._executor.submit(self.f, batch).result())
+        result = self._calls.call(batch)
         if result.shape != (len(batch), *shape) or not np.can_cast(result.dtype, dtype, "same_kind"):
             raise ResultError(
-                f"'{_function.name_of(self.f)}' returned {result.dtype} of shape {result.shape} for a batch of "
-                f"{len(batch)}: expected {dtype} of shape {(len(batch), *shape)}, as returns= says"
+                f"'{self._calls.name}' returned {result.dtype} of shape {result.shape} for a batch of {len(batch)}: "
+                f"expected {dtype} of shape {(len(batch), *shape)}, as returns= says"
             )
         yield result.astype(dtype, copy=False)
 

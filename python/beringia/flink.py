@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pyflink.table import udf as flink
 from pyflink.table.types import DataType
 
-from beringia import _function
+from beringia._batch_calls import BatchCalls
 from beringia.errors import ResultError
-from beringia.futures import Executor
-from beringia.futures.options import check_options
-from beringia.local import pool as pools
 
 __all__ = ["udf"]
 
@@ -59,34 +55,21 @@ def udf(
     >>> root = beringia.flink.udf(np.sqrt, "DOUBLE")  # doctest: +SKIP
     >>> table.select(root(table.x))  # doctest: +SKIP
     """
-    check_options(timeout, retries)
-    pools.check_workers(workers)
-    calls = _Calls(f, workers, timeout, retries, deterministic)
-    return flink.udf(calls, result_type=result_type, func_type="pandas", name=_function.name_of(f))
+    calls = BatchCalls(f, workers, timeout, retries)
+    return flink.udf(_Batches(calls, deterministic), result_type=result_type, func_type="pandas", name=calls.name)
 
 
-class _Calls(flink.ScalarFunction):
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        workers: int | None,
-        timeout: float | None,
-        retries: int,
-        deterministic: bool,
-    ) -> None:
-        self._f, self._deterministic = f, deterministic
-        self._workers, self._timeout, self._retries = workers, timeout, retries
-        self._executor: Executor | None = None
+class _Batches(flink.ScalarFunction):
+    def __init__(self, calls: BatchCalls, deterministic: bool) -> None:
+        self._calls, self._deterministic = calls, deterministic
 
     def open(self, function_context: Any) -> None:  # noqa: ARG002 (Flink passes it)
         """Get ready to call."""
-        pool = pools.default(self._workers)
-        self._executor = Executor(pool=pool, timeout=self._timeout, retries=self._retries)
+        self._calls.open()
 
     def close(self) -> None:
         """Let the workers go."""
-        if self._executor is not None:
-            self._executor.shutdown()
+        self._calls.close()
 
     def is_deterministic(self) -> bool:
         """Tell Flink whether equal arguments give equal results."""
@@ -94,12 +77,11 @@ class _Calls(flink.ScalarFunction):
 
     def eval(self, *columns: Any) -> Any:
         """Return what the function returns for a batch of rows."""
-        assert self._executor is not None, "Flink opens a function before it calls it"
-        result = np.asarray(self._executor.submit(self._f, *(column.to_numpy() for column in columns)).result())
+        result = self._calls.call(*(column.to_numpy() for column in columns))
         rows = len(columns[0]) if columns else 1
         if result.shape != (rows,):
             raise ResultError(
-                f"'{_function.name_of(self._f)}' returned an array of shape {result.shape} for a batch of {rows} rows: "
-                f"expected ({rows},)"
+                f"'{self._calls.name}' returned an array of shape {result.shape} for a batch of {rows} rows: expected "
+                f"({rows},)"
             )
         return pd.Series(result)
