@@ -24,14 +24,14 @@ def loky() -> AbstractContextManager[Any]:
     """Return the executor behind joblib."""
     import loky
 
-    return loky.ProcessPoolExecutor(WORKERS)  # type: ignore[no-any-return]
+    return loky.ProcessPoolExecutor(WORKERS)  # type: ignore[no-any-return]  # it has no types
 
 
 def mpi4py() -> AbstractContextManager[Any]:
     """Return that of MPI's processes, which are spawned."""
     from mpi4py.futures import MPIPoolExecutor
 
-    return MPIPoolExecutor(WORKERS)  # type: ignore[no-any-return]
+    return MPIPoolExecutor(WORKERS)  # type: ignore[no-any-return]  # it has no types
 
 
 @contextmanager

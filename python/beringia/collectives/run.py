@@ -81,11 +81,7 @@ def spmd(
     native = (pool or pools.default(size)).native
     timeout, _ = check_options(timeout, 0)
     name = _function.name_of(f)
-    arguments = tuple(args), dict(kwargs or {})
-    try:
-        body, buffers = _call_pickle.dump_call(as_rank, (_asks, f, *arguments), {})
-    except Exception as error:
-        raise unsendable(error, f, (*arguments[0], *arguments[1].values())) from None
+    body, buffers = dump_rank(_asks, f, args, kwargs)
     outcomes, failed = _native.run_gang(
         native,
         body,
@@ -114,6 +110,17 @@ def first_error(error: BaseException | None, rank: int, size: int, why: str, nam
     if hasattr(first, "add_note"):
         first.add_note(f"rank {rank} of {size} failed first")
     return first
+
+
+def dump_rank(
+    asks_of: Callable[[], Any], f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None
+) -> tuple[bytes, _call_pickle.Buffers]:
+    """Pickle the call of :func:`as_rank` for every rank, which asks through what `asks_of` returns there."""
+    arguments = tuple(args), dict(kwargs or {})
+    try:
+        return _call_pickle.dump_call(as_rank, (asks_of, f, *arguments), {})
+    except Exception as error:
+        raise unsendable(error, f, (*arguments[0], *arguments[1].values())) from None
 
 
 def as_rank(asks_of: Callable[[], Any], f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -22,11 +22,11 @@ from pyspark.sql import SparkSession
 
 from beringia import _call_pickle, _function, _native, errors
 from beringia.collectives import relay
-from beringia.collectives.run import as_rank, first_error
+from beringia.collectives.run import dump_rank, first_error
 from beringia.errors import ArgumentError, GroupTimeoutError, WorkerDiedError
 from beringia.futures import lanes
 from beringia.futures.errors import of_call
-from beringia.futures.options import check_options, unsendable
+from beringia.futures.options import check_options
 from beringia.spark import jvm
 from beringia.spark.call import call_of
 from beringia.spark.classic import Classic
@@ -107,11 +107,7 @@ def spmd(
         raise ArgumentError(f"size is a number of ranks above zero, got {size!r}")
     timeout, _ = check_options(timeout, 0)
     name = _function.name_of(f)
-    arguments = tuple(args), dict(kwargs or {})
-    try:
-        body, buffers = _call_pickle.dump_call(as_rank, (relay.current, f, *arguments), {})
-    except Exception as error:
-        raise unsendable(error, f, (*arguments[0], *arguments[1].values())) from None
+    body, buffers = dump_rank(relay.current, f, args, kwargs)
     classic = Classic(session)
     machine: Any = session._jvm
     java = machine.org.beringia.spark.ranks.RankRun(session._jsparkSession)
