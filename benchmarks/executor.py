@@ -13,11 +13,14 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import pyspark
+from numpy.typing import NDArray
 
 import beringia
 import beringia.joblib
@@ -42,7 +45,36 @@ def searched(backend: str, calls: int) -> None:
             GridSearchCV(LogisticRegression(), {"C": np.logspace(-3, 3, 20)}, cv=5).fit(x, y)
 
 
-SEARCH = Case("scikit-learn's search of 100 fits, against loky", searched, 1, 1.1)
+TABLE = np.random.default_rng(0).normal(size=(20_000, 1_000))
+
+
+def total(table: NDArray[np.float64], row: int) -> float:
+    """Read little of a table, of shape ``(n, m)``."""
+    return float(table[row].sum())
+
+
+def of_one_table(backend: str, calls: int, table: NDArray[np.float64] = TABLE) -> None:
+    """Give a table of 160 MB to all calls of a `joblib.Parallel`: joblib's own backend writes it to a file for each."""
+    with joblib.parallel_config(backend, n_jobs=WORKERS):
+        joblib.Parallel()(joblib.delayed(total)(table, row) for row in range(calls))
+
+
+def of_a_shared_table(backend: str, calls: int) -> None:
+    """Do so, ours with a table that is shared once."""
+    of_one_table(backend, calls, shared_table() if backend == "beringia" else TABLE)
+
+
+@cache
+def shared_table() -> NDArray[np.float64]:
+    """Return the table in shared memory."""
+    return beringia.share(TABLE)
+
+
+JOBLIB = (
+    Case("scikit-learn's search of 100 fits, against loky", searched, 1, 1.1),
+    Case("joblib, 16 calls with 160 MB of `share`, against loky", of_a_shared_table, 16, 1 / 4),
+    Case("joblib, 16 calls with 160 MB, against loky", of_one_table, 16, 1.5),
+)
 
 
 @dataclass(frozen=True)
@@ -97,12 +129,31 @@ def others(found: list[Times]) -> str:
     return "\n".join(rows)
 
 
+def on_spark() -> str:
+    """Return what calls take on Spark's executors as a table."""
+    seconds = apart.measured("benchmarks.spark_calls")
+    if seconds is None:
+        return "Not measured on Spark."
+    rows = "\n".join(
+        f"| {what} | {spelled(seconds[ours])} | {by} | {spelled(seconds[theirs])} "
+        f"| {seconds[ours] / seconds[theirs]:.2g} |"
+        for what, ours, by, theirs in (
+            ("`submit`, and wait for the result", "call", "a job of one value", "call of a job"),
+            ("`map` of 1,000 calls", "calls", "a job of 1,000 values", "calls of a job"),
+            ("a barrier of two ranks", "barrier", "`BarrierTaskContext.barrier`", "barrier of Spark"),
+        )
+    )
+    return f"""| on Spark, warm | | PySpark's | | ratio |
+|---|--:|---|--:|--:|
+{rows}"""
+
+
 def spelled(seconds: float) -> str:
     """Return a time as people say it."""
     return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
-def page(found: list[Times], beside: str) -> str:
+def page(found: list[Times], beside: str, cluster: str) -> str:
     """Return the results as Markdown."""
     rows = "\n".join(
         f"| {t.case.name} | {spelled(t.ours)} | {spelled(t.theirs)} | {t.ratio:.3f} | {t.case.target:.3g} |"
@@ -111,7 +162,7 @@ def page(found: list[Times], beside: str) -> str:
     return f"""# Python's parallel tools
 
 Written by `make bench`, with two workers each: seconds of one call, both in turn in one process, the fastest of {RUNS}
-runs. The functions do nothing, but the last; the standard library's workers are forked. Python
+runs. The functions do nothing, but those of joblib's; the standard library's workers are forked. Python
 {platform.python_version()}, NumPy {np.__version__}, {platform.system()} on {platform.machine()}. Ratios travel between
 machines, seconds do not.
 
@@ -128,6 +179,12 @@ tasks of Ray, and mpi4py's on processes that MPICH starts. Their versions are in
 
 What is the same is found by its hash, so that a write between two calls is seen: that is what is left of the time of
 the same argument. A fresh one is copied once, and so is a result, by its worker.
+
+`beringia.spark.Executor` and `beringia.spark.spmd` on `local[2]` of Spark {pyspark.__version__}, beside jobs of RDDs
+that call the same function, and the barrier of Spark's own stages:
+
+{cluster}
+
 [Python's parallel tools](../parallel.md) says how all of it is used.
 """
 
@@ -166,8 +223,8 @@ def main() -> None:
         theirs.submit(trivial, 0).result()
         with beringia.Executor(WORKERS) as ours:
             found = [measure(ours, theirs, case) for case in CASES]
-    found.append(measure("beringia", "loky", SEARCH))
-    text = page(found, others(found))
+    found += [measure("beringia", "loky", case) for case in JOBLIB]
+    text = page(found, others(found), on_spark())
     print(text)
     (DIRECTORY / "parallel.md").write_text(text, encoding="utf-8")
     draw(found)

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import itertools
 import os
+import struct
 import threading
 import time
 import uuid
@@ -24,7 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyspark import InheritableThread
-from pyspark.sql import SparkSession
+from pyspark.serializers import NoOpSerializer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from beringia import _call_pickle, _calls, futures
 from beringia.errors import ArgumentError, GroupError, InternalError
@@ -46,7 +49,8 @@ _MOST_CALLS = 5_000
 _MOST_JOBS = 32
 _IDLE = 2.0
 """Seconds that a thread waits for the next call."""
-_ROWS = "number long, body binary, buffers array<binary>, places array<long>"
+_HEADER = struct.Struct(">QII")
+"""What a call in a row begins with: its number, the bytes of its body, how many buffers it has."""
 _RETURNS = "body binary, buffers array<binary>, seconds double"
 
 
@@ -246,27 +250,30 @@ class Jobs:
 
     def _rows(self, calls: list[_Call]) -> dict[int, Any]:
         """Run a job; returns its rows by number."""
-        rows = {row.number: row for row in self._frame(calls).collect()}
+        rows = {int(row.number, 16): row for row in self._frame(calls).collect()}
         seconds = [row.seconds for row in rows.values() if row.seconds is not None]
         if seconds:
             self._seconds = sum(seconds) / len(seconds)
         return rows
 
-    def _frame(self, calls: list[_Call]) -> Any:
+    def _frame(self, calls: list[_Call]) -> DataFrame:
         shared, where = _laid_out(calls)
-        rows = []
-        for call in calls:
-            places: list[int] = []
-            beside = []
-            for buffer in call.buffers:
-                places += (where.get(id(buffer), -1), buffer.nbytes)
-                if id(buffer) not in where:
-                    beside.append(bytearray(buffer.data))
-            rows.append((call.number, bytearray(call.body), beside, places))
-        data = self._session.createDataFrame(rows, _ROWS, verifySchema=False).coalesce(self._tasks)
+        context = self._session.sparkContext
+        jvm: Any = context._jvm
+
+        def read(path: str) -> Any:
+            return jvm.PythonRDD.readRDDFromFile(context._jsc, path, self._tasks)
+
+        def serve() -> Any:
+            return jvm.PythonParallelizeServer(context._jsc.sc(), self._tasks)
+
+        # As PySpark's `parallelize`, without a worker that makes rows of what is pickled.
+        packed = context._serialize_to_jvm([_packed(call, where) for call in calls], NoOpSerializer(), read, serve)
+        binary = jvm.org.apache.spark.sql.Encoders.BINARY()
+        rows = DataFrame(self._session._jsparkSession.createDataset(packed.rdd(), binary).toDF(), self._session)
         return numpy_map(
             functools.partial(_make, shared=None) if shared is None else _make,
-            data,
+            rows.select(F.col("value").alias("call"), F.hex(F.substring("value", 1, 8)).alias("number")),
             _RETURNS,
             consts=None if shared is None else {"shared": shared},
             keep="number",
@@ -303,33 +310,54 @@ class Jobs:
 
 def _laid_out(calls: list[_Call]) -> tuple[Bytes | None, dict[int, int]]:
     """Put the large buffers of calls one behind the other, each once; returns where each lies, by its id."""
-    where: dict[int, int] = {}
-    parts, size = [], 0
-    for buffer in itertools.chain.from_iterable(call.buffers for call in calls):
-        if buffer.nbytes >= _SHARED and id(buffer) not in where:
-            where[id(buffer)] = size
-            parts.append(buffer)
-            size += -(-buffer.nbytes // _ALIGNMENT) * _ALIGNMENT
-    if not parts:
-        return None, where
-    shared = np.zeros(size, np.uint8)
-    for buffer in parts:
-        shared[where[id(buffer)] :][: buffer.nbytes] = buffer
-    return shared, where
+    large = {id(each): each for call in calls for each in call.buffers if each.nbytes >= _SHARED}
+    if not large:
+        return None, {}
+    joined, starts = _joined(list(large.values()))
+    return joined, dict(zip(large, starts, strict=True))
 
 
-def _make(body: bytes, buffers: Any, places: Any, shared: Bytes | None) -> tuple[bytes, list[bytes], float]:
-    """Make a call, in a worker."""
+def _joined(parts: list[Bytes]) -> tuple[Bytes, list[int]]:
+    """Put arrays one behind the other, aligned for any element; returns where each lies."""
+    ends = list(itertools.accumulate(-(-part.nbytes // _ALIGNMENT) * _ALIGNMENT for part in parts))
+    starts = [0, *ends][: len(parts)]
+    joined = np.zeros(ends[-1] if ends else 0, np.uint8)
+    for start, part in zip(starts, parts, strict=True):
+        joined[start:][: part.nbytes] = part
+    return joined, starts
+
+
+def _packed(call: _Call, where: dict[int, int]) -> bytes:
+    """Return a call as a row has it: header, places of its buffers, body, and the buffers that are not apart."""
+    beside, starts = _joined([each for each in call.buffers if id(each) not in where])
+    own = iter(starts)
+    places = [
+        (True, where[id(each)], each.nbytes) if id(each) in where else (False, next(own), each.nbytes)
+        for each in call.buffers
+    ]
+    return b"".join(
+        (
+            _HEADER.pack(call.number, len(call.body), len(places)),
+            np.array(places, np.int64).tobytes(),
+            call.body,
+            beside.tobytes(),
+        )
+    )
+
+
+def _make(call: bytes, shared: Bytes | None) -> tuple[bytes, list[bytes], float]:
+    """Make a call that :func:`_packed` has packed, in a worker."""
     started = time.perf_counter()
-    beside = iter(buffers)
+    _, length, count = _HEADER.unpack_from(call)
+    places = np.frombuffer(call, np.int64, 3 * count, _HEADER.size).reshape(-1, 3).tolist()
+    body = _HEADER.size + 3 * 8 * count
+    beside = np.frombuffer(call[body + length :], np.uint8).copy()  # which a call may write to
     views = []
-    for at, size in np.asarray(places, np.int64).reshape(-1, 2).tolist():
-        if at < 0:
-            views.append(np.frombuffer(bytearray(next(beside)), np.uint8))
-        else:
-            assert shared is not None
-            views.append(shared[at : at + size])
-    told, returned = _calls.make(bytes(body), views)
+    for apart, start, size in places:
+        buffer = shared if apart else beside
+        assert buffer is not None
+        views.append(buffer[start : start + size])
+    told, returned = _calls.make(call[body : body + length], views)
     return told, [each.tobytes() for each in returned], time.perf_counter() - started
 
 
