@@ -20,6 +20,8 @@ covered = pytest.mark.skipif(
 )
 of_spark_4 = pytest.mark.skipif(pyspark.__version__ < "4", reason="it is of Spark 4")
 
+BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+
 
 def some(cases):
     """Every fifth of many cases; `make test-slow` has the others."""
@@ -94,6 +96,11 @@ def data(spark):
         "cast(null as int) as none",
     )
     return df.localCheckpoint()
+
+
+def kept(df, *others):
+    """A few of the columns, of which some take any number of bytes, and some are null."""
+    return df.select("id", "s_null", "dec_null", "b_null", *others)
 
 
 def describe(frame):

@@ -13,13 +13,13 @@ import org.apache.spark.sql.catalyst.expressions.codegen.GenerateOrdering
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch, ColumnarBatchRow}
 import org.beringia.spark.columns.{BatchWriter, InputColumn}
 
-/** @param most rows of a group, where a call gets no more */
+/** @param most rows of a group, where a call gets no more; none where it gets as many as a batch of the child has */
 final class ColumnGroups(
     keys: Seq[InputColumn],
     per: Per,
     schema: Seq[Attribute],
     batches: Iterator[ColumnarBatch],
-    most: Int
+    most: Option[Int]
 ) extends Groups {
   private[this] val keyColumns = keys.map(key => schema(key.ordinal))
   private[this] val ordering =
@@ -50,7 +50,7 @@ final class ColumnGroups(
 
   private def writeGroup(writer: BatchWriter): Boolean = {
     writer.startGroup(columns, at, describeGroup)
-    var left = if (most == ColumnGroups.Batches) rows - at else most
+    var left = most.getOrElse(rows - at)
     var more = true
     while (more) {
       val end = endOfGroup(at + math.min(left, rows - at))
@@ -97,10 +97,4 @@ final class ColumnGroups(
     rows = batch.numRows
     at = 0
   }
-}
-
-object ColumnGroups {
-
-  /** Of rows of a group: as many as a batch of the child has. */
-  val Batches = 0
 }

@@ -17,9 +17,9 @@ trait Groups {
 
 object Groups {
 
-  /** @param most rows of a group, where a call gets no more */
-  def of(task: NumpyMapTask, input: Input, most: Int = Int.MaxValue): Groups = input match {
-    case Input.Rows(rows) => new RowGroups(task, rows, most)
+  /** @param most rows of a group, where a call gets no more; none where it gets as many as a batch of the child has */
+  def of(task: NumpyMapTask, input: Input, most: Option[Int] = Some(Int.MaxValue)): Groups = input match {
+    case Input.Rows(rows) => new RowGroups(task, rows, most.getOrElse(Int.MaxValue))
     case Input.Columns(batches) => new ColumnGroups(task.keys, task.per, task.rowSchema, batches, most)
   }
 }

@@ -70,7 +70,7 @@ class ColumnGroupsTest {
   private def columnGroups(types: Seq[DataType], keys: Int, per: Per, most: Int = Int.MaxValue)(
       batches: Iterator[ColumnarBatch]
   ): Groups =
-    new ColumnGroups(types.indices.map(column(types)).take(keys), per, schema(types), batches, most)
+    new ColumnGroups(types.indices.map(column(types)).take(keys), per, schema(types), batches, Some(most))
 
   private val everyType = Seq[DataType](
     StringType,

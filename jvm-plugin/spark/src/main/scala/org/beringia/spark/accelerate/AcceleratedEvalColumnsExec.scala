@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
-import org.beringia.spark.{ColumnGroups, JobMetrics}
+import org.beringia.spark.JobMetrics
 
 /**
  * What the planner must know is as in Spark's EvalPythonExec.
@@ -40,7 +40,7 @@ final case class AcceleratedEvalColumnsExec(
         inputColumn(child.output, column).copy(name = s"_$i") // as Spark calls the series
       },
       output.map(field => (field.name, field.dataType)),
-      if (takesBatches) ColumnGroups.Batches else conf.arrowMaxRecordsPerBatch,
+      if (takesBatches) None else Some(conf.arrowMaxRecordsPerBatch),
       child.output,
       function.ship(sparkContext),
       settings,

@@ -59,7 +59,7 @@ final case class AcceleratedEvalExec(
         new PullingTask(None, inputs, outputs, batchRows, schema, shipped, settings, limits, measured)
       } else {
         val shipped = function.ship(sparkContext)
-        new PortionedTask(Nil, inputs, outputs, batchRows, schema, shipped, settings, limits, measured)
+        new PortionedTask(Nil, inputs, outputs, Some(batchRows), schema, shipped, settings, limits, measured)
       }
     val hidden = if (kind.pulls) 1 else 0
     child.execute().mapPartitions { rows =>

@@ -8,15 +8,15 @@ import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.ShippedFunction
 import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{ColumnGroups, Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.{Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
 import org.beringia.spark.columns.InputColumn
 
-/** @param batchRows how many rows the function gets at a time */
+/** @param batchRows how many rows the function gets at a time; none where it gets the child's batches as they are */
 class PortionedTask(
     keys: Seq[InputColumn],
     columns: Seq[InputColumn],
     results: Seq[(String, DataType)],
-    val batchRows: Int,
+    val batchRows: Option[Int],
     rowSchema: Seq[Attribute],
     function: ShippedFunction,
     settings: Map[String, String],
@@ -45,7 +45,7 @@ class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, contex
   private[this] val kept = Some(input).collect { case Input.Rows(kept: KeptRows) => kept }
   private[this] var keptBefore = 0L // when the batch began
   // What takes batches of ours as they are gets what it would of Spark's node.
-  private[this] val isChildBatch = task.batchRows == ColumnGroups.Batches
+  private[this] val isChildBatch = task.batchRows.isEmpty
 
   override def begin(): Unit = {
     super.begin()

@@ -33,7 +33,7 @@ final class PullingTask(
       grouping.getOrElse(Nil),
       columns,
       ("", ByteType) +: results,
-      batchRows,
+      Some(batchRows),
       rowSchema,
       function,
       settings,
@@ -42,10 +42,10 @@ final class PullingTask(
     ) {
   override def source(input: Input, context: TaskContext): TaskBatches = (grouping, input) match {
     case (Some(_), Input.Rows(rows)) =>
-      val groups = new KeyedPortions(this, rows)
+      val groups = new KeyedPortions(this, rows, batchRows)
       new PulledBatches(this, groups, input, called = false, () => groups.key, context)
     case _ =>
-      val portions = Groups.of(this, input, most = batchRows)
+      val portions = Groups.of(this, input, most = Some(batchRows))
       new PulledBatches(this, portions, input, called = true, () => PulledBatches.NoRow, context)
   }
 
@@ -118,7 +118,7 @@ final class PulledBatches(
 }
 
 /** The rows of each key in portions; before the first of a key one without rows. */
-private final class KeyedPortions(task: PullingTask, rows: Iterator[InternalRow]) extends Groups {
+private final class KeyedPortions(task: PullingTask, rows: Iterator[InternalRow], most: Int) extends Groups {
   private[this] val groups = new GroupRows(rows, task.keys, grouped = true, task.rowSchema)
   private[this] val describeGroup = () => groups.describe
   private[this] var first: UnsafeRow = _ // of the next portion
@@ -140,7 +140,7 @@ private final class KeyedPortions(task: PullingTask, rows: Iterator[InternalRow]
     writer.startGroup(first, describeGroup)
     var row = first
     var count = 0
-    while (row != null && count < task.batchRows) {
+    while (row != null && count < most) {
       writer.append(row)
       count += 1
       row = groups.nextOfGroup()
