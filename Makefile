@@ -136,7 +136,7 @@ test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pys
 	  and not takes_too_long and not used_again and not (spark_arrays and not no_task and not adaptive) \
 	  and not (spark_executor and not calls_are_made and not come_and_go and not can_be_ended) \
 	  and not (spark_spmd and not collectives and not dies)"
-	@$(PYTEST_4) $(addprefix python/tests/test_udf_,groups.py pulling.py scalars.py types.py)
+	@$(PYTEST_4) $(addprefix python/tests/test_udf_,accumulators.py groups.py pulling.py scalars.py types.py)
 	@$(PYTEST_4) $(SHORT)
 	@$(PYTEST_4) integration-tests/connect
 	@$(PYTEST_4) integration-tests/cluster

@@ -251,20 +251,6 @@ def test_plans_show_it(spark, conf, data, adaptive, capsys):
     assert len(rows) == 8
 
 
-def test_an_accumulator_is_left_to_spark(spark, conf, data):
-    conf("spark.beringia.accelerate", "true")
-    total = spark.sparkContext.accumulator(0)
-
-    def f(frame):
-        total.add(len(frame))
-        return frame
-
-    query = data.select("g").groupBy("g").applyInPandas(f, "g int")
-    assert beringia.spark.explain_acceleration(query) == [(SPARKS, "the function refers to an accumulator")]
-    query.count()
-    assert total.value == 60
-
-
 def tables(key, table):
     assert table.num_rows > 3, "a small group"
     text = [repr(key), *map(repr, describe_table(table))]

@@ -19,7 +19,7 @@ use crate::segment::{Announcement, BufferRef, SegmentId, SegmentToken};
 use crate::spelling::Spelling;
 
 /// Changes with every change to this file, or that of [`asks`].
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// An Arrow array whose buffers lie in segments. Its type travels with the job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +186,8 @@ pub enum FromWorker {
         result: ArrayDescriptor,
         /// Segments of the batch that the worker has no mapping of any more: what is still viewed it keeps a copy of.
         dropped: Vec<SegmentId>,
+        /// What the convention has to say beside the result, which only whoever uses it reads; most say nothing.
+        aside: Vec<u8>,
         /// What it took.
         stats: Box<BatchStats>,
     },

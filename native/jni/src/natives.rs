@@ -143,11 +143,16 @@ extern "system" fn Java_org_beringia_bridge_Natives_next<'local>(
     timeout: jlong,
     array: jlong,
     stats: jlong,
+    aside: JObjectArray<'local, JByteArray<'local>>,
 ) -> jint {
-    native(env, |_| {
+    native(env, |env| {
         let Some(output) = handles::job(job)?.next(millis(timeout))? else { return Ok(0) };
         if stats == 0 {
             return Err(Error::protocol("no memory for the statistics").into());
+        }
+        if !output.aside.is_empty() {
+            let bytes = env.byte_array_from_slice(&output.aside)?;
+            aside.set_element(env, 0, &bytes)?;
         }
         // SAFETY: the caller passes the addresses of an empty `ArrowArray` and of `STATS` longs.
         unsafe {

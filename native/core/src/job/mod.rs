@@ -76,6 +76,8 @@ pub struct Output {
     pub held: usize,
     /// Segments of the worker that are mapped here, for this result and others: each takes a descriptor.
     pub mapped: usize,
+    /// What the convention has to say beside it.
+    pub aside: Vec<u8>,
     /// What it took.
     pub stats: Stats,
 }
@@ -303,7 +305,7 @@ impl Job {
                 state.batches.pop_front();
                 Err(error)
             }
-            Some(Reply::Done { result, loans, stats: of_worker }) => {
+            Some(Reply::Done { result, loans, aside, stats: of_worker }) => {
                 let find = |id: SegmentId| {
                     loans
                         .get(&id)
@@ -330,7 +332,7 @@ impl Job {
                 self.runtime.pool().metrics().done(&stats, &of_worker.durations);
                 state.observer.done(&self.definition, batch, &worker, &stats, &of_worker);
                 state.batches.pop_front();
-                Ok(Some(Output { array, held, mapped: worker.result_segments(), stats }))
+                Ok(Some(Output { array, held, mapped: worker.result_segments(), aside, stats }))
             }
         }
     }

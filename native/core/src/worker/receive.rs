@@ -144,11 +144,11 @@ impl Worker {
                 tracing::debug!(worker = self.describe(), python, libraries, "a worker is ready");
                 self.python.get_or_init(|| python);
             }
-            FromWorker::Done { ticket, segments, result, dropped, stats } => {
+            FromWorker::Done { ticket, segments, result, dropped, aside, stats } => {
                 self.settle(ticket, &dropped)?;
                 self.follow(receiving, &segments, &mut descriptors)?;
                 let loans = reply::borrow(&result, &receiving.segments, &self.recycle)?;
-                receiving.replies.insert(ticket, Reply::Done { result, loans, stats });
+                receiving.replies.insert(ticket, Reply::Done { result, loans, aside, stats });
             }
             FromWorker::Returned { ticket, segments, body, buffers, nanos } => {
                 self.settle(ticket, &[])?;

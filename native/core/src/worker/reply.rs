@@ -163,6 +163,8 @@ pub enum Reply {
         result: ArrayDescriptor,
         /// The segments that the result names.
         loans: HashMap<SegmentId, Arc<Loan>>,
+        /// What the convention has to say beside it.
+        aside: Vec<u8>,
         /// What it took.
         stats: Box<BatchStats>,
     },

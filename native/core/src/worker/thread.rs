@@ -158,7 +158,8 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                     let (segments, fresh) = outgoing.announce(leases.iter().map(|lease| lease.segment()));
                     let fds: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
                     let stats = Box::new(BatchStats { copied, ..BatchStats::default() });
-                    let done = FromWorker::Done { ticket, segments, result, dropped, stats };
+                    let aside = Vec::new();
+                    let done = FromWorker::Done { ticket, segments, result, dropped, aside, stats };
                     channel.send(&done, &fds).unwrap();
                     lent.extend(leases);
                 };

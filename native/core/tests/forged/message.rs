@@ -67,6 +67,7 @@ pub fn honest(seed: &[u8]) -> Vec<u8> {
             },
             result: ArrayDescriptor { len: 4, children: vec![child.clone(), child], ..Default::default() },
             dropped: Vec::new(),
+            aside: Vec::new(),
             stats: Box::default(),
         },
     };

@@ -45,8 +45,9 @@ impl Convention for Arrow {
         let Batch { py, definition, rows, .. } = *batch;
         let rows = RecordBatch::from(arrow_array::make_array(rows.clone()).as_struct());
         let shown = Stream::new(fields(&definition.shape.input)?, vec![rows]);
-        let calls = self.caller.bind(py).call_method1("begin", (shown,))?;
-        Ok(ArrowCalls { definition, calls, arena, groups: Vec::new() })
+        let caller = self.caller.bind(py).clone();
+        let calls = caller.call_method1("begin", (shown,))?;
+        Ok(ArrowCalls { definition, caller, calls, arena, groups: Vec::new() })
     }
 }
 
@@ -71,6 +72,7 @@ fn fields(of: &DataType) -> Result<Vec<Field>> {
 
 pub struct ArrowCalls<'a, 'py> {
     definition: &'a Definition,
+    caller: Bound<'py, PyAny>,
     calls: Bound<'py, PyAny>,
     arena: Arena,
     /// The group of each row.
@@ -114,6 +116,8 @@ impl<'py> Calls<'py> for ArrowCalls<'_, 'py> {
 
     fn finish(mut self) -> Result<Finished> {
         let table = self.calls.call_method0("finish").map_err(|error| self.explain(&error))?;
+        let aside = self.caller.call_method0("aside").and_then(|aside| aside.extract());
+        let aside: Vec<u8> = aside.map_err(|error| self.explain(&error))?;
         let batch = import_table(&table)?;
         let output = fields(&self.definition.shape.output)?;
         let fits = |(field, column): (&Field, &ArrayRef)| field.data_type() == column.data_type();
@@ -133,7 +137,7 @@ impl<'py> Calls<'py> for ArrowCalls<'_, 'py> {
         let rows =
             StructArray::try_new(Fields::from(fields), columns, None).map_err(beringia_core::Error::from)?;
         let (result, _) = placement::place(&rows.to_data(), &[], &mut self.arena)?;
-        Ok(Finished { result, arena: self.arena, copied: 0 })
+        Ok(Finished { result, arena: self.arena, copied: 0, aside })
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Finished {
     pub arena: Arena,
     /// Bytes of arguments that could not be shown without a copy.
     pub copied: u64,
+    /// What is to be said beside the result, to whoever uses the convention.
+    pub aside: Vec<u8>,
 }
 
 /// A function that was loaded, whatever its convention.

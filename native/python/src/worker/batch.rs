@@ -54,7 +54,7 @@ impl Server {
         }
         let ticket = run.ticket;
         match outcome {
-            Ok(Done { result, leases, mut stats }) => {
+            Ok(Done { result, leases, aside, mut stats }) => {
                 let (segments, fresh) = self.outgoing.announce(leases.iter().map(|lease| lease.segment()));
                 let descriptors: Vec<_> = fresh.iter().filter_map(|segment| segment.descriptor()).collect();
                 for lease in leases {
@@ -62,7 +62,8 @@ impl Server {
                 }
                 stats.started = started;
                 stats.worker_nanos = nanos() - started;
-                let done = FromWorker::Done { ticket, segments, result, dropped, stats: Box::new(stats) };
+                let stats = Box::new(stats);
+                let done = FromWorker::Done { ticket, segments, result, dropped, aside, stats };
                 self.channel.send(&done, &descriptors)
             }
             Err((group, failure)) => {

@@ -26,6 +26,7 @@ pub struct Groups<'a> {
 pub struct Done {
     pub result: ArrayDescriptor,
     pub leases: Vec<Arc<Lease>>,
+    pub aside: Vec<u8>,
     pub stats: BatchStats,
 }
 
@@ -58,11 +59,11 @@ pub fn map<'py>(batch: &Batch<'_, 'py>, mut calls: impl Calls<'py>, groups: &Gro
             calls.append_failed(group, &failure.summary).map_err(here)?;
         }
     }
-    let Finished { result, arena, copied } = calls.finish().map_err(|failure| (None, failure))?;
+    let Finished { result, arena, copied, aside } = calls.finish().map_err(|failure| (None, failure))?;
     stats.result_bytes = placement::bytes(&result);
     stats.copied = copied + stats.result_bytes;
     stats.moved = arena.moved();
-    Ok(Done { result, leases: arena.into_leases(), stats })
+    Ok(Done { result, leases: arena.into_leases(), aside, stats })
 }
 
 #[inline]

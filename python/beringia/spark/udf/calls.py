@@ -62,7 +62,6 @@ class Calls(ABC):
 
     def finish(self) -> pa.Table:
         """Return the rows of all groups."""
-        Command.check()
         return self._results.table()
 
     @abstractmethod
@@ -102,7 +101,12 @@ class Caller(ABC):
     def begin(self, batch: Any) -> Any:
         """Start a batch: columns of the keys, for messages, and a list column of each column of the rows."""
         [given] = pa.RecordBatchReader.from_stream(batch)
+        self._command.accumulators.enter()
         return self.calls_of(self._command.given(given))
+
+    def aside(self) -> bytes:
+        """Return what the driver is to know of the calls beside their results, once a batch is finished."""
+        return self._command.accumulators.added()
 
     @abstractmethod
     def calls_of(self, batch: pa.RecordBatch) -> Any:

@@ -24,7 +24,7 @@ from pyspark.resource import ResourceInformation
 from pyspark.sql.types import StructType
 from pyspark.taskcontext import TaskContext
 
-from beringia.errors import ConfigError
+from beringia.spark.udf.accumulators import Accumulators
 from beringia.spark.udf.offsets import sides
 from beringia.spark.udf.types import as_given
 
@@ -174,6 +174,7 @@ class Command:
             ([stream.read(size) for size in one["bytes"]], one["offsets"], one["named"]) for one in given["functions"]
         ]
         self.function: Any = getattr(_worker, kind)(given["evalType"], functions, given["settings"])
+        self.accumulators = Accumulators()
 
     def sides(self) -> list[tuple[list[int], list[int]]]:
         """Return, for each frame that a grouped map gets, which columns are the key and which are the frame."""
@@ -212,15 +213,6 @@ class Command:
         lists = batch.columns[self.keys :]
         columns = [column.values for column in lists]
         return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), lists[0].offsets.to_pylist()
-
-    @staticmethod
-    def check() -> None:
-        """Refuse what cannot be taken back to the driver."""
-        if _accumulatorRegistry:
-            raise ConfigError(
-                "the function refers to an accumulator, which accelerated functions cannot add to: "
-                "set spark.beringia.accelerate to false for this query"
-            )
 
 
 def _enter(task: dict[str, Any]) -> None:

@@ -65,7 +65,6 @@ class TableCalls:
 
     def finish(self) -> pa.Table:
         """Return the rows of all groups."""
-        Command.check()
         table = pa.concat_tables([self._function.schema.empty_table(), *self._results]).combine_chunks()
         columns = [as_taken(column, field.type) for column, field in zip(table.columns, self._schema, strict=True)]
         return pa.Table.from_arrays(columns, schema=self._schema)

@@ -173,6 +173,6 @@ impl<'py> Calls<'py> for NumpyCalls<'_, 'py> {
     fn finish(self) -> Result<Finished> {
         let (result, arena) = self.rows.finish();
         let copied = self.arguments.iter().map(|(showing, _)| showing.copied.get()).sum();
-        Ok(Finished { result, arena, copied })
+        Ok(Finished { result, arena, copied, aside: Vec::new() })
     }
 }

@@ -26,7 +26,8 @@ public final class Job extends NativeHandle {
 
     /** Waits for the next result; false when none came within the timeout, else {@code result} is filled. */
     public boolean next(long timeoutMillis, JobResult result) {
-        boolean filled = Natives.next(handle(), timeoutMillis, result.array(), result.stats()) != 0;
+        boolean filled =
+                Natives.next(handle(), timeoutMillis, result.array(), result.stats(), result.aside) != 0;
         if (filled) {
             result.filled();
         }

@@ -8,6 +8,7 @@ public final class JobResult implements AutoCloseable {
     private static final int STATS = 10;
 
     private final long block = RawMemory.allocateZeroed(ArrowArrayStruct.SIZE + STATS * Long.BYTES);
+    final byte[][] aside = new byte[1][];
     private boolean filled;
     private boolean closed;
 
@@ -25,6 +26,11 @@ public final class JobResult implements AutoCloseable {
 
     void filled() {
         filled = true;
+    }
+
+    /** What was said beside the result, for whoever runs such functions; null where nothing was. */
+    public byte[] aside() {
+        return aside[0];
     }
 
     public long groups() {

@@ -22,7 +22,7 @@ final class Natives {
 
     static native boolean hasRoom(long job);
 
-    static native int next(long job, long timeoutMillis, long array, long stats);
+    static native int next(long job, long timeoutMillis, long array, long stats, byte[][] aside);
 
     static native void release(long array);
 

@@ -44,4 +44,7 @@ trait BatchSource extends AutoCloseable {
 
   /** A result came, for which nothing was left to do but wait so long. */
   def received(result: JobResult, nanos: Long): Unit = ()
+
+  /** There are no more results. Whoever wants no more of them may never know. */
+  def ended(): Unit = ()
 }

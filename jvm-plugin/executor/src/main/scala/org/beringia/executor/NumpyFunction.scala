@@ -45,6 +45,19 @@ trait TaskDetails extends Serializable {
 
   /** Adds it to a job's spec. */
   def add(spec: ObjectNode, context: TaskContext): Unit
+
+  /** What takes what the convention says beside results of one run; none where nobody wants to know. */
+  def asides: Option[Asides] = None
+}
+
+/** What is said beside the results of one run. */
+trait Asides {
+
+  /** It was said beside the next result. */
+  def take(aside: Array[Byte]): Unit
+
+  /** There are no more results. */
+  def ended(): Unit
 }
 
 /** @param large the function's bytes where they are too many to be part of a task */
@@ -55,6 +68,8 @@ final class ShippedFunction(
     details: Option[TaskDetails] = None
 ) extends Serializable {
   def bytes: Array[Byte] = large.fold(small)(_.value)
+
+  def asides: Option[Asides] = details.flatMap(_.asides)
 
   /** The job's JSON for a task. */
   def specOf(context: TaskContext): String = JobSpec.ofTask(spec, context, details)

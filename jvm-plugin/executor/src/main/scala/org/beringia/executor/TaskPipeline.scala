@@ -50,6 +50,7 @@ final class TaskPipeline(source: BatchSource, context: TaskContext) extends Auto
       fill()
       if (inFlight > 0) await()
       else {
+        if (!finished) source.ended()
         finished = true
         free()
         null

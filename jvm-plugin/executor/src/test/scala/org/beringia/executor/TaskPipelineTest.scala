@@ -64,6 +64,7 @@ class TaskPipelineTest {
     override def filled(nanos: Long): Unit = events += "filled"
     override def submitted(): Unit = events += "submitted"
     override def received(result: JobResult, nanos: Long): Unit = events += "received"
+    override def ended(): Unit = events += "ended"
 
     override def close(): Unit = {
       events += "source closed"
@@ -119,6 +120,7 @@ class TaskPipelineTest {
     TaskContexts.complete(context)
     assertNull(advance(running))
     assertEquals(1, job.closed)
+    assertEquals(1, events.count(_ == "ended"))
     assertEquals(1, events.count(_ == "source closed"))
   }
 
@@ -141,7 +143,7 @@ class TaskPipelineTest {
   @Test def withoutAGroupThereIsNoJob(): Unit = {
     assertNull(advance(pipeline(Iterator.empty)))
     assertEquals(0, job.closed)
-    assertEquals(Seq("filled", "source closed"), events)
+    assertEquals(Seq("filled", "ended", "source closed"), events)
   }
 
   @Test def theChildIsPulledOnlyWhenAsked(): Unit = {

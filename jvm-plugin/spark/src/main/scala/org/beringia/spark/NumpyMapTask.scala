@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.bridge.ArrowField
-import org.beringia.executor.{BatchJob, NativeJob, ShippedFunction}
+import org.beringia.executor.{Asides, BatchJob, NativeJob, ShippedFunction}
 import org.beringia.executor.memory.{BatchLimits, SegmentSource}
 import org.beringia.spark.columns.{ArrowTypes, BatchWriter, InputColumn}
 import org.beringia.spark.windows.WindowColumns
@@ -40,6 +40,9 @@ class NumpyMapTask(
     val input = BatchWriter.schema(calledKeys, arguments, per.lists, per.overlap)
     NativeJob.open(settings, function, context, input, ArrowField.struct("", output: _*))
   }
+
+  /** What takes what is said beside the results. */
+  def asides: Option[Asides] = function.asides
 
   /** The batches of what the child gives. */
   def source(input: Input, context: TaskContext): TaskBatches = TaskBatches.of(this, input, context)

@@ -12,6 +12,7 @@ import org.beringia.spark.windows.WindowBatches
 /** Whatever writes them. */
 abstract class JobBatches(task: NumpyMapTask, context: TaskContext) extends BatchSource {
   private[this] var movedBefore = 0L
+  private[this] val asides = task.asides
 
   /** Bytes of the batch. */
   protected def bytes: Long
@@ -31,7 +32,10 @@ abstract class JobBatches(task: NumpyMapTask, context: TaskContext) extends Batc
   override def received(result: JobResult, nanos: Long): Unit = {
     task.metrics.waiting += nanos
     task.metrics.received(result)
+    Option(result.aside).foreach(aside => asides.foreach(_.take(aside)))
   }
+
+  override def ended(): Unit = asides.foreach(_.ended())
 }
 
 /** Of the rows of one child. */

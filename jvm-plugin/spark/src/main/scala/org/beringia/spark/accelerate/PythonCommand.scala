@@ -6,7 +6,7 @@ import java.util.concurrent.atomic.AtomicLong
 import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.{SparkContext, TaskContext}
 import org.apache.spark.sql.execution.python.beringia.PythonTask
-import org.beringia.executor.{JobSpec, NumpyFunction, ShippedFunction, TaskDetails}
+import org.beringia.executor.{Asides, JobSpec, NumpyFunction, ShippedFunction, TaskDetails}
 
 /**
  * What a function is given.
@@ -71,4 +71,6 @@ private final class Alone(task: PythonTask, node: Long) extends TaskDetails {
     task.add(spec, context)
     JobSpec.part(spec, "options").put("node", node): Unit
   }
+
+  override def asides: Option[Asides] = task.asides
 }

@@ -42,8 +42,7 @@ object PythonCommands {
   private def refusal(function: PythonFunction): Option[String] = {
     // Classes and functions of modules are pickled by their names.
     val pickled = new String(function.command.toArray, UTF_8)
-    if (pickled.contains("_deserialize_accumulator")) Some("the function refers to an accumulator")
-    else if (!pickled.contains("pyspark.sql.types")) Some("the pickled function takes more than 1 MB")
+    if (!pickled.contains("pyspark.sql.types")) Some("the pickled function takes more than 1 MB")
     else if (JobArtifactSet.getCurrentJobArtifactState.isDefined) Some("the session has files of its own")
     else None
   }
@@ -66,7 +65,11 @@ object PythonCommands {
       conf.pysparkWorkerPythonExecutable.getOrElse(function.pythonExec),
       function.pythonVer,
       function.envVars.asScala.toMap ++ tracebacks(conf),
-      new PythonTask(function.pythonIncludes.asScala.toList, broadcasts.toList)
+      new PythonTask(
+        function.pythonIncludes.asScala.toList,
+        broadcasts.toList,
+        Option(function.accumulator)
+      )
     )
   }
 

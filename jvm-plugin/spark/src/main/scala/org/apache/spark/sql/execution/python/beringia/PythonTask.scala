@@ -11,14 +11,21 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.{SparkFiles, TaskContext}
 import org.apache.spark.api.python.{PythonBroadcast, PythonUtils}
 import org.apache.spark.broadcast.Broadcast
-import org.beringia.executor.{JobSpec, TaskDetails}
+import org.apache.spark.util.CollectionAccumulator
+import org.beringia.executor.{Asides, JobSpec, TaskDetails}
 
 /**
  * @param includes names of archives of modules, among Spark's files
  * @param broadcasts variables that the function refers to
+ * @param accumulator what takes what the function adds to PySpark's accumulators, of all of them; within a task its own
  */
-final class PythonTask(includes: Seq[String], broadcasts: Seq[Broadcast[PythonBroadcast]])
-    extends TaskDetails {
+final class PythonTask(
+    includes: Seq[String],
+    broadcasts: Seq[Broadcast[PythonBroadcast]],
+    accumulator: Option[CollectionAccumulator[Array[Byte]]]
+) extends TaskDetails {
+
+  override def asides: Option[Asides] = accumulator.map(new AccumulatorUpdates(_))
 
   def hasBroadcasts: Boolean = broadcasts.nonEmpty
 
