@@ -17,9 +17,10 @@ from pyspark.sql.types import StructType
 from test_udf_groups import TYPES, described, every, options, pickled, plain, rows, same
 from test_udf_groups import batch as batches_of
 
+from beringia._turns import LeftBehind
 from beringia.spark.udf import pull as pulling
 from beringia.spark.udf.command import Command
-from beringia.spark.udf.pull import LeftBehind, State
+from beringia.spark.udf.pull import State
 from beringia.spark.udf.pulling import MapInPandas
 
 ALONE = 4  # beside a state, where there are no results
@@ -133,7 +134,7 @@ def test_one_that_is_left_behind_cleans_up(monkeypatch, wants):
     assert pull.go_on() is (State.WANTS if wants else State.MORE)
     pull.leave()
     assert ended == [LeftBehind if wants else GeneratorExit]
-    assert not pull._thread.is_alive()
+    assert not pull._turns._thread.is_alive()
 
 
 def test_one_that_never_ran_is_left_at_once():
@@ -200,9 +201,9 @@ def test_the_next_task_ends_what_was_left_behind(no_worker):
     beside = caller(lambda frames: frames, 1)
     for one in (left, beside):
         answer(one, [1])
-    assert [one._pull._thread.is_alive() for one in (left, beside)] == [True, True]
+    assert [one._pull._turns._thread.is_alive() for one in (left, beside)] == [True, True]
     caller(lambda frames: frames, 2)
-    assert [one._pull._thread.is_alive() for one in (left, beside)] == [False, False]
+    assert [one._pull._turns._thread.is_alive() for one in (left, beside)] == [False, False]
 
 
 def pulled(function, sizes, columns, fields):

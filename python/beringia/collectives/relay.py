@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beringia import _call_pickle, _calls, errors
+from beringia._turns import Turns
 
 MOST = 4 << 20
 """Bytes that a rank may have for others in one step."""
@@ -26,10 +27,6 @@ QUESTION, RETURNED, LOST = b"?", b"=", b"!"
 """What a result is, and what is said of a worker that is lost (``org.beringia.spark.ranks``, which has the format)."""
 
 _LENGTH, _PART = struct.Struct(">i"), struct.Struct(">ii")
-
-
-_PATIENCE = 5.0
-"""Seconds for the cleaning up of a rank that was left behind."""
 
 _relay: Relay | None = None  # the one that runs in this worker, or was left behind
 
@@ -73,10 +70,6 @@ def current() -> Relay:
     return _relay
 
 
-class LeftBehind(BaseException):
-    """Nobody waits for the rank any more; raised within it."""
-
-
 class Relay:
     """A rank in a thread of its own, and what it asks: as ``beringia._native.Asks`` does it, of the driver.
 
@@ -88,27 +81,19 @@ class Relay:
 
     def __init__(self, body: bytes, buffers: _call_pickle.Buffers) -> None:
         self._call = body, buffers
-        self._thread = threading.Thread(target=self._run, name="rank", daemon=True)
-        self._goes, self._stands = threading.Semaphore(0), threading.Semaphore(0)
+        self._turns = Turns(self._run, "rank")
         self._one = threading.Lock()
         self._says = self._answer = b""
-        self._is_left = False
 
     def go_on(self, answer: bytes) -> bytes:
         """Let it run with an answer until it asks, or has returned."""
         self._answer = answer
-        if self._thread.ident is None:
-            self._thread.start()
-        else:
-            self._goes.release()
-        self._stands.acquire()
+        self._turns.go_on()
         return self._says
 
     def leave(self) -> None:
         """End it, wherever it waits."""
-        self._is_left = True
-        self._goes.release()
-        self._thread.join(_PATIENCE)
+        self._turns.leave()
 
     def rank(self) -> tuple[int, int]:
         """Return the rank, and how many there are."""
@@ -150,24 +135,17 @@ class Relay:
         for uses, part in parts:
             says += (_PART.pack(uses, len(part)), part)
         with self._one:
-            told, *theirs = _split(self._stand(b"".join(says)))
+            self._says = b"".join(says)
+            self._turns.stand()
+            told, *theirs = _split(self._answer)
         answer = pickle.loads(told)
         if isinstance(answer, errors.BeringiaError):
             raise answer
         return answer, theirs
 
-    def _stand(self, says: bytes) -> bytes:
-        self._says = says
-        self._stands.release()
-        self._goes.acquire()
-        if self._is_left:
-            raise LeftBehind
-        return self._answer
-
     def _run(self) -> None:
         body, buffers = _calls.call(*self._call)
         self._says = RETURNED + _packed(body, buffers)
-        self._stands.release()
 
 
 def _packed(body: bytes, buffers: _call_pickle.Buffers) -> bytes:

@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 import collections
 import enum
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+
+from beringia._turns import Turns
 
 _MUCH = 8 << 20
 """Bytes of results after which a function stands."""
 
 _LONG = 0.05
 """Seconds after which it stands with any results: who waits for them may want no more."""
-
-_PATIENCE = 5.0
-"""Seconds for the cleaning up of a function that was left behind."""
 
 
 class State(enum.IntEnum):
@@ -29,10 +27,6 @@ class State(enum.IntEnum):
     WANTS = 0
     MORE = 1
     ENDED = 2
-
-
-class LeftBehind(BaseException):
-    """Nobody wants results any more; raised within the function."""
 
 
 class Taken(Protocol):
@@ -64,12 +58,9 @@ class Pull:
     def __init__(self, function: Callable[[Iterator[Any]], Iterator[Any]], is_grouped: bool = False) -> None:
         self._function = function
         self._is_grouped = is_grouped
-        self._thread = threading.Thread(target=self._run, name="function", daemon=True)
-        self._goes = threading.Semaphore(0)
-        self._stands = threading.Semaphore(0)
+        self._turns = Turns(self._run, "function")
         self._state = State.WANTS
         self._error: BaseException | None = None
-        self._is_left = False
         self._given: collections.deque[Any] = collections.deque()  # None: a group begins
         self._gets_more = True
         self._begins = False
@@ -91,12 +82,9 @@ class Pull:
     def go_on(self, results: Taken) -> State:
         """Let the function run until it stands, and take its results; raises what it raised."""
         if self._state is not State.ENDED:
-            if self._thread.ident is None:
-                self._thread.start()
             self._results = results
             self._since = time.monotonic()
-            self._goes.release()
-            self._stands.acquire()
+            self._turns.go_on()
             self._results = None
         if self._error is not None:
             raise self._error
@@ -104,13 +92,9 @@ class Pull:
 
     def leave(self) -> None:
         """End the function, wherever it stands."""
-        self._is_left = True
-        if self._thread.ident is not None:
-            self._goes.release()
-            self._thread.join(_PATIENCE)
+        self._turns.leave()
 
     def _run(self) -> None:
-        self._goes.acquire()
         asyncio.set_event_loop(loop := asyncio.new_event_loop())  # get_event_loop() makes one on main threads only
         try:
             results = self._function(self._groups() if self._is_grouped else self._input())
@@ -124,7 +108,6 @@ class Pull:
         loop.close()
         self._state = State.ENDED
         self._given.clear()
-        self._stands.release()
 
     def _take(self, result: Any) -> None:
         assert self._results is not None
@@ -155,7 +138,4 @@ class Pull:
 
     def _stand(self, state: State) -> None:
         self._state = state
-        self._stands.release()
-        self._goes.acquire()
-        if self._is_left:
-            raise LeftBehind
+        self._turns.stand()
