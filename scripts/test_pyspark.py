@@ -94,11 +94,11 @@ def main() -> None:
     tests = installed_with(source)
     files = [str(tests / name) for name in FILES if (tests / name).exists()]
     said = WORK / "said.log"
-    options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider"]
+    options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider", f"--rootdir={WORK}"]
     if pyspark.__version__.startswith("3."):
         for test, reason in LEFT.items():
             print(f"left out: {test}: {reason}")
-            options += [f"--deselect={file}::{test}" for file in files]
+            options += [f"--deselect={Path(file).relative_to(WORK)}::{test}" for file in files]
     command = [sys.executable, "-m", "pytest", *options, *(sys.argv[2:] or files)]
     done = subprocess.run(command, env=environment(said), cwd=WORK, check=False)
     if said.exists():

@@ -1,15 +1,15 @@
-// The results of one node within one task, as Spark's batches of columns. A batch may be read until the next one is
-// asked for: only then is its result given back.
+// The results of one node within one task, as Spark's batches of columns: each is one, or several, of its rows one after
+// the other. A batch may be read until the next one is asked for: only then is its result given back.
 package org.beringia.spark
 
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
-import org.beringia.executor.{BatchSource, TaskPipeline}
+import org.beringia.executor.TaskPipeline
 import org.beringia.spark.columns.ResultVector
 
-final class BatchIterator(task: NumpyMapTask, source: BatchSource, context: TaskContext)
+final class BatchIterator(task: NumpyMapTask, source: JobBatches, context: TaskContext)
     extends Iterator[ColumnarBatch]
     with AutoCloseable {
   private[this] val pipeline = new TaskPipeline(source, context)
@@ -17,18 +17,27 @@ final class BatchIterator(task: NumpyMapTask, source: BatchSource, context: Task
 
   private[this] var ready: JobResult = _ // the result that next() hands out
   private[this] var last: JobResult = _ // the one handed out last: its batch may still be read
+  private[this] var lengths: Iterator[Int] = Iterator.empty // of batches that the last one has yet to become
+  private[this] var at = 0 // which of its rows comes next
 
   override def hasNext: Boolean = inside {
-    if (ready == null) ready = pipeline.advance()
-    ready != null
+    if (!lengths.hasNext && ready == null) ready = pipeline.advance()
+    lengths.hasNext || ready != null
   }
 
   override def next(): ColumnarBatch = inside {
     if (!hasNext) throw new NoSuchElementException("no batch is left")
-    if (last != null) pipeline.release(last)
-    last = ready
-    ready = null
-    batch(last.array)
+    if (!lengths.hasNext) {
+      if (last != null) pipeline.release(last)
+      last = ready
+      ready = null
+      lengths = source.lengths(Math.toIntExact(ArrowArrayStruct.length(last.array)))
+      at = 0
+    }
+    val rows = lengths.next()
+    val made = batch(last.array, at, rows)
+    at += rows
+    made
   }
 
   /** Ends the job, whatever its state, once nobody is inside. */
@@ -36,17 +45,17 @@ final class BatchIterator(task: NumpyMapTask, source: BatchSource, context: Task
 
   private def inside[T](action: => T): T = NumpyMapException.wrapping(pipeline.inside(action))
 
-  private def batch(array: Long): ColumnarBatch = {
+  private def batch(array: Long, from: Int, rows: Int): ColumnarBatch = {
     if (ArrowArrayStruct.children(array) != outputTypes.length) {
       throw new BeringiaException(
         ErrorCode.PROTOCOL,
         s"a result has ${ArrowArrayStruct.children(array)} columns instead of ${outputTypes.length}"
       )
     }
-    val offset = ArrowArrayStruct.offset(array)
+    val offset = ArrowArrayStruct.offset(array) + from
     val columns = outputTypes.zipWithIndex.map { case (dataType, i) =>
       ResultVector.of(dataType, ArrowArrayStruct.child(array, i), offset): ColumnVector
     }
-    new ColumnarBatch(columns.toArray, Math.toIntExact(ArrowArrayStruct.length(array)))
+    new ColumnarBatch(columns.toArray, rows)
   }
 }

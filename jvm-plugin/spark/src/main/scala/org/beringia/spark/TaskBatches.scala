@@ -35,6 +35,9 @@ abstract class JobBatches(task: NumpyMapTask, context: TaskContext) extends Batc
     Option(result.aside).foreach(aside => asides.foreach(_.take(aside)))
   }
 
+  /** Of how many rows each are the batches that the next result of `rows` becomes. */
+  def lengths(rows: Int): Iterator[Int] = Iterator.single(rows)
+
   override def ended(): Unit = asides.foreach(_.ended())
 }
 

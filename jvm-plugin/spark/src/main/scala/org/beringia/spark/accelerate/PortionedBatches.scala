@@ -1,6 +1,8 @@
 // The rows of a partition in portions, of as many rows as Spark would give a function at a time: each is a group.
 package org.beringia.spark.accelerate
 
+import scala.collection.mutable
+
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.python.beringia.KeptRows
@@ -44,18 +46,27 @@ class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, contex
     extends TaskBatches(task, context) {
   private[this] val kept = Some(input).collect { case Input.Rows(kept: KeptRows) => kept }
   private[this] var keptBefore = 0L // when the batch began
-  // What takes batches of ours as they are gets what it would of Spark's node.
-  private[this] val isChildBatch = task.batchRows.isEmpty
+  // Of each batch without a result, how many rows its portions have, where these are the child's batches: what takes results
+  // as they come gets the batches that it would get of Spark's node.
+  private[this] val portions = mutable.Queue.empty[mutable.ArrayBuffer[Int]]
 
   override def begin(): Unit = {
     super.begin()
     keptBefore = keptBytes
+    if (task.batchRows.isEmpty) portions.enqueue(mutable.ArrayBuffer.empty): Unit
   }
 
   override def hasGroup: Boolean = groups.start()
 
-  override def writeGroup(): Boolean =
-    groups.write(writer) || isChildBatch || keptBytes - keptBefore > task.limits.full
+  override def writeGroup(): Boolean = {
+    val before = writer.rows
+    val full = groups.write(writer)
+    portions.lastOption.foreach(_ += (writer.rows - before).toInt)
+    full || keptBytes - keptBefore > task.limits.full
+  }
+
+  override def lengths(rows: Int): Iterator[Int] =
+    if (portions.isEmpty) super.lengths(rows) else portions.dequeue().iterator
 
   private def keptBytes: Long = kept.fold(0L)(_.bytes)
 }

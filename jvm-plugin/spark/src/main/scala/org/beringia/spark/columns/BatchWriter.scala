@@ -5,7 +5,7 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.types.DataType
-import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarArray}
+import org.apache.spark.sql.vectorized.ColumnVector
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
 import org.beringia.executor.memory.{BatchLimits, BatchSize, SegmentSource, SharedBuffer}
 import org.beringia.executor.windows.WindowBatch
@@ -159,7 +159,7 @@ final class BatchWriter(
   ): Unit = {
     var i = 0
     while (i < writers.length) {
-      writers(i).appendAll(new ColumnarArray(columns(ordinals(i)), start, count))
+      writers(i).appendAll(columns(ordinals(i)), start, count)
       i += 1
     }
   }

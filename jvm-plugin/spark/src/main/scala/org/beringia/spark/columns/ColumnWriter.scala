@@ -4,7 +4,7 @@ package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
 import org.apache.spark.sql.types.{DataType, DoubleType, FloatType, StringType, UserDefinedType}
-import org.apache.spark.sql.vectorized.ColumnarArray
+import org.apache.spark.sql.vectorized.{ColumnarArray, ColumnVector}
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.{BeringiaException, ErrorCode}
@@ -34,6 +34,10 @@ abstract class ColumnWriter(arena: Arena) {
       i += 1
     }
   }
+
+  /** Appends the values of a part of a vector, nulls included. */
+  def appendAll(from: ColumnVector, start: Int, count: Int): Unit =
+    appendAll(new ColumnarArray(from, start, count))
 
   /** Appends a value that is not null, of a vector or of a row of vectors. */
   def appendOf(from: SpecializedGetters, ordinal: Int): Unit

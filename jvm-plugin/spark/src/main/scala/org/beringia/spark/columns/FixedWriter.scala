@@ -3,7 +3,7 @@
 package org.beringia.spark.columns
 
 import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
-import org.apache.spark.sql.vectorized.ColumnarArray
+import org.apache.spark.sql.vectorized.{ColumnarArray, ColumnVector}
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.executor.memory.{Arena, SharedBuffer}
@@ -47,6 +47,14 @@ abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnW
   override def appendAll(from: ColumnarArray): Unit =
     if (ColumnWriter.hasNulls(from)) super.appendAll(from)
     else storeAll(from, values.advance(from.numElements.toLong * width))
+
+  override def appendAll(from: ColumnVector, start: Int, count: Int): Unit =
+    if (from.hasNull) super.appendAll(from, start, count)
+    else storeAll(from, start, count, values.advance(count.toLong * width))
+
+  /** Stores values of a vector, none of them missing, at an address. */
+  protected def storeAll(from: ColumnVector, start: Int, count: Int, at: Long): Unit =
+    storeAll(new ColumnarArray(from, start, count), at)
 
   /** Stores values, none of them missing, at an address. */
   protected def storeAll(from: ColumnarArray, at: Long): Unit = {
@@ -142,6 +150,14 @@ final class LongWriter(arena: Arena, floating: Boolean, rows: Long) extends Fixe
       }
     }
   }
+
+  // Most vectors hold an array, whose values are copied together.
+  override protected def storeAll(from: ColumnVector, start: Int, count: Int, at: Long): Unit =
+    if (floating) copy(from.getDoubles(start, count), Platform.DOUBLE_ARRAY_OFFSET, count, at)
+    else copy(from.getLongs(start, count), Platform.LONG_ARRAY_OFFSET, count, at)
+
+  private def copy(values: AnyRef, from: Int, count: Int, at: Long): Unit =
+    Platform.copyMemory(values, from.toLong, null, at, 8L * count)
 }
 
 /** Of booleans: bytes in Spark, bits in Arrow. */
