@@ -28,6 +28,26 @@ pub fn place(array: &ArrayData, owned: &[Arc<Lease>], arena: &mut Arena) -> Resu
     Ok((descriptor, placer.copied))
 }
 
+/// Describes values that lie in several arrays, and are copied to `arena` one behind the other; `None` where they are not of
+/// one width, or some are missing.
+///
+/// # Errors
+/// As [`place`].
+pub fn place_together(parts: &[ArrayData], arena: &mut Arena) -> Result<Option<ArrayDescriptor>> {
+    let width = parts.first().and_then(|part| part.data_type().primitive_width());
+    let Some(width) = width.filter(|_| parts.iter().all(|part| part.null_count() == 0)) else {
+        return Ok(None);
+    };
+    let len: usize = parts.iter().map(ArrayData::len).sum();
+    let mut values = arena.buffer(len * width)?;
+    for part in parts {
+        let shown = &part.buffers()[0].as_slice()[part.offset() * width..][..part.len() * width];
+        values.extend(arena, shown)?;
+    }
+    let buffers = vec![values.reference()];
+    Ok(Some(ArrayDescriptor { len: len as u64, buffers, ..ArrayDescriptor::default() }))
+}
+
 struct Placer<'a> {
     owned: &'a [Arc<Lease>],
     arena: &'a mut Arena,

@@ -22,6 +22,15 @@ fn failed(error: ArrowError) -> PyErr {
 
 /// All rows of an object with `__arrow_c_stream__`, in one batch.
 pub fn import_table(data: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
+    let (schema, batches) = import_batches(data)?;
+    match batches.as_slice() {
+        [batch] => Ok(batch.clone()),
+        _ => concat_batches(&schema, &batches).map_err(failed),
+    }
+}
+
+/// The batches of an object with `__arrow_c_stream__`.
+pub fn import_batches(data: &Bound<'_, PyAny>) -> PyResult<(Arc<Schema>, Vec<RecordBatch>)> {
     let capsule = data.call_method0("__arrow_c_stream__")?;
     let capsule = capsule.cast::<PyCapsule>().map_err(|_| PyTypeError::new_err("no Arrow stream"))?;
     let pointer = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
@@ -30,10 +39,7 @@ pub fn import_table(data: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
     let reader = RecordBatchStreamReader::try_new(stream).map_err(failed)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<RecordBatch>, ArrowError>>().map_err(failed)?;
-    match batches.as_slice() {
-        [batch] => Ok(batch.clone()),
-        _ => concat_batches(&schema, &batches).map_err(failed),
-    }
+    Ok((schema, batches))
 }
 
 /// The schema of an object with `__arrow_c_schema__`.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arrow_array::builder::{Int32Builder, LargeListBuilder};
 use arrow_array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Int64Array, LargeListViewArray, LargeStringArray,
+    Array, ArrayRef, BooleanArray, FixedSizeListArray, Int64Array, LargeListViewArray, LargeStringArray,
     StringArray, StructArray, make_array,
 };
 use arrow_buffer::NullBuffer;
@@ -13,6 +13,26 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::segment::{Backend, Cache};
+
+#[test]
+fn values_of_one_width_are_copied_one_behind_the_other() {
+    let mut arena = Arena::new(Cache::new(Backend::Heap, 0), 0);
+    let part = |from: i64| Int64Array::from_iter_values(from..from + 5).slice(1, 3).to_data();
+    let placed = place_together(&[part(0), part(10)], &mut arena).unwrap().unwrap();
+    let leases = arena.into_leases();
+    let find =
+        |id: SegmentId| Ok(Arc::clone(leases.iter().find(|lease| lease.segment().id() == id).unwrap()));
+    let whole = resolve(&placed, &DataType::Int64, &find).unwrap();
+    assert_eq!(Int64Array::from(whole), Int64Array::from_iter_values([1, 2, 3, 11, 12, 13]));
+}
+
+#[test]
+fn others_are_not() {
+    let mut arena = Arena::new(Cache::new(Backend::Heap, 0), 0);
+    for column in columns(&[Some(1), None, Some(3)]) {
+        assert!(place_together(&[column.to_data()], &mut arena).unwrap().is_none());
+    }
+}
 
 /// One column of every layout, from the same values.
 fn columns(values: &[Option<i64>]) -> Vec<ArrayRef> {

@@ -4,22 +4,26 @@
 //! The program's function names a class, `module:qualname`; its payload and options are what an object of it is made with,
 //! and the schema of the results. `begin(batch)` of the object gives the calls of a batch: `prepare(group)`, `call()`,
 //! `append(result)`, which says how many rows there are, and `finish()`. `explain(error)`, of the class and of the calls,
-//! says what was raised: the traceback that the front's users know.
+//! says what was raised: the traceback that the front's users know. `aside()` of the object says what is to be said beside
+//! results.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StructArray};
-use arrow_schema::{DataType, Field, Fields};
+use arrow_array::{Array, Int32Array, RecordBatch, new_empty_array};
+use arrow_data::ArrayData;
+use arrow_schema::{DataType, Field};
+use arrow_select::concat::concat;
 use beringia_core::ErrorCode;
 use beringia_core::definition::{Definition, RowCount};
 use beringia_core::placement;
+use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, Segment};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::{Batch, Calls, Convention, Finished, program};
-use crate::capsule::{Stream, import_table};
+use crate::capsule::{Stream, import_batches};
 use crate::failure::{Failure, Result};
 
 /// The object that makes the calls.
@@ -118,27 +122,39 @@ impl<'py> Calls<'py> for ArrowCalls<'_, 'py> {
         let table = self.calls.call_method0("finish").map_err(|error| self.explain(&error))?;
         let aside = self.caller.call_method0("aside").and_then(|aside| aside.extract());
         let aside: Vec<u8> = aside.map_err(|error| self.explain(&error))?;
-        let batch = import_table(&table)?;
+        let (schema, batches) = import_batches(&table)?;
         let output = fields(&self.definition.shape.output)?;
-        let fits = |(field, column): (&Field, &ArrayRef)| field.data_type() == column.data_type();
-        if output.len() != batch.num_columns()
-            || !output.iter().zip(batch.columns()).all(fits)
-            || batch.num_rows() != self.groups.len()
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let fits = |(field, given): (&Field, &Arc<Field>)| field.data_type() == given.data_type();
+        if output.len() != schema.fields().len()
+            || !output.iter().zip(schema.fields()).all(fits)
+            || rows != self.groups.len()
         {
-            let what = format!("{} rows of {} as the results", batch.num_rows(), batch.schema());
+            let what = format!("{rows} rows of {schema} as the results");
             return Err(Failure::new(ErrorCode::Internal, what));
         }
-        let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-        let mut fields = output;
-        if self.definition.shape.rows == RowCount::Many {
-            fields.push(Field::new("", DataType::Int32, false));
-            columns.push(Arc::new(Int32Array::from(self.groups)));
+        let mut result = ArrayDescriptor { len: rows as u64, ..ArrayDescriptor::default() };
+        for (column, field) in output.iter().enumerate() {
+            let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+            result.children.push(place(field, &parts, &mut self.arena)?);
         }
-        let rows =
-            StructArray::try_new(Fields::from(fields), columns, None).map_err(beringia_core::Error::from)?;
-        let (result, _) = placement::place(&rows.to_data(), &[], &mut self.arena)?;
+        if self.definition.shape.rows == RowCount::Many {
+            let groups = Int32Array::from(self.groups).into_data();
+            result.children.push(placement::place(&groups, &[], &mut self.arena)?.0);
+        }
         Ok(Finished { result, arena: self.arena, copied: 0, aside })
     }
+}
+
+/// Copies a column to memory of `arena`, once where its parts can be copied one behind the other.
+fn place(field: &Field, parts: &[&dyn Array], arena: &mut Arena) -> Result<ArrayDescriptor> {
+    let data: Vec<ArrayData> = parts.iter().map(|part| part.to_data()).collect();
+    if let Some(placed) = placement::place_together(&data, arena)? {
+        return Ok(placed);
+    }
+    let whole = if parts.is_empty() { Ok(new_empty_array(field.data_type())) } else { concat(parts) };
+    let whole = whole.map_err(beringia_core::Error::from)?;
+    Ok(placement::place(&whole.to_data(), &[], arena)?.0)
 }
 
 fn too_many(groups: usize) -> Failure {
