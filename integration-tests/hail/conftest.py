@@ -1,7 +1,10 @@
 """Hail with Beringia. It needs a process of its own: one Spark session lives in a process at a time."""
 
+import gc
+
 import numpy as np
 import pytest
+from exchange_files import open_files, shared_memory
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,23 @@ def hl(nothing_stays, tmp_path_factory):
     )
     yield hail
     hail.stop()
+
+
+@pytest.fixture(scope="session")
+def bh(hl):
+    import beringia.hail
+
+    return beringia.hail
+
+
+@pytest.fixture
+def no_file_stays():
+    """None of our files that a test makes is open, or in memory, behind it: tables of other tests may have theirs."""
+    before = open_files()
+    yield
+    gc.collect()
+    assert shared_memory() == 0
+    assert open_files() <= before
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,6 @@
 
 import pytest
 
-
-@pytest.fixture(scope="module")
-def bh(hl):
-    import beringia.hail
-
-    return beringia.hail
-
-
 NAMES = """
 as it is, of other partitions, by globals, joined, filtered, by a scan, by a pass over another, exploded,
 in another order, one of each key, grouped, none, of several, of entries

@@ -11,13 +11,6 @@ from test_hail_grouping import newest_stage, stages
 from beringia.errors import ArgumentError, MissingValueError, ResourceError
 
 
-@pytest.fixture(scope="module")
-def bh(hl):
-    import beringia.hail
-
-    return beringia.hail
-
-
 def entries_of(mt, name):
     """What Hail says they are, by rows."""
     rows = mt.localize_entries("e", "c").key_by().select("e").collect()

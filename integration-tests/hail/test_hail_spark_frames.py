@@ -6,13 +6,6 @@ from beringia.errors import ArgumentError
 
 
 @pytest.fixture(scope="module")
-def bh(hl):
-    import beringia.hail
-
-    return beringia.hail
-
-
-@pytest.fixture(scope="module")
 def mixed(hl):
     """What Hail's own to_spark takes."""
     ht = hl.utils.range_table(12, 3)
