@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 import beringia.spark
-from beringia.errors import ArgumentError, MissingValueError
+from beringia.errors import ArgumentError, MissingValueError, ResultError
 from plans import nodes
 
 ROWS = 3000
@@ -62,6 +62,17 @@ def test_sums_of_floats_are_numpys_but_for_rounding(df, table):
     rows = beringia.spark.accumulate(df, np.add, F.col("y") * 2, F.desc("t"), name="sum of y").collect()
     np.testing.assert_allclose([row["sum of y"] for row in rows], np.cumsum(ordered(table, "y")[::-1] * 2))
     assert beringia.spark.reduce(df, np.add, "y", dtype="f4").dtype == np.float32
+
+
+def test_a_product_that_a_part_has_no_number_for_is_refused(spark):
+    large = spark.range(0, 4000, 1, 2).select("id", F.when(F.col("id") == 0, 0.0).otherwise(2.0).alias("v"))
+    for call in (
+        lambda: beringia.spark.reduce(large, np.multiply, "v"),
+        lambda: beringia.spark.accumulate(large, np.multiply, "v", "id"),
+    ):
+        with pytest.raises(ResultError, match="sum the logarithms"):
+            call()
+    assert beringia.spark.reduce(large.limit(10), np.multiply, "v") == 0.0
 
 
 def test_no_task_has_all_rows_and_they_are_shuffled_once(df):

@@ -160,6 +160,59 @@ def test_sums_of_floats_are_numpys_but_for_rounding_and_those_of_one_thread(monk
     assert (np.diff(one[1:]) >= 0).all()  # as a table of weights is searched
 
 
+OUT_OF_RANGE = {
+    "a product that is 0 from the start": (np.multiply, [0.0] + [1e100] * 30),
+    "one that is beyond the type, and comes back in its parts": (np.multiply, [1e100] * 30 + [1e-100] * 30),
+    "one that is too small in a part only": (np.multiply, [1e300] + [1.0] * 30 + [1e-90] * 4 + [1e80] * 4 + [1.0] * 30),
+    "complex ones": (np.multiply, [0j] + [1e100 + 1e100j] * 30),
+    "sums that are beyond the type in a part only": (np.add, [-1.7e308] + [0.0] * 27 + [6e307] * 4 + [0.0] * 30),
+    "sums that are infinite": (np.add, [1.0] * 30 + [np.inf] + [1.0] * 30 + [-np.inf] + [1.0] * 30),
+}
+
+
+@pytest.mark.parametrize("by", ["threads", "workers"])
+@pytest.mark.parametrize("case", OUT_OF_RANGE)
+def test_what_leaves_the_range_of_its_type_is_as_with_numpy(case, by, workers):
+    ufunc, values = OUT_OF_RANGE[case]
+    x = np.array(values)
+    executor = workers if by == "workers" else None
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(arrays.reduce(ufunc, x, executor=executor), ufunc.reduce(x), rtol=1e-12)
+        expected = ufunc.accumulate(x)
+        np.testing.assert_allclose(arrays.accumulate(ufunc, x, executor=executor), expected, rtol=1e-12)
+        if by == "threads":
+            np.testing.assert_allclose(arrays.accumulate(ufunc, x, out=x), expected, rtol=1e-12)
+
+
+def test_running_sums_of_a_small_type_that_only_a_block_leaves():
+    x = np.array([-60_000] * 2 + [20_000] * 5 + [10_000] * 7, np.float16)  # blocks are of 7
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(arrays.accumulate(np.add, x), np.add.accumulate(x))
+
+
+def test_arguments_are_taken_as_numpy_takes_them():
+    x, cube = np.arange(100.0), np.ones((10, 10, 10))
+    agree(lambda: arrays.accumulate(np.add, x, axis=None), lambda: np.add.accumulate(x, axis=None))
+    agree(
+        lambda: arrays.accumulate(np.add, x, out=(np.empty(100),)), lambda: np.add.accumulate(x, out=(np.empty(100),))
+    )
+    for axis in (True, None, "a", 1.5):
+        agree(lambda axis=axis: arrays.accumulate(np.add, cube, axis), lambda axis=axis: np.add.accumulate(cube, axis))
+    agree(lambda: arrays.accumulate(np.add, cube, np.int64(1)), lambda: np.add.accumulate(cube, np.int64(1)))
+    for axis in ("a", 1.5, (0, "a")):
+        agree(lambda axis=axis: arrays.reduce(np.add, cube, axis), lambda axis=axis: np.add.reduce(cube, axis))
+
+
+def test_bytes_stay_in_the_order_that_they_have():
+    x = np.arange(100, dtype=">i4")
+    same(arrays.map(lambda part: part[:, None], x), x[:, None])
+
+
+def test_who_does_it_is_an_executor():
+    with pytest.raises(ArgumentError, match="executor is an Executor or a Pool, got 'threads'"):
+        arrays.reduce(np.add, np.ones(100), executor="threads")
+
+
 def test_it_goes_on_threads_of_this_process_and_as_many_as_are_allowed(monkeypatch):
     seen = set()
     start = threading.Thread.start

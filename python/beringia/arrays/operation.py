@@ -61,3 +61,16 @@ def check(f: Any, combine: Callable[[Any, Any], Any] | None, use: str, **only_of
 def loop_of(kind: np.dtype[Any]) -> np.dtype[Any] | None:
     """Return what a ufunc is told to work on values of this type: nothing for times, whose unit is not to be said."""
     return None if kind.kind in "mM" else kind
+
+
+def divides_exactly(f: np.ufunc, kind: np.dtype[Any]) -> bool:
+    """Tell whether parts of an axis say what the whole does, but for rounding.
+
+    Products of floats do not: that of a part may be too large or too small for the type where that of the whole is not.
+    """
+    return f is not np.multiply or kind.kind not in "fc"
+
+
+def left_range(f: Any, values: Any) -> bool:
+    """Tell whether sums of a part, of which `values` are the last, may be beyond the type where the whole's are not."""
+    return f is np.add and values.dtype.kind in "fc" and bool(np.isinf(values).any())

@@ -95,14 +95,23 @@ def run_here(executor: Executor | Pool | None, works: Sequence[Callable[[], Any]
 
 @contextmanager
 def workers(executor: Executor | Pool | None) -> Iterator[tuple[Executor, int]]:
-    """Yield who makes calls of Python functions, and how many at once: the workers of all calls, unless said."""
+    """Yield who makes calls of Python functions, and how many at once: the workers of all calls, unless said.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither an executor nor a pool.
+    """
     # What workers need is not loaded for threads.
     from beringia.futures import Executor as Own
+    from beringia.local import Pool
     from beringia.local import pool as pools
 
     if isinstance(executor, Executor):
         yield executor, int(getattr(executor, "_max_workers", None) or cores())
         return
+    if not isinstance(executor, (Pool, type(None))):
+        raise ArgumentError(f"executor is an Executor or a Pool, got {executor!r}")
     with Own(pool=executor or pools.default(None)) as own:
         yield own, own._max_workers
 
@@ -155,7 +164,8 @@ def joined(parts: Sequence[Array], f: Any) -> Array:
     if len(kinds) > 1 and not all(kind.kind in "USV" for kind in kinds):
         listed = ", ".join(sorted(map(str, kinds)))
         raise ResultError(f"'{name_of(f)}' returned arrays of several types, {listed}: let it return one of them")
-    return np.concatenate(parts)
+    # NumPy's own would bring the bytes into this machine's order.
+    return np.concatenate(parts, dtype=kinds.pop()) if len(kinds) == 1 else np.concatenate(parts)
 
 
 def name_of(f: Any) -> str:

@@ -54,8 +54,9 @@ def reduce(
     Returns
     -------
     scalar or ndarray
-        A ufunc's result has the type that NumPy's has. Sums and products of floats may differ from it in rounding, as
-        they are made of sums of parts; they do not depend on the number of threads.
+        A ufunc's result has the type that NumPy's has. Sums of floats may differ from it in rounding, as they are made
+        of sums of parts; they do not depend on the number of threads. Products of floats into one are made by NumPy
+        alone, as those of parts may be beyond the type.
 
     Raises
     ------
@@ -80,8 +81,12 @@ def reduce(
     if array.size < parts.SMALL or array.dtype.hasobject or _makes_objects(f, dtype):
         return f.reduce(array, axis, keepdims=keepdims, **options)
     axes = range(array.ndim) if axis is None else np.atleast_1d(axis)
+    if not all(isinstance(each, (int, np.integer)) for each in axes):
+        return f.reduce(array, axis, keepdims=keepdims, **options)
     reduced = {int(each) % array.ndim for each in axes}  # what is out of range, NumPy refuses
     along = _longest(array)
+    if along in reduced and not operation.divides_exactly(f, array.dtype if dtype is None else np.dtype(dtype)):
+        return f.reduce(array, axis, keepdims=keepdims, **options)
     first = (slice(None),) * along
     pieces = [array[(*first, part)] for part in parts.slices(array.shape[along], _step(array, along))]
     work = partial(f.reduce, axis=axis, keepdims=True)
@@ -90,6 +95,8 @@ def reduce(
     done = _each(executor, [partial(work, piece, **each) for piece, each in zip(pieces, given, strict=True)])
     whole = np.concatenate(done, axis=along)
     if along in reduced:
+        if operation.left_range(f, whole):
+            return f.reduce(array, axis, keepdims=keepdims, **options)
         whole = f.reduce(whole, axis=along, dtype=operation.loop_of(whole.dtype), keepdims=True)
     return whole if keepdims else whole.squeeze(tuple(reduced))[()]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def accumulate(
     f: Callable[..., Any],
     x: Any,
-    axis: int = 0,
+    axis: int | None = 0,
     *,
     dtype: Any = None,
     out: Any = None,
@@ -44,7 +44,7 @@ def accumulate(
     x : array_like
         The array.
     axis : int, default 0
-        Along which a ufunc goes.
+        Along which a ufunc goes; None is that of a vector.
     dtype : dtype, optional
         As with :meth:`numpy.ufunc.accumulate`.
     out : ndarray, optional
@@ -59,9 +59,10 @@ def accumulate(
     Returns
     -------
     ndarray
-        A ufunc's result has the type and shape that NumPy's has. Running sums and products of floats may differ from it
-        in rounding, as they are made of those of blocks; they do not depend on the number of threads, and those of
-        values that are not negative never fall.
+        A ufunc's result has the type and shape that NumPy's has. Running sums of floats may differ from it in rounding,
+        as they are made of those of blocks; they do not depend on the number of threads, and those of values that are
+        not negative never fall. Running products of floats along one axis are made by NumPy alone, as those of a block
+        may be beyond the type.
 
     Raises
     ------
@@ -79,11 +80,19 @@ def accumulate(
     if not operation.check(f, combine, "accumulate", axis=axis or None, dtype=dtype, out=out):
         return _of_function(f, array, combine, executor)
     assert isinstance(f, np.ufunc)
-    if array.ndim == 0 or array.size < parts.SMALL or array.dtype.hasobject or not _fits(array, out):
+    if isinstance(out, tuple) and len(out) == 1:
+        [out] = out
+    if axis is None and array.ndim == 1:
+        axis = 0
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        return f.accumulate(array, axis, dtype, out)  # type: ignore[arg-type] # for NumPy's error
+    if array.size < parts.SMALL or array.dtype.hasobject or not _fits(array, out):
         return f.accumulate(array, axis, dtype, out)
     rows = np.moveaxis(array, axis, 0)
     kind = f.accumulate(rows[:0], 0, dtype).dtype
     if kind.hasobject or (out is not None and out.dtype != kind):
+        return f.accumulate(array, axis, dtype, out)
+    if not operation.divides_exactly(f, kind):
         return f.accumulate(array, axis, dtype, out)
     if not parts.is_here(executor, native=True):
         scan = partial(f.accumulate, axis=0, dtype=operation.loop_of(kind))
@@ -113,6 +122,7 @@ class _Chain:
 
     def __init__(self, f: np.ufunc, rows: parts.Array, to: parts.Array) -> None:
         self.f, self.rows, self.to = f, rows, to
+        self.in_place = np.may_share_memory(rows, to)
         self.blocks = parts.rows_of(rows, parts.BLOCK)
         self._next = itertools.count()
         self._last: list[Future[parts.Array]] = [Future() for _ in self.blocks]
@@ -131,12 +141,19 @@ class _Chain:
 
     def _do(self, number: int) -> None:
         block = self.blocks[number]
-        to = self.to[block]
-        self.f.accumulate(self.rows[block], 0, operation.loop_of(to.dtype), to)
+        rows, to = self.rows[block], self.to[block]
+        if self.in_place and self.f is np.add:
+            rows = rows.copy()  # they may be needed again
+        loop = operation.loop_of(to.dtype)
+        self.f.accumulate(rows, 0, loop, to)
         if not number:
             self._last[0].set_result(to[-1:].copy())
             return
         before = self._last[number - 1].result()
+        if operation.left_range(self.f, to[-1:]):
+            to[...] = self.f.accumulate(np.concatenate([before, rows]), 0, loop)[1:]
+            self._last[number].set_result(to[-1:].copy())
+            return
         self._last[number].set_result(self.f(before, to[-1:]))
         self.f(before, to, out=to)
 
@@ -165,7 +182,9 @@ def _of_function(f: Callable[..., Any], rows: parts.Array, combine: Any, executo
         for number, piece in enumerate(pieces[1:]):
             following.append(calls.submit(_scan_behind, f, combine, before, piece))
             if number < len(lasts):
-                before = combine(before, lasts[number].result())
+                last = lasts[number].result()
+                left = operation.left_range(combine, last)
+                before = following[-1].result()[-1:] if left else combine(before, last)
         done += [future.result() for future in following]
     return parts.joined(done, f)
 
@@ -179,4 +198,7 @@ def _last(f: Callable[..., Any], piece: parts.Array) -> parts.Array:
 
 
 def _scan_behind(f: Callable[..., Any], combine: Any, before: parts.Array, piece: parts.Array) -> parts.Array:
-    return parts.checked_rows(combine(before, _scan(f, piece)), len(piece), combine)
+    running = _scan(f, piece)
+    if operation.left_range(combine, running[-1:]):
+        return _scan(f, np.concatenate([before, piece]))[1:]
+    return parts.checked_rows(combine(before, running), len(piece), combine)

@@ -16,7 +16,7 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from beringia.arrays import operation
-from beringia.errors import ArgumentError, ConfigError
+from beringia.errors import ArgumentError, ConfigError, ResultError
 from beringia.spark.front import numpy_map
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def reduce(
     ------
     ArgumentError
         If the ufunc is not associative, or a plain function has no ``combine``.
+    ResultError
+        If a product of some rows is too large for its type.
     ValueError
         For no rows, where there is no identity.
     MissingValueError
@@ -101,6 +103,7 @@ def reduce(
         if identity is _NONE:
             raise ValueError("there are no rows to reduce, and no identity: give identity=")
         return identity
+    _refuse_beyond(f, found)
     return _put_together(f if combine is None else combine, found)
 
 
@@ -178,6 +181,7 @@ def accumulate(
     options: dict[str, Any] = {"args": args, "per": "partition", "missing": {"values": missing}}
     rows = numpy_map(partial(_last, part), ordered, "number int, value binary", **options).collect()
     lasts = {row.number: pickle.loads(row.value) for row in rows}
+    _refuse_beyond(f, list(lasts.values()))
     before, so_far = {}, None
     for number in sorted(lasts):
         if so_far is not None:
@@ -202,6 +206,15 @@ def _behind(
     running = part(values)
     so_far = before.get(int(number[0]))
     return running if so_far is None else put_before(so_far, running)
+
+
+def _refuse_beyond(f: Any, products: list[Any]) -> None:
+    """Refuse to put together products of floats of which one is beyond the type: the whole may not be."""
+    if f is np.multiply and len(products) > 1 and any(np.isinf(each).any() for each in products):
+        raise ResultError(
+            "a product of some of the rows is too large for its type, which says nothing of that of all: sum the "
+            "logarithms, np.add of F.log(column), or give a larger dtype="
+        )
 
 
 def _put_together(f: Callable[..., Any], values: Iterable[Any]) -> Any:
