@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from beringia import _known_functions, _main_namespace, _pickler
 
 Buffers = list[NDArray[np.uint8]]
+Reduce = Callable[[NDArray[Any]], tuple[Any, ...] | None]
+"""Returns what :meth:`object.__reduce__` would of an array, or None for what is done with any other."""
 
 # Bytes of the function, or its buffers where it is scattered; whether the arguments are the first buffer; the kind.
 _HEADER = struct.Struct("<IBB")
@@ -29,8 +31,10 @@ _ONE, _CHUNK, _SCATTERED = 0, 1, 2
 _PLAIN = frozenset((bool, bytes, complex, float, int, str, type(None)))  # what cloudpickle adds nothing to
 
 
-def dump_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, Buffers]:
-    """Pickle a call.
+def dump_call(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], reduce: Reduce | None = None
+) -> tuple[bytes, Buffers]:
+    """Pickle a call; `reduce` has a say in how arrays among its arguments are.
 
     Raises
     ------
@@ -39,8 +43,8 @@ def dump_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
     """
     if isinstance(function, (FunctionType, BuiltinFunctionType)):
         plain = not kwargs and _PLAIN.issuperset(map(type, args))
-        return _body(_function(function), (args, kwargs), _ONE, plain)
-    return _body(b"", (function, args, kwargs), _ONE)
+        return _body(_function(function), (args, kwargs), _ONE, plain, reduce)
+    return _body(b"", (function, args, kwargs), _ONE, reduce=reduce)
 
 
 def dump_chunk(function: Any, items: Sequence[tuple[Any, ...]]) -> tuple[bytes, Buffers]:
@@ -130,15 +134,17 @@ def is_plain(value: Any) -> bool:
     return type(value) in _PLAIN
 
 
-def _body(function: bytes, parts: tuple[Any, ...], kind: int, plain: bool = False) -> tuple[bytes, Buffers]:
-    pickled, buffers = _pickled(parts, plain)
+def _body(
+    function: bytes, parts: tuple[Any, ...], kind: int, plain: bool = False, reduce: Reduce | None = None
+) -> tuple[bytes, Buffers]:
+    pickled, buffers = _pickled(parts, plain, reduce)
     apart = len(pickled) >= _INLINE
     if apart:
         pickled, buffers = b"", [np.frombuffer(pickled, np.uint8), *buffers]
     return b"".join((_HEADER.pack(len(function), apart, kind), function, pickled)), buffers
 
 
-def _pickled(value: Any, plain: bool) -> tuple[bytes, Buffers]:
+def _pickled(value: Any, plain: bool, reduce: Reduce | None = None) -> tuple[bytes, Buffers]:
     buffers: Buffers = []
     if plain:
         return pickle.dumps(value, 5), buffers
@@ -151,17 +157,24 @@ def _pickled(value: Any, plain: bool) -> tuple[bytes, Buffers]:
         return False
 
     with io.BytesIO() as file:
-        _CallPickler(file, beside).dump(value)
+        _CallPickler(file, beside, reduce).dump(value)
         return file.getvalue(), buffers
 
 
 class _CallPickler(_pickler.Pickler):
-    def __init__(self, file: io.BytesIO, beside: Callable[[pickle.PickleBuffer], bool]) -> None:
+    def __init__(
+        self, file: io.BytesIO, beside: Callable[[pickle.PickleBuffer], bool], reduce: Reduce | None = None
+    ) -> None:
         super().__init__(file, beside)
+        self._reduce = reduce
         main, namespace = _main_namespace.reference()
         self.globals_ref[main] = namespace
 
     def reducer_override(self, value: Any) -> Any:
+        if self._reduce is not None and isinstance(value, np.ndarray):
+            reduced = self._reduce(value)
+            if reduced is not None:
+                return reduced
         if type(value) is np.ndarray:
             # Of other strides, and of times, NumPy makes a copy within the pickle, from which it would be copied again.
             flags = value.flags

@@ -2,7 +2,8 @@
 
 Calls of :class:`joblib.Parallel` go through a :class:`beringia.Executor` on the workers that all calls of this process
 share, so that they are warm. Large arrays in what is called lie in shared memory, each as a view that its call may
-write to. A worker that dies is an error of its call, after which joblib gives up the others, and the next call works.
+write to; an ``np.memmap`` is the file itself, as with joblib's own backends. A worker that dies is an error of its
+call, after which joblib gives up the others, and the next call works.
 ``"beringia-spark"`` is known, too: the same on the executors of the active session of Spark.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 
+from beringia import _memmaps
 from beringia.errors import ConfigError
 from beringia.futures import Executor
 from beringia.futures.nested import Nested, in_worker
@@ -56,7 +58,7 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
-        self._executor = Nested() if in_worker() else self._start(workers)
+        self._executor = _with_files(Nested()) if in_worker() else self._start(workers)
         return workers
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None) -> Future[Any]:
@@ -91,7 +93,8 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
 
     def _start(self, workers: int) -> Executor:
         threads = self.inner_max_num_threads or max(pools.cores() // workers, 1)
-        return Executor(workers, pool=pools.default(workers), threads=threads)
+        executor: Executor = _with_files(Executor(workers, pool=pools.default(workers), threads=threads))
+        return executor
 
 
 class SparkBackend(BeringiaBackend):
@@ -114,6 +117,12 @@ class SparkBackend(BeringiaBackend):
         if session is None:
             raise ConfigError("there is no Spark session: make one, with beringia.spark.conf(), before beringia-spark")
         return session
+
+
+def _with_files(executor: Any) -> Any:
+    """Have calls get a mapped file itself, to which they may write, and not what is in it."""
+    executor._reduce = _memmaps.reduce
+    return executor
 
 
 def _make(batch: Callable[[], Any]) -> Any:

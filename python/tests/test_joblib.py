@@ -44,6 +44,65 @@ def test_a_call_may_write_to_its_arrays_and_nobody_else_sees_it():
     assert data.sum() == 1_000_000
 
 
+@pytest.mark.parametrize("mode", ["w+", "r+"])
+def test_calls_write_their_results_to_a_file_that_is_mapped(tmp_path, mode):
+    def fill(out, i):
+        out[i] = i + 1
+
+    np.save(tmp_path / "out.npy", np.zeros(1 << 20))
+    if mode == "w+":
+        out = np.lib.format.open_memmap(tmp_path / "out.npy", mode, "f8", (1 << 20,))
+    else:
+        out = np.load(tmp_path / "out.npy", mmap_mode=mode)
+    parallel()(joblib.delayed(fill)(out, i) for i in range(4))
+    assert out[:5].tolist() == np.load(tmp_path / "out.npy")[:5].tolist() == [1, 2, 3, 4, 0]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x,
+        lambda x: x.T,
+        lambda x: x[3:],
+        lambda x: x[5:2:-1, ::-2],
+        lambda x: np.asarray(x)[:, 1:3].T,
+        lambda x: x[2, 3:4],
+        lambda x: x[7:],  # empty
+        lambda x: x.reshape(3, 2, 8)[1:, 1],
+    ],
+)
+def test_views_of_a_mapped_file_are_views_of_it_in_calls(tmp_path, view):
+    x = np.memmap(tmp_path / "x", np.int32, "w+", 40, (6, 8))
+    x[...] = np.arange(48).reshape(6, 8)
+
+    def negate(values):
+        before = values.tolist()
+        values *= -1
+        return before, type(values).__name__
+
+    here = view(x).tolist()
+    [(before, _)] = parallel()(joblib.delayed(negate)(view(x)) for _ in range(1))
+    assert before == here
+    assert view(x).tolist() == (-np.array(here)).tolist()
+
+
+def test_a_file_that_is_mapped_to_be_read_is_only_read_and_a_private_mapping_is_data(tmp_path):
+    def write(values):
+        values[0] = 9.0
+        return values[1]
+
+    np.save(tmp_path / "x.npy", np.arange(1e5))
+    with pytest.raises(ValueError, match="read-only"):
+        parallel()(joblib.delayed(write)(np.load(tmp_path / "x.npy", mmap_mode="r")) for _ in range(2))
+    private = np.load(tmp_path / "x.npy", mmap_mode="c")
+    private[1] = 5.0
+    assert parallel()(joblib.delayed(write)(private) for _ in range(2)) == [5.0, 5.0]
+    gone = np.memmap(tmp_path / "gone", "f8", "w+", shape=(10,))
+    (tmp_path / "gone").unlink()
+    gone[:] = 3.0
+    assert parallel()(joblib.delayed(write)(gone) for _ in range(2)) == [3.0, 3.0]
+
+
 def test_results_can_be_taken_as_they_come():
     taken = parallel(return_as="generator")(joblib.delayed(lambda x: x + 1)(x) for x in range(20))
     assert list(taken) == list(range(1, 21))

@@ -70,6 +70,8 @@ class Executor(concurrent.futures.Executor):
     (3.0, [0, 1, 4, 9])
     """
 
+    _reduce: _call_pickle.Reduce | None = None
+
     def __init__(
         self,
         max_workers: int | None = None,
@@ -147,7 +149,7 @@ class Executor(concurrent.futures.Executor):
         """
         self._require_own_process()
         try:
-            body, buffers = _call_pickle.dump_call(fn, args, kwargs)
+            body, buffers = _call_pickle.dump_call(fn, args, kwargs, self._reduce)
         except Exception as error:
             return self._lanes.failed(unsendable(error, fn, (*args, *kwargs.values())))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)

@@ -26,6 +26,8 @@ _PATIENCE = 0.05
 class Nested(concurrent.futures.Executor):
     """Makes calls by the workers of the executor whose call this process is at; by itself where it is no worker."""
 
+    _reduce: _call_pickle.Reduce | None = None
+
     def __init__(self, timeout: float | None = None, retries: int = 0) -> None:
         self._timeout, self._retries = check_options(timeout, retries)
         self._max_workers = cores()
@@ -42,7 +44,7 @@ class Nested(concurrent.futures.Executor):
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         try:
-            body, buffers = _call_pickle.dump_call(fn, args, kwargs)
+            body, buffers = _call_pickle.dump_call(fn, args, kwargs, self._reduce)
         except Exception as error:
             failed: concurrent.futures.Future[Any] = concurrent.futures.Future()
             failed.set_exception(unsendable(error, fn, (*args, *kwargs.values())))
