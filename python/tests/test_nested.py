@@ -12,6 +12,7 @@ import pytest
 
 import beringia
 from beringia.errors import WorkerDiedError
+from beringia.futures import CallTimeoutError
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,42 @@ def test_calls_of_a_call_use_the_other_workers(executor):
 def test_any_depth_of_calls_cannot_deadlock(executor, alone):
     for each in (executor, alone):
         assert each.submit(tree, each, 5).result(timeout=30) == 32
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_waits_for_a_while_waits_no_longer_and_the_call_goes_on(workers, tmp_path):
+    def late(path):
+        time.sleep(1)
+        path.touch()
+
+    def waits(executor, path):
+        started = time.monotonic()
+        call = executor.submit(late, path)
+        try:
+            call.result(timeout=0.2)
+        except concurrent.futures.TimeoutError as error:
+            return type(error).__name__, time.monotonic() - started, call.done()
+
+    with beringia.Executor(workers) as executor:
+        name, seconds, done = executor.submit(waits, executor, tmp_path / "x").result(timeout=30)
+        assert name == "TimeoutError" and 0.2 <= seconds < 0.9 and not done
+        assert (tmp_path / "x").exists()  # as a call is over when those are that it submitted
+        assert executor.submit(lambda executor: executor.submit(abs, -1).result(timeout=20), executor).result() == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_call_within_a_call_may_take_as_long_as_it_may(workers):
+    def waits(executor):
+        patient = executor.options(timeout=0.3)
+        assert patient.submit(abs, -1).result() == 1
+        started = time.monotonic()
+        error = patient.submit(time.sleep, 5).exception()
+        return error, time.monotonic() - started
+
+    with beringia.Executor(workers) as executor:
+        error, seconds = executor.submit(waits, executor).result(timeout=30)
+        assert isinstance(error, CallTimeoutError) and "timeout of" in str(error) and "'sleep' ran" in str(error)
+        assert 0.3 <= seconds < 4
 
 
 def test_futures_are_waited_for_as_everywhere(executor, alone):

@@ -1,13 +1,15 @@
 """What an executor is within a call: calls go to the workers that the call itself came to, and never wait for it.
 
 Who waits for a call that no worker has begun takes it back and makes it: so all who wait, wait for calls that run, and
-none for itself. What is awaited otherwise (by :func:`concurrent.futures.wait`, callbacks) a thread here makes, when no
-worker has come for it for a while. A call is over when those are that it submitted.
+none for itself. Where there is a bound on the time, of the call or of who waits, a thread here makes it, so that there
+is somebody to look at the clock. What is awaited otherwise (by :func:`concurrent.futures.wait`, callbacks) a thread
+here makes, too, when no worker has come for it for a while. A call is over when those are that it submitted.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import threading
 import weakref
@@ -16,7 +18,8 @@ from typing import Any
 
 from beringia import _call_pickle, _calls, _function, _native
 from beringia._cores import cores
-from beringia.futures import lanes
+from beringia.errors import GroupTimeoutError
+from beringia.futures import errors, lanes
 from beringia.futures.options import check_options, unsendable
 
 _PATIENCE = 0.05
@@ -49,7 +52,7 @@ class Nested(concurrent.futures.Executor):
             failed: concurrent.futures.Future[Any] = concurrent.futures.Future()
             failed.set_exception(unsendable(error, fn, (*args, *kwargs.values())))
             return failed
-        future = NestedFuture(_function.name_of(fn), body, buffers)
+        future = NestedFuture(_function.name_of(fn), body, buffers, self._timeout)
         _open().submit(future, self._timeout, self._retries)
         self._futures.add(future)
         return future
@@ -59,7 +62,7 @@ class Nested(concurrent.futures.Executor):
     ) -> concurrent.futures.Future[Any]:
         """Have a function called with each of the tuples in `items`, by one worker: a future of a list."""
         body, buffers = _call_pickle.dump_scattered(function, items)
-        future = NestedFuture(name, body, buffers, function)
+        future = NestedFuture(name, body, buffers, self._timeout, function)
         _open().submit(future, self._timeout, self._retries)
         self._futures.add(future)
         return future
@@ -91,10 +94,16 @@ class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
     """The future of a call that a call submitted; `common` are buffers before its own that others have too."""
 
     def __init__(
-        self, name: str, body: bytes, buffers: _call_pickle.Buffers, common: _call_pickle.Buffers | None = None
+        self,
+        name: str,
+        body: bytes,
+        buffers: _call_pickle.Buffers,
+        timeout: float | None,
+        common: _call_pickle.Buffers | None = None,
     ) -> None:
         super().__init__()
         self._name, self._call, self._number = name, (body, buffers), 0
+        self._timeout = timeout
         self._common = common
 
     def result(self, timeout: float | None = None) -> Any:
@@ -117,11 +126,28 @@ class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
     def _make(self, timeout: float | None = None) -> bool:
         if self.done() or (timeout is not None and timeout <= 0) or not _open().claim(self):
             return False
+        if timeout is None and self._timeout is None:
+            self._run()
+        else:
+            _open().run(self)
+            if self._timeout is not None:
+                clock = threading.Timer(self._timeout, self._expire)
+                clock.daemon = True
+                clock.start()
+                self.add_done_callback(lambda _: clock.cancel())
+        return True
+
+    def _run(self) -> None:
         body, buffers = self._call
         # As in a worker: the call's arguments are its own, and so is its result.
         body, returned = _calls.call(body, [*(self._common or []), *(buffer.copy() for buffer in buffers)])
-        self._complete((body, [buffer.copy() for buffer in returned]), None)
-        return True
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # its time is over
+            self._complete((body, [buffer.copy() for buffer in returned]), None)
+
+    def _expire(self) -> None:
+        says = f"a call took longer than the timeout of {self._timeout} s; it goes on in the process that waits for it"
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # it has just ended
+            self._complete(None, errors.of_call(GroupTimeoutError(says), self._name))
 
     def _complete(self, answer: tuple[bytes, _call_pickle.Buffers] | None, error: Any) -> None:
         self._call, self._common = (b"", []), None
@@ -136,6 +162,7 @@ class _Open:
         self._futures: dict[int, NestedFuture] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._made: weakref.WeakSet[NestedFuture] = weakref.WeakSet()  # in threads here
         self._question: int | None = None
         self._placed: tuple[_call_pickle.Buffers | None, object] = None, None
 
@@ -168,8 +195,15 @@ class _Open:
             del self._futures[future._number]
         return True
 
+    def run(self, future: NestedFuture) -> None:
+        """Have a call that was taken back made by a thread here."""
+        self._made.add(future)
+        threading.Thread(target=future._run, name="beringia-nested-call", daemon=True).start()
+
     def finish(self, failed: bool) -> None:
         """Wait for the calls that this process has submitted; cancel what has not begun where `failed`."""
+        for future in list(self._made):
+            concurrent.futures.wait([future])
         for future in list(self._futures.values()):
             if failed:
                 future.cancel()
