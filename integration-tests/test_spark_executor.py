@@ -72,7 +72,7 @@ def test_an_exception_is_itself(executor):
 
 def test_a_dead_worker_is_the_error_of_its_call_alone(executor):
     futures = [executor.submit(die if n == 3 else abs, *(() if n == 3 else (-n,))) for n in range(8)]
-    with pytest.raises(WorkerDiedError, match=r"SIGKILL.*'die' ran"):
+    with pytest.raises(WorkerDiedError, match=r"(?s)SIGKILL.*'die' ran"):
         futures[3].result()
     assert [f.result() for n, f in enumerate(futures) if n != 3] == [0, 1, 2, 4, 5, 6, 7]
 

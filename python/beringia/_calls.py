@@ -51,9 +51,22 @@ def call(
             finish(True)
             raise
         finish(False)
-        return _call_pickle.dump((True, returned), _call_pickle.is_plain(returned))
+        try:
+            return _call_pickle.dump((True, returned), _call_pickle.is_plain(returned))
+        except Exception as error:
+            return _call_pickle.dump((False, *told(_unsendable(error, function, returned))))
     except BaseException as error:
         return _call_pickle.dump((False, *told(error)))
+
+
+def _unsendable(error: Exception, function: Any, returned: Any) -> Exception:
+    """Return the error of a result that cannot be pickled, which says so, and not how we pickle."""
+    from beringia import _function  # which few need
+
+    if hasattr(error, "add_note"):
+        name = _function.name_of(function)
+        error.add_note(f"what '{name}' returned, a {type(returned).__name__}, cannot be sent back from the worker")
+    return error.with_traceback(None)
 
 
 def _finish(failed: bool) -> None:

@@ -12,7 +12,7 @@ from beringia.collectives.comm import Comm
 from beringia.collectives.errors import CollectiveError
 from beringia.errors import ArgumentError
 from beringia.futures import lanes
-from beringia.futures.options import check_options, unsendable
+from beringia.futures.options import arguments, check_options, unsendable
 from beringia.local import pool as pools
 
 
@@ -116,11 +116,11 @@ def dump_rank(
     asks_of: Callable[[], Any], f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None
 ) -> tuple[bytes, _call_pickle.Buffers]:
     """Pickle the call of :func:`as_rank` for every rank, which asks through what `asks_of` returns there."""
-    arguments = tuple(args), dict(kwargs or {})
+    given = tuple(args), dict(kwargs or {})
     try:
-        return _call_pickle.dump_call(as_rank, (asks_of, f, *arguments), {})
+        return _call_pickle.dump_call(as_rank, (asks_of, f, *given), {})
     except Exception as error:
-        raise unsendable(error, f, (*arguments[0], *arguments[1].values())) from None
+        raise unsendable(error, _function.name_of(f), arguments(*given)) from None
 
 
 def as_rank(asks_of: Callable[[], Any], f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from beringia import _call_pickle, _function, _native
 from beringia.errors import ArgumentError
 from beringia.futures.lanes import CallFuture, Lanes
 from beringia.futures.nested import Nested
-from beringia.futures.options import check_options, unsendable
+from beringia.futures.options import arguments, check_options, of_items, unsendable
 from beringia.futures.process import Process
 from beringia.local import pool as pools
 from beringia.local.progress import Tally, bar
@@ -151,7 +151,7 @@ class Executor(concurrent.futures.Executor):
         try:
             body, buffers = _call_pickle.dump_call(fn, args, kwargs, self._reduce)
         except Exception as error:
-            return self._lanes.failed(unsendable(error, fn, (*args, *kwargs.values())))
+            return self._lanes.failed(unsendable(error, _function.name_of(fn), arguments(args, kwargs)))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
 
     def map(
@@ -250,14 +250,17 @@ class Executor(concurrent.futures.Executor):
         try:
             body, buffers = _call_pickle.dump_chunk(fn, items)
         except Exception as error:
-            return self._lanes.failed(unsendable(error, fn, items))
+            return self._lanes.failed(unsendable(error, _function.name_of(fn), of_items(items)))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
 
     def submit_scattered(
         self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
     ) -> CallFuture:
         """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
-        body, buffers = _call_pickle.dump_scattered(function, items)
+        try:
+            body, buffers = _call_pickle.dump_scattered(function, items)
+        except Exception as error:
+            raise unsendable(error, name, of_items(items)) from None
         return self._lanes.submit(name, body, [*function, *buffers], self._timeout, self._retries)
 
     def _close(self, end: Callable[[], None]) -> bool:

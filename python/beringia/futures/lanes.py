@@ -189,7 +189,9 @@ def raised(name: str, pickled: bytes | str, says: str, trace: str) -> BaseExcept
                 return error
             why = f"it came as {type(error).__name__}"
     message = f"'{name}' raised {says}. The exception itself cannot be brought here: {why}"
-    return GroupError(message, traceback=trace, function=name)
+    stands_in = GroupError(message, traceback=trace, function=name)
+    stands_in.__cause__ = _RemoteTraceback(f'\n"""\n{trace}"""')  # type: ignore[arg-type] # it takes text
+    return stands_in
 
 
 def _unloadable(why: BaseException, what: str) -> BaseException:

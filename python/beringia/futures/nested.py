@@ -20,7 +20,7 @@ from beringia import _call_pickle, _calls, _function, _native
 from beringia._cores import cores
 from beringia.errors import GroupTimeoutError
 from beringia.futures import errors, lanes
-from beringia.futures.options import check_options, unsendable
+from beringia.futures.options import arguments, check_options, of_items, unsendable
 
 _PATIENCE = 0.05
 """Seconds after which a call that somebody waits for by other means than its result is made here."""
@@ -50,7 +50,7 @@ class Nested(concurrent.futures.Executor):
             body, buffers = _call_pickle.dump_call(fn, args, kwargs, self._reduce)
         except Exception as error:
             failed: concurrent.futures.Future[Any] = concurrent.futures.Future()
-            failed.set_exception(unsendable(error, fn, (*args, *kwargs.values())))
+            failed.set_exception(unsendable(error, _function.name_of(fn), arguments(args, kwargs)))
             return failed
         future = NestedFuture(_function.name_of(fn), body, buffers, self._timeout)
         _open().submit(future, self._timeout, self._retries)
@@ -61,7 +61,10 @@ class Nested(concurrent.futures.Executor):
         self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
     ) -> concurrent.futures.Future[Any]:
         """Have a function called with each of the tuples in `items`, by one worker: a future of a list."""
-        body, buffers = _call_pickle.dump_scattered(function, items)
+        try:
+            body, buffers = _call_pickle.dump_scattered(function, items)
+        except Exception as error:
+            raise unsendable(error, name, of_items(items)) from None
         future = NestedFuture(name, body, buffers, self._timeout, function)
         _open().submit(future, self._timeout, self._retries)
         self._futures.add(future)

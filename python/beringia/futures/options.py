@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from beringia import _call_pickle, _function, _pickler
+from beringia import _call_pickle, _pickler
 from beringia.errors import ArgumentError
 
 
@@ -24,11 +24,22 @@ def check_options(timeout: float | None, retries: int) -> tuple[float | None, in
     return timeout, retries
 
 
-def unsendable(error: Exception, function: Any, values: Iterable[Any]) -> Exception:
-    """Return the error of a call that cannot be pickled, which names what cannot."""
-    name = _function.name_of(function)
-    what = next((f"argument {n + 1}" for n, value in enumerate(values) if not _travels(value)), "the function")
-    says = f"{what} of a call of '{name}' cannot be sent to a worker"
+def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what each argument of a call is called in messages, and its value."""
+    yield from ((f"argument {number}", value) for number, value in enumerate(args, 1))
+    yield from ((f"argument '{name}'", value) for name, value in kwargs.items())
+
+
+def of_items(chunk: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
+    """Yield what each argument of the calls of a chunk is called in messages, and its value."""
+    for number, item in enumerate(chunk, 1):
+        yield from ((f"{name} of item {number} of a chunk", value) for name, value in arguments(item, {}))
+
+
+def unsendable(error: Exception, name: str, given: Iterable[tuple[str, Any]]) -> Exception:
+    """Return the error of a call of the function `name` that cannot be pickled, which names what cannot."""
+    found = (f"{what}, a {type(value).__name__}," for what, value in given if not _travels(value))
+    says = f"{next(found, 'the function')} of a call of '{name}' cannot be sent to a worker"
     if isinstance(error, _pickler.RefusedError):
         return ArgumentError(f"{says}: {error.advice}", function=name)
     if hasattr(error, "add_note"):

@@ -61,7 +61,7 @@ def scatter(f: Callable[[Any], T], items: Iterable[Any], *, chunksize: int | Non
     try:
         function = _call_pickle.dump_function(f)
     except Exception as error:
-        raise unsendable(error, f, ()) from None
+        raise unsendable(error, name, ()) from None
     executor: Nested | Executor = Nested() if in_worker() else Executor(pool=pools.default(None))
     try:
         calls = [executor.submit_scattered(name, function, chunk) for chunk in chunks]
