@@ -121,6 +121,19 @@ def test_wait_and_as_completed(executor):
     assert list(concurrent.futures.as_completed([slow, quick])) == [quick, slow]
 
 
+def test_a_callback_that_waits_keeps_no_call_waiting():
+    with beringia.Executor(2) as executor:
+        goes_on, within = threading.Event(), []
+        first = executor.submit(mul, 1)
+        first.add_done_callback(lambda _: within.append(executor.submit(mul, 2).result(timeout=30)))
+        blocked = executor.submit(mul, 1)
+        blocked.add_done_callback(lambda _: goes_on.wait(30))
+        assert first.result(timeout=30) == blocked.result(timeout=30) == 1
+        assert list(executor.map(mul, range(50), timeout=20)) == list(range(50))
+        goes_on.set()
+    assert within == [2]  # as shutdown waits for callbacks, too
+
+
 def test_callbacks_run_in_this_process(executor):
     seen = threading.Event()
     executor.submit(mul, 1).add_done_callback(lambda future: seen.set() if future.result() == 1 else None)

@@ -1,5 +1,7 @@
 """The threads that wait for outcomes and complete futures, one for each worker; what an executor leaves behind.
 
+Callbacks have a thread of their own: what they wait for, no worker waits for.
+
 An executor may be dropped, or the interpreter may end, while calls are under way: their threads keep what they need,
 and none of them keeps the executor. Every thread ends when no call is taken any more and all are over.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
+import queue
 import threading
 import weakref
 from collections.abc import Callable
@@ -34,6 +37,10 @@ class CallFuture(Future):  # type: ignore[type-arg]
             super().cancel()
             self.set_running_or_notify_cancel()
         return self.cancelled()
+
+    def _invoke_callbacks(self) -> None:
+        if self._done_callbacks:  # type: ignore[attr-defined]
+            self._lanes.call_back(super()._invoke_callbacks)  # type: ignore[misc]
 
     def running(self) -> bool:
         """Tell whether the call has begun and is not over."""
@@ -62,6 +69,8 @@ class Lanes:
         self._lock = threading.Lock()
         self._closed = False
         self._living = 0
+        self._callbacks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._calls_back = False
         with _lock:
             _all.add(self)
 
@@ -152,7 +161,26 @@ class Lanes:
             self._living -= 1
             ends = self._living == 0 and (self._closed or self.broken is not None)
         if ends:
+            self._callbacks.put(None)
             self._end()
+
+    def call_back(self, invoke: Callable[[], None]) -> None:
+        """Have the callbacks of a future called: elsewhere than in a thread that completes futures."""
+        if threading.current_thread() not in self.threads:
+            invoke()
+            return
+        with self._lock:
+            starts, self._calls_back = not self._calls_back, True
+        self._callbacks.put(invoke)
+        if starts:
+            thread = threading.Thread(target=self._serve_callbacks, name="beringia-executor-callbacks")
+            self.threads.append(thread)
+            thread.start()
+
+    def _serve_callbacks(self) -> None:
+        while (invoke := self._callbacks.get()) is not None:
+            invoke()
+            del invoke
 
 
 def complete(

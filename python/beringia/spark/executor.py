@@ -189,6 +189,10 @@ class Jobs:
         with self._changed:
             return all(call.number != number for call in self._waiting)
 
+    def call_back(self, invoke: Callable[[], None]) -> None:
+        """Have the callbacks of a future called: a thread of a job may wait, as others begin."""
+        invoke()
+
     def processes(self) -> list[int]:
         """List the workers of this machine: they are elsewhere."""
         return []
