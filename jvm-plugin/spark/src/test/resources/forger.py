@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 
-VERSION = 7
+VERSION = 8
 SHRINK, GROW, FUTURE_WRITE = 0x2, 0x4, 0x10
 SEGMENT = 1 << 16
 
@@ -145,7 +145,8 @@ def reply(ticket, groups):
         memory.map[rng.randrange(max(memory.end, 1))] = rng.randrange(256)
     ticket = ticket if rng.random() < 0.95 else rng.getrandbits(64)
     attach = number(1) + number(1) + number(SEGMENT) + number(0)
-    message = b"\0" + number(1) + number(ticket) + attach + number(0) + encoded(result) + number(0) + b"\0" * 10
+    forgotten, dropped, aside, stats = number(0), number(0), number(0), b"\0" * 10
+    message = b"\0" + number(1) + number(ticket) + attach + forgotten + encoded(result) + dropped + aside + stats
     if rng.random() < 0.1:
         message = bytearray(message)
         message[rng.randrange(1, len(message))] = rng.randrange(256)
