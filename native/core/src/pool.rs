@@ -313,6 +313,24 @@ impl Pool {
         workers.iter().map(|worker| worker.result_bytes()).sum()
     }
 
+    /// Lets go of idle workers that have ended, whose processes stay until somebody looks.
+    pub fn reap_idle(&self) {
+        let state = self.state();
+        let idle: Vec<_> = state.idle.values().flatten().map(|idle| Arc::clone(&idle.worker)).collect();
+        drop(state);
+        for dead in idle.iter().filter(|worker| !worker.is_alive()) {
+            let take = |workers: &mut Vec<Idle>| {
+                let at = workers.iter().position(|idle| Arc::ptr_eq(&idle.worker, dead))?;
+                Some(workers.remove(at))
+            };
+            // Whoever was given it meanwhile looks whether it lives.
+            let taken = self.state().idle.values_mut().find_map(take);
+            if let Some(idle) = taken {
+                self.lost_idle(&idle);
+            }
+        }
+    }
+
     /// Ends workers that nobody has used for `timeout`, but for those that are to be kept warm.
     pub fn end_idle(&self, timeout: Duration) {
         let mut ended = Vec::new();

@@ -76,11 +76,13 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Ends idle workers and frees idle memory whose time is up, now and then, for as long as the runtime is there.
+    /// Lets go of idle workers that have ended, ends those and frees idle memory whose time is up: now and then, for as long
+    /// as the runtime is there.
     fn keep_house(self: &Arc<Self>) {
         let runtime = Arc::downgrade(self);
         let look = move || {
             while let Some(runtime) = runtime.upgrade() {
+                runtime.pool.reap_idle();
                 runtime.pool.end_idle(runtime.config.idle_timeout);
                 runtime.cache.trim_unused(runtime.config.idle_timeout);
                 runtime.blocks.trim_unused(runtime.config.idle_timeout);

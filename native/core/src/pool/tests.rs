@@ -314,6 +314,17 @@ fn an_idle_worker_that_died_is_replaced() {
 }
 
 #[test]
+fn an_idle_worker_that_died_is_let_go_where_nobody_comes_for_it() {
+    let (pool, _) = pool(&[("worker.max", "2")]);
+    let leases = [1, 2].map(|task| lease(&pool, task));
+    let killed = Arc::clone(leases[0].worker());
+    drop(leases);
+    killed.kill();
+    pool.reap_idle();
+    assert_eq!((pool.size(), pool.idle(), pool.metrics().snapshot().workers_lost), (1, 1, 1));
+}
+
+#[test]
 fn a_leased_worker_that_died_is_replaced_at_once_also_at_the_cap() {
     let (pool, _) = pool(&[("worker.max", "1")]);
     let dead = lease(&pool, 1);
