@@ -1,0 +1,164 @@
+"""Faults on calls of an executor: each fails its own call with its own error, and nothing is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+import time
+from concurrent.futures import TimeoutError as FuturesTimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import beringia
+from beringia.errors import GroupError, ResourceError, WorkerDiedError
+
+
+def descriptors():
+    return set(os.listdir("/proc/self/fd"))  # noqa: PTH208 (names, not paths)
+
+
+def segments():
+    found = {path.name for path in Path("/dev/shm").iterdir()}
+    return {name for name in found if "beringia" in name and not name.endswith(".lease")}
+
+
+def marked(mark):
+    """Processes that began with `mark` in their environment: workers, and what they forked."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and mark in (process / "environ").read_bytes().decode():
+                found.add(int(process.name))
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
+@pytest.fixture
+def clean(monkeypatch):
+    """Looks at what is left after the test: no process, no descriptor, no named segment."""
+    mark = f"call-fault-{os.getpid()}-{time.monotonic_ns()}"
+    monkeypatch.setenv("BERINGIA_TEST_RUN", mark)
+    before = descriptors(), segments()
+    yield mark
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert marked(mark) == set()
+    assert len(descriptors()) <= len(before[0])
+    assert segments() - before[1] == set()
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crashes():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leaves():
+    os._exit(3)
+
+
+def hangs():
+    time.sleep(600)
+
+
+def stops():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def closes():
+    os.closerange(0, 4096)
+
+
+def forks_and_the_parent_leaves():
+    if os.fork():
+        os._exit(7)
+    return "child"
+
+
+class Unloadable:
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+class AwkwardError(Exception):
+    def __init__(self, one, two):
+        super().__init__("awkward")
+
+
+def raises_awkward():
+    raise AwkwardError(1, 2)
+
+
+def too_large():
+    return np.ones(4 << 20, np.uint8)
+
+
+FAULTS = [
+    (killed, WorkerDiedError, r"was killed by SIGKILL.*'killed' ran"),
+    (crashes, WorkerDiedError, r"(?s)was killed by SIGSEGV.*in crashes.*'crashes' ran"),
+    (leaves, WorkerDiedError, r"exited with code 3 \('leaves' ran\)"),
+    (hangs, FuturesTimeoutError, r"took longer than the timeout of 300ms \('hangs' ran\)"),
+    (stops, FuturesTimeoutError, r"took longer than the timeout of 300ms \('stops' ran\)"),
+    (closes, WorkerDiedError, r"closed file descriptors that are not its own \('closes' ran\)"),
+    (forks_and_the_parent_leaves, WorkerDiedError, r"exited with code 7"),
+    (Unloadable, ValueError, "no number"),
+    (raises_awkward, GroupError, r"'raises_awkward' raised .*AwkwardError: awkward.*cannot be brought here"),
+    (too_large, ResourceError, r"Pool\(segment_max_bytes=…\) allows 1048576 bytes"),
+]
+
+
+@pytest.mark.parametrize("backend", ["memfd", "posix"])
+@pytest.mark.parametrize(("fault", "error", "says"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_fault_fails_its_own_call_and_leaves_nothing(clean, backend, fault, error, says):
+    def slow_sum(x):
+        time.sleep(0.2)
+        return x.sum()
+
+    with beringia.Executor(2, segment_backend=backend, segment_max_bytes="1m") as executor:
+        timeout = 0.3 if fault in (hangs, stops) else None
+        call = executor.options(timeout=timeout).submit(fault)
+        beside = executor.submit(slow_sum, np.ones(50_000))
+        with pytest.raises(error, match=says) as raised:
+            call.result(timeout=20)
+        assert isinstance(raised.value, BrokenProcessPool) == (error is WorkerDiedError)
+        assert beside.result(timeout=20) == 50_000
+        assert executor.submit(pow, 2, 3).result(timeout=20) == 8
+        assert marked(clean)
+
+
+def test_a_fork_that_returns_too_answers_once(clean):
+    def forks():
+        parent = os.getpid()
+        os.fork()
+        return parent, os.getpid()
+
+    with beringia.Executor(2) as executor:
+        parent, answered = executor.submit(forks).result(timeout=20)
+        assert parent == answered
+        assert executor.submit(pow, 2, 3).result(timeout=20) == 8
+
+
+def test_an_initializer_that_raises_leaves_nothing(clean):
+    def begin():
+        raise ValueError("not today")
+
+    with beringia.Executor(2, initializer=begin) as executor, pytest.raises(BrokenProcessPool, match="not today"):
+        executor.submit(pow, 2, 3).result(timeout=20)
+
+
+def test_an_argument_that_cannot_be_pickled_leaves_nothing(clean):
+    with beringia.Executor(2) as executor:
+        call = executor.submit(id, threading.Lock())
+        with pytest.raises(TypeError, match="cannot pickle"):
+            call.result(timeout=20)
+        assert executor.submit(pow, 2, 3).result(timeout=20) == 8
