@@ -162,3 +162,36 @@ def test_an_argument_that_cannot_be_pickled_leaves_nothing(clean):
         with pytest.raises(TypeError, match="cannot pickle"):
             call.result(timeout=20)
         assert executor.submit(pow, 2, 3).result(timeout=20) == 8
+
+
+def test_only_a_call_whose_worker_died_is_made_again(clean, tmp_path):
+    def dies_once(path):
+        if not path.exists():
+            path.touch()
+            killed()
+        return "done"
+
+    def counts(path, fault):
+        path.write_text(f"{path.read_text() if path.exists() else ''}x")
+        return fault()
+
+    with beringia.Executor(2, retries=2, segment_max_bytes="1m") as executor:
+        assert executor.submit(dies_once, tmp_path / "once").result(timeout=20) == "done"
+        for fault in (raises_awkward, Unloadable, too_large):
+            path = tmp_path / fault.__name__
+            assert executor.submit(counts, path, fault).exception(timeout=20) is not None
+            assert path.read_text() == "x"
+        assert isinstance(executor.submit(counts, tmp_path / "killed", killed).exception(timeout=20), WorkerDiedError)
+        assert (tmp_path / "killed").read_text() == "xxx"
+
+
+def test_workers_that_are_ended_fail_what_runs_and_cancel_what_waits(clean):
+    executor = beringia.Executor(1)
+    running, waiting = executor.submit(hangs), executor.submit(pow, 2, 3)
+    while not running.running():
+        time.sleep(0.01)
+    executor.terminate_workers()
+    assert isinstance(running.exception(timeout=20), WorkerDiedError)
+    assert waiting.cancelled()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(pow, 2, 3)
