@@ -122,6 +122,15 @@ def test_wait_and_as_completed(executor):
     assert list(concurrent.futures.as_completed([slow, quick])) == [quick, slow]
 
 
+def test_numbers_may_be_of_numpy_and_must_be_whole(executor):
+    with beringia.Executor(np.int64(1)) as alone:
+        assert list(alone.map(mul, range(5), chunksize=np.int32(2))) == list(range(5))
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+        beringia.Executor(1.5)
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+        executor.map(mul, range(5), chunksize=1.5)
+
+
 def test_a_callback_that_waits_keeps_no_call_waiting():
     with beringia.Executor(2) as executor:
         goes_on, within = threading.Event(), queue.SimpleQueue()

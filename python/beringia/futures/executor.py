@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import operator
 import os
 import sys
 import time
@@ -87,8 +88,10 @@ class Executor(concurrent.futures.Executor):
     ) -> None:
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        if max_workers is not None and max_workers <= 0:
-            raise ValueError("max_workers must be greater than 0")
+        if max_workers is not None:
+            max_workers = operator.index(max_workers)
+            if max_workers <= 0:
+                raise ValueError("max_workers must be greater than 0")
         if max_tasks_per_child is not None:
             if not isinstance(max_tasks_per_child, int):
                 raise TypeError("max_tasks_per_child must be an integer")
@@ -192,6 +195,7 @@ class Executor(concurrent.futures.Executor):
         ArgumentError
             If a bar is to be shown, and tqdm is not installed.
         """
+        chunksize = operator.index(chunksize)
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and not isinstance(buffersize, int):
