@@ -119,6 +119,16 @@ def describe_table(table):
     return [table.schema.to_string(show_schema_metadata=True), chunks, table.to_pydict()]
 
 
+def raises_later(given):
+    yield next(given)
+    raise ValueError("later")
+
+
+def stops_itself(given):
+    yield next(given)
+    raise StopIteration
+
+
 def total(*columns: pd.Series) -> float:
     """The sum of all values."""
     return float(sum(column.sum() for column in columns))

@@ -12,7 +12,7 @@ from pyspark import cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import BATCH_ROWS, both, conf, covered, data, kept, of_spark_4, same, some
+from accelerated import BATCH_ROWS, both, conf, covered, data, kept, of_spark_4, raises_later, same, some, stops_itself
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -58,16 +58,6 @@ def too_few(series):
 def too_many(series):
     for one in series:
         yield pd.concat([one, one])
-
-
-def raises_later(series):
-    yield next(series)
-    raise ValueError("later")
-
-
-def stops_itself(series):
-    yield next(series)
-    raise StopIteration
 
 
 ITERATORS = {

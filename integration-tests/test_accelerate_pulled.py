@@ -12,7 +12,7 @@ import pytest
 from pyspark import TaskContext, cloudpickle
 
 import beringia.spark
-from accelerated import both, conf, covered, data, describe, describe_table, same, some
+from accelerated import both, conf, covered, data, describe, describe_table, raises_later, same, some, stops_itself
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -47,16 +47,6 @@ def more_than_asked_for(frames):
     for frame in frames:
         for i in range(3):
             yield frame.assign(n=i, other=i)
-
-
-def raises_later(frames):
-    yield next(frames)
-    raise ValueError("later")
-
-
-def stops_itself(frames):
-    yield next(frames)
-    raise StopIteration
 
 
 FRAMES = {

@@ -25,7 +25,10 @@ def reduce(value: NDArray[Any]) -> tuple[Any, ...] | None:
     size = sum(map(abs, spans)) + value.itemsize
     start = mapped.offset + value.ctypes.data + first - mapped.ctypes.data
     mode = _MODES[mapped.mode] if value.flags.writeable else "r"
-    return _map, (mapped.filename, mode, start, size, value.dtype, value.shape, value.strides, -first)
+    if value.flags.c_contiguous or value.flags.f_contiguous:
+        order = "C" if value.flags.c_contiguous else "F"
+        return np.memmap, (mapped.filename, value.dtype, mode, start, value.shape, order)
+    return _strided, (mapped.filename, mode, start, size, value.dtype, value.shape, value.strides, -first)
 
 
 def _mapped(value: Any) -> Any:
@@ -38,7 +41,7 @@ def _mapped(value: Any) -> Any:
     return None
 
 
-def _map(
+def _strided(
     filename: str,
     mode: Any,
     start: int,
@@ -48,7 +51,4 @@ def _map(
     strides: tuple[int, ...],
     first: int,
 ) -> NDArray[Any]:
-    array: NDArray[Any] = np.ndarray(shape, dtype, np.memmap(filename, np.uint8, mode, start, size), first, strides)
-    if array.flags.c_contiguous or array.flags.f_contiguous:
-        return np.memmap(filename, dtype, mode, start, shape, "C" if array.flags.c_contiguous else "F")
-    return array
+    return np.ndarray(shape, dtype, np.memmap(filename, np.uint8, mode, start, size), first, strides)

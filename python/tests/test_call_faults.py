@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import marked
 
 import beringia
 from beringia.errors import GroupError, ResourceError, WorkerDiedError
@@ -25,18 +26,6 @@ def descriptors():
 def segments():
     found = {path.name for path in Path("/dev/shm").iterdir()}
     return {name for name in found if "beringia" in name and not name.endswith(".lease")}
-
-
-def marked(mark):
-    """Processes that began with `mark` in their environment: workers, and what they forked."""
-    found = set()
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and mark in (process / "environ").read_bytes().decode():
-                found.add(int(process.name))
-        except OSError:  # ended meanwhile
-            continue
-    return found
 
 
 @pytest.fixture

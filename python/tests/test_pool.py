@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from processes import marked
 
 import beringia
 from beringia.errors import (
@@ -176,17 +177,6 @@ print(beringia.numpy_map(lambda k: 1.0, {"k": np.arange(4)}, pa.schema({"r": pa.
 """
 
 
-def workers_of(run):
-    found = set()
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and run in (process / "environ").read_bytes().decode():
-                found.add(int(process.name))
-        except OSError:  # ended meanwhile
-            continue
-    return found
-
-
 @pytest.mark.parametrize("backend", ["memfd", "posix"])
 @pytest.mark.parametrize("whom", ["parent", "group"])
 def test_ctrl_c_stops_at_once_and_leaves_nothing(backend, whom):
@@ -215,8 +205,8 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(backend, whom):
         assert "Traceback" not in errors
         assert program.returncode == 0
     deadline = time.monotonic() + 5
-    while workers_of(run) and time.monotonic() < deadline:
+    while marked(run) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert workers_of(run) == set()
+    assert marked(run) == set()
     left = {path.name for path in Path("/dev/shm").iterdir()} - segments
     assert {name for name in left if "beringia" in name and not name.endswith(".lease")} == set()

@@ -344,7 +344,7 @@ def _packed(call: _Call, where: dict[int, int]) -> bytes:
             _HEADER.pack(call.number, len(call.body), len(places)),
             np.array(places, np.int64).tobytes(),
             call.body,
-            beside.tobytes(),
+            beside.data,
         )
     )
 
@@ -355,7 +355,7 @@ def _make(call: bytes, shared: Bytes | None) -> tuple[bytes, list[bytes], float]
     _, length, count = _HEADER.unpack_from(call)
     places = np.frombuffer(call, np.int64, 3 * count, _HEADER.size).reshape(-1, 3).tolist()
     body = _HEADER.size + 3 * 8 * count
-    beside = np.frombuffer(call[body + length :], np.uint8).copy()  # which a call may write to
+    beside = np.frombuffer(call, np.uint8, offset=body + length).copy()  # which a call may write to
     views = []
     for apart, start, size in places:
         buffer = shared if apart else beside
