@@ -129,6 +129,19 @@ def dump_whole(value: Any) -> bytes:
         return file.getvalue()
 
 
+def reduce_array(value: NDArray[Any]) -> Any:
+    """Return what pickle makes of an array: its data lie beside the pickle, and one that is read-only arrives so."""
+    # Of other strides, and of times, NumPy makes a copy within the pickle, from which it would be copied again.
+    flags = value.flags
+    if value.dtype.kind in "mM":
+        return _of_dtype, (value.view(np.int64), value.dtype)
+    if not (flags.c_contiguous or flags.f_contiguous) and not value.dtype.hasobject:
+        contiguous = np.ascontiguousarray(value)
+        contiguous.flags.writeable = flags.writeable
+        return contiguous.__reduce_ex__(5)
+    return value.__reduce_ex__(5)
+
+
 def is_plain(value: Any) -> bool:
     """Tell whether a value is one that :mod:`pickle` alone pickles, and fast."""
     return type(value) in _PLAIN
@@ -176,13 +189,7 @@ class _CallPickler(_pickler.Pickler):
             if reduced is not None:
                 return reduced
         if type(value) is np.ndarray:
-            # Of other strides, and of times, NumPy makes a copy within the pickle, from which it would be copied again.
-            flags = value.flags
-            if value.dtype.kind in "mM":
-                return _of_dtype, (value.view(np.int64), value.dtype)
-            if not (flags.c_contiguous or flags.f_contiguous) and not value.dtype.hasobject:
-                return np.ascontiguousarray(value).__reduce_ex__(5)
-            return NotImplemented
+            return reduce_array(value)
         managers = sys.modules.get("multiprocessing.managers")
         if managers is not None and isinstance(value, managers.BaseProxy):
             # A worker is no child of multiprocessing, which would know the key of the manager.

@@ -1,22 +1,25 @@
 """joblib on our workers: importing this module makes ``joblib.parallel_config("beringia")`` known.
 
 Calls of :class:`joblib.Parallel` go through a :class:`beringia.Executor` on the workers that all calls of this process
-share, so that they are warm. Large arrays in what is called lie in shared memory, each as a view that its call may
-write to; an ``np.memmap`` is the file itself, as with joblib's own backends. A worker that dies is an error of its
-call, after which joblib gives up the others, and the next call works.
+share, so that they are warm. Large arrays in what is called lie in shared memory, and are read-only, as with joblib's
+own backends, or each call's own, as `mmap_mode` says; an ``np.memmap`` is the file itself. A worker that dies is an
+error of its call, after which joblib gives up the others, and the next call works.
 ``"beringia-spark"`` is known, too: the same on the executors of the active session of Spark.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
 from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
+from numpy.typing import NDArray
 
-from beringia import _memmaps
+from beringia import _call_pickle, _memmaps
 from beringia.errors import ConfigError
 from beringia.futures import Executor
 from beringia.futures.nested import Nested, in_worker
@@ -28,8 +31,9 @@ __all__ = ["BeringiaBackend", "SparkBackend"]
 class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc] # joblib has no types
     """What joblib calls for ``parallel_config("beringia")``; nobody else needs it.
 
-    Within a call, ``Parallel`` uses threads, then nothing, as joblib's own backends do; where it asks for this backend,
-    its calls go to the same workers.
+    A library in a worker has one thread, if `inner_max_num_threads` says nothing else: with more threads than cores,
+    calls take many times as long. Within a call, ``Parallel`` uses threads, then nothing, as joblib's own backends do;
+    where it asks for this backend, its calls go to the same workers.
     """
 
     supports_retrieve_callback = True
@@ -37,6 +41,7 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
     default_n_jobs = -1
 
     _executor: Executor | Nested | None = None
+    _on_this_machine = True
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many workers `n_jobs` asks for.
@@ -52,13 +57,27 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
             return 1
         return n_jobs if n_jobs > 0 else max(self._cores() + 1 + n_jobs, 1)
 
-    def configure(self, n_jobs: int = 1, parallel: Any = None, **_: Any) -> int:
-        """Get ready for the calls of `parallel`, and return how many workers there will be."""
+    def configure(
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        *,
+        max_nbytes: float | None = 1e6,
+        mmap_mode: str | None = "r",
+        **_: Any,
+    ) -> int:
+        """Get ready for the calls of `parallel`, and return how many workers there will be.
+
+        Arrays of more than `max_nbytes` bytes are read-only in calls where `mmap_mode` is "r".
+        """
         workers = self.effective_n_jobs(n_jobs)
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
-        self._executor = _with_files(Nested()) if in_worker() else self._start(workers)
+        self._executor = Nested() if in_worker() else self._start(workers)
+        if self._on_this_machine:
+            reduce = functools.partial(_reduce, read_only_above=max_nbytes if mmap_mode == "r" else None)
+            self._executor._reduce = reduce
         return workers
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], object] | None = None) -> Future[Any]:
@@ -92,15 +111,14 @@ class BeringiaBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         return pools.cores()
 
     def _start(self, workers: int) -> Executor:
-        threads = self.inner_max_num_threads or max(pools.cores() // workers, 1)
-        executor: Executor = _with_files(Executor(workers, pool=pools.default(workers), threads=threads))
-        return executor
+        return Executor(workers, pool=pools.default(workers), threads=self.inner_max_num_threads or 1)
 
 
 class SparkBackend(BeringiaBackend):
     """The same for ``parallel_config("beringia-spark")``: calls go to the executors of the active Spark session."""
 
     supports_inner_max_num_threads = False
+    _on_this_machine = False
 
     def _cores(self) -> int:
         return max(int(self._session().sparkContext.defaultParallelism), 1)
@@ -119,10 +137,17 @@ class SparkBackend(BeringiaBackend):
         return session
 
 
-def _with_files(executor: Any) -> Any:
-    """Have calls get a mapped file itself, to which they may write, and not what is in it."""
-    executor._reduce = _memmaps.reduce
-    return executor
+def _reduce(value: NDArray[Any], read_only_above: float | None) -> tuple[Any, ...] | None:
+    """Have calls get a mapped file itself, to which they may write, and a large array as what they may only read."""
+    reduced = _memmaps.reduce(value)
+    if reduced is not None or read_only_above is None or type(value) is not np.ndarray:
+        return reduced
+    if value.nbytes <= read_only_above or value.dtype.hasobject:
+        return None
+    view = value.view()
+    view.flags.writeable = False
+    of_view: tuple[Any, ...] = _call_pickle.reduce_array(view)
+    return of_view
 
 
 def _make(batch: Callable[[], Any]) -> Any:

@@ -1,12 +1,10 @@
-"""Data of calls: they travel beside the pickle, whatever holds them, once; and what people call executors from."""
+"""Data of calls: they travel beside the pickle, whatever holds them, once, and come back as they are."""
 
 from __future__ import annotations
 
-import asyncio
+import math
+import multiprocessing
 import os
-import subprocess
-import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -73,58 +71,116 @@ def inode_of(x):
     raise AssertionError("it lies nowhere")
 
 
-def test_a_large_argument_of_many_calls_is_there_once(executor):
-    x = np.ones(32 << 20, np.uint8)
+def test_a_gigabyte_for_eight_calls_is_there_once(executor):
+    x = np.ones(1 << 30, np.uint8)
 
     def where(x):
-        before = inode_of(x)
-        assert x[::4096].sum() == len(x) // 4096
+        assert x[::4096].sum(dtype=np.int64) == len(x) // 4096
         time.sleep(0.1)
-        return before
+        return *inode_of(x), private_memory()
 
-    found = {call.result(timeout=60) for call in [executor.submit(where, x) for _ in range(8)]}
-    assert len({process for process, _ in found}) == 2
-    [inode] = {inode for _, inode in found}
+    found = [call.result(timeout=120) for call in [executor.submit(where, x) for _ in range(8)]]
+    assert len({process for process, _, _ in found}) == 2
+    [inode] = {inode for _, inode, _ in found}
     assert inode != 0
+    assert max(private for _, _, private in found) < len(x) // 4
 
 
-def test_asyncio_awaits_calls(executor):
-    async def main():
-        loop = asyncio.get_running_loop()
-        powers = await asyncio.gather(*[loop.run_in_executor(executor, pow, 2, n) for n in range(20)])
-        pid = await asyncio.wrap_future(executor.submit(os.getpid))
-        with pytest.raises(ZeroDivisionError):
-            await loop.run_in_executor(executor, divmod, 1, 0)
-        return powers, pid
-
-    powers, pid = asyncio.run(main())
-    assert powers == [2**n for n in range(20)]
-    assert pid != os.getpid()
+def private_memory():
+    """Bytes that this process alone has, and has written to."""
+    found = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return 1024 * int(found["Private_Dirty"].split()[0])
 
 
-def test_the_cells_of_a_notebook_share_names_with_calls_as_they_are_redefined():
-    """By the interpreter that notebooks have: functions of `__main__`, whose cells come one after the other."""
-    program = textwrap.dedent(
-        """
-        import code
-        cells = [
-            "import beringia",
-            "def begin():\\n    global factor\\n    factor = 3\\n",
-            "executor = beringia.Executor(1, initializer=begin)",
-            "def scaled(x):\\n    return x * factor\\n",
-            "first = executor.submit(scaled, 2).result(timeout=30)",
-            "def scaled(x):\\n    return -x * factor\\n",
-            "second = executor.submit(scaled, 2).result(timeout=30)",
-            "later = 5",
-            "third = executor.submit(lambda: later + factor).result(timeout=30)",
-            "executor.shutdown()",
-            "print(first, second, third)",
-        ]
-        import __main__
-        console = code.InteractiveConsole(vars(__main__))
-        for number, cell in enumerate(cells):
-            console.runsource(cell, f"<cell {number}>", "exec")
-        """
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
-    assert done.stdout.split() == ["6", "-6", "8"], done.stderr
+@pytest.mark.parametrize("holder", ["an array", "every other row", "columns", "backwards"])
+def test_what_may_only_be_read_arrives_so(executor, holder):
+    value = HOLDERS[holder](np.ones(ROWS))
+    value.flags.writeable = False
+    assert not executor.submit(lambda given: given.flags.writeable, value).result(timeout=30)
+    times = value.view("m8[s]")
+    assert not executor.submit(lambda given: given.flags.writeable, times).result(timeout=30)
+
+
+def arrays():
+    table = np.arange(600_000.0).reshape(300, 2000)
+    return {
+        "C": table,
+        "Fortran": np.asfortranarray(table),
+        "strided": table[::2, ::-3],
+        "read-only": np.broadcast_to(np.float64(3), (300, 300)),
+        "structured": np.zeros(30_000, "i4,f8"),
+        "masked": np.ma.masked_greater(table, 5),
+        "dates": np.arange(100_000).astype("M8[s]"),
+        "objects": np.array([None, "a", 3.0], object),
+        "small": np.arange(3),
+        "empty": np.empty((0, 7)),
+        "large": np.arange(3_000_000, dtype=np.int16),
+    }
+
+
+@pytest.mark.parametrize("kind", arrays())
+def test_arrays_come_and_go_as_they_are(executor, kind):
+    array = arrays()[kind]
+    back = executor.submit(lambda x: x, array).result()
+    assert (type(back), back.dtype, back.shape) == (type(array), array.dtype, array.shape)
+    np.testing.assert_array_equal(back, array)
+
+
+def test_what_a_call_writes_to_its_argument_is_its_own(executor):
+    array = np.zeros(1_000_000)
+
+    def write(x):
+        before = x.sum()
+        x[:] = 1
+        return before, x.sum()
+
+    assert [executor.submit(write, array).result() for _ in range(3)] == [(0, 1_000_000)] * 3
+    assert array.sum() == 0
+
+
+def test_a_manager_of_multiprocessing_is_known_in_calls(executor):
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        values = manager.list()
+        for call in [executor.submit(lambda values, x: values.append(x), values, x) for x in range(3)]:
+            call.result()
+        assert sorted(values) == [0, 1, 2]
+
+
+def test_what_is_written_between_two_calls_is_seen(executor):
+    array = np.zeros(1_000_000)
+    first = executor.submit(np.sum, array)
+    array[:] = 1
+    assert (first.result(), executor.submit(np.sum, array).result()) == (0, 1_000_000)
+
+
+def test_results_own_their_memory(executor):
+    first = executor.submit(np.full, 500_000, 1.0).result()
+    others = [executor.submit(np.full, 500_000, 2.0).result() for _ in range(5)]
+    first += 1
+    assert first.sum() == 1_000_000
+    assert all(other.sum() == 1_000_000 for other in others)
+
+
+def test_views_that_a_function_keeps_stay_as_they_were():
+    def keep(x):
+        kept = vars(math).setdefault("kept", [])
+        kept.append(x)
+        return [each.sum() for each in kept]
+
+    with beringia.Executor(1) as one:
+        for number in range(3):
+            sums = one.submit(keep, np.full(200_000, float(number))).result()
+        assert sums == [0, 200_000, 400_000]
+
+
+def test_an_array_is_placed_once():
+    array = np.ones(16_000_000)
+    with beringia.Executor(1) as one:
+        one.submit(np.sum, array).result()
+        started = time.perf_counter()
+        for _ in range(5):
+            one.submit(len, array).result()
+        again = (time.perf_counter() - started) / 5
+    started = time.perf_counter()
+    array.copy()
+    assert again < 2 * (time.perf_counter() - started)

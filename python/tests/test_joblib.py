@@ -34,13 +34,40 @@ def test_the_workers_of_one_call_are_those_of_the_next():
     assert len(first | second) <= 2
 
 
-def test_a_call_may_write_to_its_arrays_and_nobody_else_sees_it():
-    def scaled(x):
-        x *= 2
-        return x.sum()
+def scaled(x):
+    x *= 2
+    return x.sum()
 
+
+STRIDES = {
+    "as it is": lambda x: x,
+    "every other": lambda x: np.repeat(x, 2)[::2],
+    "of times": lambda x: x.view("m8[s]"),
+}
+
+
+@pytest.mark.parametrize("strides", STRIDES)
+def test_large_arrays_are_read_only_as_with_loky(strides):
+    data = STRIDES[strides](np.ones(200_000))
+    for backend in ("beringia", "loky"):
+        with pytest.raises(ValueError, match="read-only"):
+            joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(scaled)(data) for _ in range(2))
+
+
+def test_arrays_can_be_written_to_as_large_as_was_said():
+    for backend in ("beringia", "loky"):
+        with joblib.parallel_config(backend, n_jobs=2):
+            assert joblib.Parallel()(joblib.delayed(scaled)(np.ones(100_000)) for _ in range(3)) == [200_000] * 3
+            writable = joblib.Parallel(max_nbytes="10M")(joblib.delayed(scaled)(np.ones(200_000)) for _ in range(3))
+            assert writable == [400_000] * 3
+            with pytest.raises(ValueError, match="read-only"):
+                joblib.Parallel(max_nbytes=100)(joblib.delayed(scaled)(np.ones(100)) for _ in range(3))
+
+
+@pytest.mark.parametrize("mode", ["c", None])
+def test_a_call_may_write_to_arrays_of_its_own_and_nobody_else_sees_it(mode):
     data = np.ones(1_000_000)
-    assert parallel()(joblib.delayed(scaled)(data) for _ in range(3)) == [2_000_000] * 3
+    assert parallel(mmap_mode=mode)(joblib.delayed(scaled)(data) for _ in range(3)) == [2_000_000] * 3
     assert data.sum() == 1_000_000
 
 
@@ -136,6 +163,8 @@ def test_libraries_have_the_threads_that_were_asked_for():
     with joblib.parallel_config("beringia", n_jobs=2, inner_max_num_threads=3):
         told = joblib.Parallel()(joblib.delayed(os.getenv)("OMP_NUM_THREADS") for _ in range(2))
     assert told == ["3", "3"]
+    told = joblib.Parallel(n_jobs=2, backend="beringia")(joblib.delayed(os.getenv)("OMP_NUM_THREADS") for _ in range(2))
+    assert told == ["1", "1"]
 
 
 def test_one_job_is_made_here():

@@ -289,6 +289,12 @@ class Executor(concurrent.futures.Executor):
     def __reduce__(self) -> tuple[Any, ...]:
         return Nested, (self._timeout, self._retries)
 
+    def __copy__(self) -> Executor:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Executor:
+        return self
+
     def __enter__(self) -> Executor:
         return self
 

@@ -88,7 +88,7 @@ def numpy_map(
     workers : int, optional
         Processes; by default as many as there are cores.
     progress : bool, optional
-        Whether to show a bar; by default if the work takes long and the output is a terminal.
+        Whether to show a bar; by default if the work takes long, at a terminal or in a notebook.
     pool : Pool, optional
         The workers to use, instead of those that all calls share; it has its own `workers`.
 

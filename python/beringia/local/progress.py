@@ -25,7 +25,7 @@ def bar(wanted: bool | None, unit: str = " rows") -> Iterator[Callable[[int, int
     Parameters
     ----------
     wanted : bool, optional
-        Whether to show a bar; if None, when the work takes long and standard error is a terminal.
+        Whether to show a bar; if None, when the work takes long, at a terminal or in a notebook.
     unit : str
         What is counted.
 
@@ -34,7 +34,7 @@ def bar(wanted: bool | None, unit: str = " rows") -> Iterator[Callable[[int, int
     ArgumentError
         If a bar is wanted, and tqdm is not installed.
     """
-    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+    if wanted is False or (wanted is None and not (sys.stderr.isatty() or _in_notebook())):
         yield None
         return
     try:
@@ -59,6 +59,13 @@ def bar(wanted: bool | None, unit: str = " rows") -> Iterator[Callable[[int, int
     finally:
         for each in shown:
             each.close()
+
+
+def _in_notebook() -> bool:
+    """Tell whether a kernel of Jupyter runs this, whose standard error is no terminal."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 class Tally:

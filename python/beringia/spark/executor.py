@@ -367,7 +367,8 @@ def _make(call: bytes, shared: Bytes | None) -> tuple[bytes, list[bytes], float]
 
 def _lost(says: str, name: str) -> GroupError:
     """Return the error of a call that did not come back: of its row, there is but a text."""
-    cls: type[GroupError] = CallTimeoutError if "took longer than the timeout" in says else WorkerDiedError
+    kinds = (("a call took longer than", CallTimeoutError), ("Python worker ", WorkerDiedError), ("", GroupError))
+    cls = next(cls for begins, cls in kinds if says.startswith(begins))
     return cls(f"{says} ('{name}' ran)", function=name)
 
 
