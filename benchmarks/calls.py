@@ -71,6 +71,23 @@ def results(executor: Executor, calls: int) -> None:
         assert executor.submit(made, LARGE // 8).result().size == LARGE // 8
 
 
+def gigabyte_for_eight(executor: Executor) -> float:
+    """Return the seconds of eight calls that get the same GiB."""
+    x = np.ones(1 << 27)
+    started = time.perf_counter()
+    assert sum(future.result() for future in [executor.submit(length, x) for _ in range(8)]) == 8 * x.size
+    return time.perf_counter() - started
+
+
+def stepping(comm: Any, steps: int) -> float:
+    """Return the seconds of one barrier of some, of the ranks of `comm`."""
+    comm.barrier()
+    started = time.perf_counter()
+    for _ in range(steps):
+        comm.barrier()
+    return (time.perf_counter() - started) / steps
+
+
 @dataclass(frozen=True)
 class Case:
     """`calls` calls made by `run`, and the most that one may take of what it takes by the standard library, or loky."""

@@ -14,21 +14,12 @@ from typing import Any
 from pyspark import BarrierTaskContext
 
 import beringia.spark
-from benchmarks.calls import trivial
+from benchmarks.calls import stepping, trivial
 from benchmarks.workload import CORES, in_turn, session
 
 CALLS = 1_000
 BARRIERS, BARRIERS_OF_SPARK = 50, 5
 WARMUPS, RUNS = 5, 7
-
-
-def stepping(comm: Any, steps: int) -> float:
-    """Return the seconds of one barrier of some."""
-    comm.barrier()
-    started = time.perf_counter()
-    for _ in range(steps):
-        comm.barrier()
-    return (time.perf_counter() - started) / steps
 
 
 def main() -> None:
