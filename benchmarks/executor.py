@@ -107,7 +107,8 @@ def measure(ours: Any, theirs: Any, case: Case) -> Times:
 def barrier() -> float:
     """Return the seconds of a barrier of some ranks of this machine, the fastest of some runs."""
     with beringia.Pool(RANKS) as pool:
-        return min(max(beringia.spmd(stepping, RANKS, (BARRIERS,), pool=pool)) for _ in range(RUNS))
+        runs: list[float] = [max(beringia.spmd(stepping, RANKS, (BARRIERS,), pool=pool)) for _ in range(RUNS)]
+    return min(runs)
 
 
 def beside(name: str) -> dict[str, float] | None:
