@@ -4,6 +4,7 @@ import gc
 
 import numpy as np
 import pytest
+from argument_text import seen
 from exchange_files import open_files, shared_memory
 
 
@@ -51,6 +52,20 @@ def no_file_stays():
 @pytest.fixture(scope="session")
 def numpy_map(hl):
     return hl.experimental.numpy_map
+
+
+@pytest.fixture(scope="session")
+def show(hl, numpy_map):
+    """What a function sees of an expression, as text for each group."""
+
+    def show(key, expression, **options):
+        def function(x):
+            return seen(x)
+
+        result = numpy_map(function, key, hl.tstruct(text=hl.tstr), args=dict(x=expression), **options)
+        return [row.text for row in result.collect()]
+
+    return show
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from spark_stages import checked
 from test_hail_frames import same
 
 from beringia.errors import ArgumentError
@@ -42,7 +43,7 @@ def test_numbers_of_arrow_become_the_type_that_has_them(bh, hl):
     )
 
 
-def test_slices_and_batches_and_other_libraries(bh):
+def test_slices_and_batches_and_other_libraries(bh, hl):
     table = pa.table({"x": pa.array(range(100)), "y": pa.array([[i] for i in range(100)])})
     batches = table.slice(10, 50).to_batches(max_chunksize=7)
     for given in (
@@ -57,6 +58,12 @@ def test_slices_and_batches_and_other_libraries(bh):
     polars = pytest.importorskip("polars")
     assert bh.from_arrow(polars.DataFrame({"a": ["x", None]})).a.collect() == ["x", None]
     assert bh.from_arrow(pd.DataFrame({"a": [1.5]})).a.collect() == [1.5]
+    duckdb = pytest.importorskip("duckdb")
+    found = bh.from_arrow(
+        duckdb.sql("select i::int as i, i / 2 as x, [i::text, null] as s from range(3000) t(i) where i >= 10"), key="i"
+    )
+    assert str(found.row.dtype) == "struct{i: int32, x: float64, s: array<str>}"
+    assert found.collect() == [hl.Struct(i=i, x=i / 2, s=[str(i), None]) for i in range(10, 3000)]
 
 
 def test_plain_forms_become_what_types_says(bh, hl):
@@ -142,6 +149,24 @@ def test_keys_sort_the_rows_and_missing_ones_are_kept(bh, hl):
     ht = bh.from_arrow(pa.table({"k": [3, None, 1, 3], "v": ["a", "b", "c", "d"]}), key=["k"])
     assert [(row.k, row.v) for row in ht.collect()] == [(1, "c"), (3, "a"), (3, "d"), (None, "b")]
     assert ht.filter(ht.k == 3).count() == 2
+
+
+def test_keys_that_are_missing_or_come_twice_are_what_they_are_in_hail(bh, hl):
+    """Hail forbids neither, in rows nor in columns: it sorts missing ones last, and none is lost."""
+    frame = pd.DataFrame({"s": ["b", None, "a", "b", None], "n": range(5)})
+    ours, hails = bh.from_pandas(frame, key="s"), hl.Table.from_pandas(frame, key="s")
+    assert ours.collect() == hails.collect()
+    mt = bh.from_numpy(np.arange(25.0).reshape(5, 5), rows=ours, cols=ours.rename({"s": "t", "n": "m"}))
+    with checked(hl):
+        assert mt.rows().collect() == ours.collect()
+    assert (mt.t.collect(), mt.m.collect()) == (["a", "b", "b", None, None], [2, 0, 3, 1, 4])
+    assert bh.to_numpy(mt.element).tolist() == np.arange(25.0).reshape(5, 5).tolist()
+
+
+def test_keys_whose_type_has_no_order_are_refused(bh, hl):
+    table = pa.table({"x": [[1.5, 2.5]]})
+    with pytest.raises(ArgumentError, match=r"from_arrow: key 'x' has type ndarray<float64, 1>, and Hail has no order"):
+        bh.from_arrow(table, key="x", types={"x": hl.tndarray(hl.tfloat64, 1)})
 
 
 @pytest.mark.usefixtures("no_file_stays")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from test_hail_grouping import newest_stage, stages
+from spark_stages import newest_stage, stages
 
 from beringia.errors import ArgumentError, MissingValueError, ResourceError
 
@@ -161,6 +161,26 @@ def test_into_arrays_that_are_given(bh, hl, tmp_path):
     np.testing.assert_array_equal(rows, np.arange(50))
 
 
+@pytest.mark.usefixtures("no_file_stays")
+@pytest.mark.parametrize("kind", ["array", "memmap"])
+def test_after_an_error_out_has_whole_rows_and_can_be_filled_again(bh, hl, tmp_path, kind):
+    """It is the caller's: from the first row on, rows are written whole; the others are what they were."""
+    mt = hl.utils.range_matrix_table(50, 7, n_partitions=5)
+    x = hl.float64(mt.row_idx * 10 + mt.col_idx)
+    expected = bh.to_numpy(x)
+    path = tmp_path / "x.bin"
+    out = np.memmap(path, np.float64, "w+", shape=(50, 7)) if kind == "memmap" else np.empty((50, 7))
+    out[:] = -1
+    with pytest.raises(Exception, match="not this row"):
+        bh.to_numpy(hl.case().when(mt.row_idx != 33, x).or_error("not this row"), out=out)
+    written = (out != -1).all(axis=1).sum()
+    assert written <= 30
+    np.testing.assert_array_equal(out[:written], expected[:written])
+    assert (out[written:] == -1).all()
+    assert list(tmp_path.iterdir()) == ([path] if kind == "memmap" else [])
+    np.testing.assert_array_equal(bh.to_numpy(x, out=out), expected)
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "message"),
     [
@@ -259,6 +279,11 @@ def test_columns_of_a_table_keep_its_key(bh, hl):
         (np.zeros((2, 3)), {"rows": pd.DataFrame({"x": [1]})}, r"2 rows \(axis 0\), and rows has 1"),
         (np.zeros((2, 3)), {"cols": pa.table({"x": [1]})}, r"3 cols \(axis 1\), and cols has 1"),
         ({"x": np.zeros((1, 1))}, {"rows": pd.DataFrame({"x": [1]})}, "entries and another axis have a field 'x'"),
+        (
+            np.zeros((1, 1)),
+            {"rows": pd.DataFrame({"s": [1]}), "cols": pd.DataFrame({"s": [1]})},
+            "rows and cols both have a field 's'",
+        ),
         (np.zeros((1, 1)), {"rows": pd.DataFrame({"row_idx": [1]})}, "has a field 'row_idx'"),
         (np.zeros((1, 1)), {"rows": 5}, "rows is a frame or a Table of Hail; got int"),
     ],

@@ -1,5 +1,8 @@
 """Tables to DataFrames of Spark and back: schema, values and keys of Hail's own ways."""
 
+import gc
+
+import pandas as pd
 import pytest
 
 from beringia.errors import ArgumentError
@@ -63,6 +66,20 @@ def test_there_and_back_in_one_query(bh, hl, mixed):
     big = big.annotate(x=hl.range(5).map(lambda i: hl.float64(big.idx * 5 + i)), s=hl.str(big.idx))
     back = bh.from_spark(bh.to_spark(big), key="idx")
     assert back.aggregate(hl.agg.all((back.x[4] == back.idx * 5.0 + 4) & (back.s == hl.str(back.idx))))
+
+
+def test_a_frame_of_data_that_came_in_never_reads_others(bh, hl):
+    """It keeps its table. What is made of it does not: then their file is gone, and its name may be another one's."""
+    frame = bh.to_spark(bh.from_pandas(pd.DataFrame({"x": [1, 2]})))
+    gc.collect()
+    assert [row.x for row in frame.collect()] == [1, 2]
+    derived = frame.where("x > 1")
+    del frame
+    gc.collect()
+    others = bh.from_pandas(pd.DataFrame({"x": [3, 4]}))
+    with pytest.raises(Exception, match=r"the data that the table was made of are gone[\s\S]*Keep it"):
+        derived.collect()
+    assert others.x.collect() == [3, 4]
 
 
 def test_rows_of_sparks_own_operators(bh, hl):

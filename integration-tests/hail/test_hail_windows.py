@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from test_hail_grouping import checked, newest_stage, shuffled
+from spark_stages import checked, newest_stage, shuffled
 
 ROWS = 900
 # Size and step, and bytes of a batch: large batches, a window for each, and small ones.
@@ -113,6 +113,30 @@ def test_rows_in_no_order_are_sorted(hl, loci, lie):
     ht = ht.order_by(*orders[lie])
     table = windows(hl, ht, ht.locus, size=100, step=50)
     assert found(hl, table) == expected(rows, 100, 50)
+
+
+def test_a_row_in_five_windows_is_shuffled_once(hl, loci):
+    """As many bytes move as for windows that do not overlap, and fewer than twice those of the rows."""
+    import beringia.hail
+
+    ht, rows = loci
+    ht = ht.key_by()
+    ht = ht.annotate(wide=hl.range(100).map(lambda i: hl.rand_unif(0, 1)))
+    ht = ht.order_by((ht.x * 7919) % 901).checkpoint(hl.utils.new_temp_file(extension="ht"))
+    moved = {}
+    for step in (100, 20):
+        before = newest_stage(hl)
+        window = beringia.hail.window(ht.locus, size=100, step=step)
+        table = hl.experimental.numpy_map(
+            lambda x, wide: (len(x), wide.shape[1]),
+            window,
+            "struct{n: int32, m: int32}",
+            args=dict(x=ht.x, wide=ht.wide),
+        )
+        assert sum(table.n.collect()) == sum(len(xs) for *_, xs in expected(rows, 100, step))
+        moved[step] = shuffled(hl, before)
+    assert 800 * ROWS / 2 < moved[100] < 2 * 800 * ROWS
+    assert moved[20] == pytest.approx(moved[100], rel=0.02)
 
 
 def test_rows_in_no_order_without_contigs_are_sorted(hl, loci):

@@ -13,7 +13,7 @@ from hail.expr.types import HailType
 import hail as hl
 from beringia.errors import ArgumentError
 from beringia.hail import apart, ndarrays, partitions, tables
-from beringia.hail.grouping import axes_of
+from beringia.hail.expressions import axes_of
 
 Array = np.ndarray[Any, Any]
 ENTRIES = "__entries"
@@ -49,8 +49,8 @@ def to_numpy(expr: Any, missing: str = "nan", out: Any = None) -> Any:
         calls, which are never silently made floats. ``"mask"``: masked arrays. ``"error"``: an error.
     out : :class:`numpy.ndarray`, or a list or dict of them, optional
         Where the values go, for expressions of numbers, booleans, calls and arrays of them: of the shape of the
-        result, and of a dtype that has all of its values. A :class:`numpy.memmap` may be larger than memory. After an
-        error, a part of it may be written.
+        result, and of a dtype that has all of its values. A :class:`numpy.memmap` may be larger than memory. Rows are
+        written from the first on, each whole; after an error, those that were not reached are what they were.
 
     Returns
     -------

@@ -28,7 +28,7 @@ from beringia._apart.globals import AbsentError, from_python
 from beringia._apart.wrapper import Wrapper
 from beringia._job import Argument, Job
 from beringia.errors import MissingValueError
-from beringia.hail import grouping, layout, spark_frames
+from beringia.hail import expressions, grouping, layout, spark_frames
 from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 
@@ -67,7 +67,7 @@ class Groups:
 
     source: Any
     keys: Mapping[str, Any]
-    arguments: Sequence[_signature.Argument[grouping.Input]]
+    arguments: Sequence[_signature.Argument[expressions.Input]]
     order: Sequence[tuple[Any, bool]]
 
 
@@ -114,18 +114,18 @@ def run(
 class _Apart:
     """An argument, the leaves that it is made of, and how."""
 
-    argument: _signature.Argument[grouping.Input]
+    argument: _signature.Argument[expressions.Input]
     node: layout.Node
-    leaves: list[grouping.Input]
+    leaves: list[expressions.Input]
     types: list[HailType]
 
     @classmethod
-    def of(cls, argument: _signature.Argument[grouping.Input]) -> _Apart:
+    def of(cls, argument: _signature.Argument[expressions.Input]) -> _Apart:
         whole = argument.column
         node, leaves = layout.take_apart(whole.expression.dtype)
         if whole.is_entries:
             node = layout.with_both_axes(node, leaves)
-        parts = [grouping.Input(whole.expression, whole.key, leaf.of) for leaf in leaves]
+        parts = [expressions.Input(whole.expression, whole.key, leaf.of) for leaf in leaves]
         return cls(argument, node, parts, [leaf.dtype for leaf in leaves])
 
 
@@ -135,9 +135,9 @@ def _wrapped(
     rows: grouping.Rows,
     fields: Sequence[layout.Field],
     many: bool,
-) -> tuple[Callable[..., Any], list[tuple[Argument, grouping.Input]]]:
+) -> tuple[Callable[..., Any], list[tuple[Argument, expressions.Input]]]:
     """Return the function as the workers call it, and its arguments, each with the leaf that it shows."""
-    passed: list[tuple[Argument, grouping.Input]] = []
+    passed: list[tuple[Argument, expressions.Input]] = []
     described = []
     shared: list[Any] = []
     names = rows.global_columns

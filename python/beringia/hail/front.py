@@ -21,7 +21,7 @@ from beringia import _consts, _function, _options, _signature
 from beringia._job import Argument, Job, NumpyOptions, Program, Shape, TypeNames
 from beringia._window import Window
 from beringia.errors import ArgumentError
-from beringia.hail import fallback, grouping, nodes, restore, setup, types, versions, windows
+from beringia.hail import expressions, fallback, grouping, nodes, restore, setup, types, versions, windows
 from beringia.spark import interpreter
 
 
@@ -168,22 +168,22 @@ def numpy_map(
     :class:`beringia.errors.GroupError`
         When an action runs and `f` raises: with the group's key as Hail prints it and the Python traceback.
     """
-    source = grouping.source_of(list(_expressions([key_expr, args, order_by])))
+    source = expressions.source_of(list(_expressions([key_expr, args, order_by])))
     over = None
     if isinstance(key_expr, Window):
         _options.check_window(key_expr, ordered=order_by is not None, writable=writable)
         over = windows.over(source, key_expr)
-    keys: Mapping[str, Any] = grouping.keys_of(key_expr, source) if over is None else over.keys
+    keys: Mapping[str, Any] = expressions.keys_of(key_expr, source) if over is None else over.keys
     constants = dict(consts or {})
     for name, value in constants.items():
         if isinstance(value, (Expression, hl.Table, hl.MatrixTable)):
             raise ArgumentError(f"consts[{name!r}] is a {type(value).__name__} of Hail: pass expressions in args")
 
-    def accept(parameter: str, value: Any) -> grouping.Input:
+    def accept(parameter: str, value: Any) -> expressions.Input:
         if over is None:
-            return grouping.accept(source, keys, parameter, value)
+            return expressions.accept(source, keys, parameter, value)
         made_by_node = isinstance(value, str) and value in over.keys
-        return over.scalar(value) if made_by_node else grouping.accept(source, {}, parameter, value)
+        return over.scalar(value) if made_by_node else expressions.accept(source, {}, parameter, value)
 
     arguments = _signature.bind(f, args, missing, accept, constants)
     fields, many = _fields(returns)
@@ -191,7 +191,7 @@ def numpy_map(
     _check_names(source, keys, [*fallback.names_of(fields), *added])
     front = setup.front()  # refuses a Hail without the plugin, whichever way is taken
     obstacle = versions.obstacle(hl.version())
-    order = grouping.ordering(source, order_by)
+    order = expressions.ordering(source, order_by)
     if over is None:
         _warn_of_intervals(keys)
     python = interpreter.resolve(Env.spark_session())
@@ -221,7 +221,8 @@ def numpy_map(
     if obstacle is not None:
         if over is not None:
             raise ArgumentError(
-                f"{grouping.CALLER}: windows need a Hail that Beringia knows, and {hl.version()} is none ({obstacle})"
+                f"{expressions.CALLER}: windows need a Hail that Beringia knows, and {hl.version()} is none "
+                f"({obstacle})"
             )
         fallback.warn(obstacle)
         groups = fallback.Groups(source, keys, arguments, order)
@@ -257,7 +258,7 @@ def numpy_map(
     return table
 
 
-def _passed(arguments: Sequence[_signature.Argument[grouping.Input]], rows: grouping.Rows) -> list[Argument]:
+def _passed(arguments: Sequence[_signature.Argument[expressions.Input]], rows: grouping.Rows) -> list[Argument]:
     """Say which column each argument is: those of the batch come after the group's number, then the globals."""
     columns = [*rows.key_columns, *rows.value_columns, *rows.global_columns]
     return [

@@ -5,12 +5,15 @@ The file is an Arrow stream; the JVM is told where in it the buffers of each col
 
 from __future__ import annotations
 
+import contextlib
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 from hail.expr.types import HailType, dtype
+from hail.utils.java import Env
 
 import hail as hl
 from beringia.errors import ArgumentError
@@ -39,7 +42,7 @@ def from_arrow(
     Notes
     -----
     The data are written once, to memory that they have as long as the table or one that was made of it lives; on a
-    cluster, to a file in Hail's temporary folder. Every query reads them again.
+    cluster, to a file in Hail's temporary folder, which is removed then. Every query reads them again.
 
     Fields that say what they stand for, as those of :func:`to_arrow` do, become that. Other types become the Hail
     type that has all their values: small integers ``int32``, ``uint32`` ``int64``, ``halffloat`` ``float32``; lists
@@ -140,6 +143,8 @@ def table_of(
     for name in keys:
         if name not in fields:
             raise ArgumentError(f"{caller}: key has {name!r}. The columns are {', '.join(fields)}")
+        if isinstance(fields[name], hl.tndarray):
+            raise ArgumentError(f"{caller}: key {name!r} has type {fields[name]}, and Hail has no order of it")
     front = partitions.direct_front()
     context = hl.spark_context()
     is_local = bool(context._jsc.sc().isLocal())
@@ -147,20 +152,20 @@ def table_of(
     try:
         _write(fields, chunks, file, caller)
         batches = _places(file)
-        path = file.path if is_local else _uploaded(file)
+        origin = file if is_local else UploadedFile(file.mapped())
     except BaseException:
         file.close()
         raise
+    if not is_local:
+        file.close()
     plan = {
         "type": types.parsable(hl.tstruct(**{name: _returned(of) for name, of in fields.items()})),
-        "path": path,
-        "local": is_local,
+        "path": origin.path,
+        "inode": file.inode if is_local else None,
         "index": index,
         "partitions": _partitions(batches, context.defaultParallelism),
     }
-    table = hl.Table(nodes.Import.of(front, file if is_local else None, plan))
-    if not is_local:
-        file.close()
+    table = hl.Table(nodes.Import.of(front, origin, plan))
     if not all(map(restore.is_itself, fields.values())):
         table = table.annotate(**{name: restore.restored(table[name], of) for name, of in fields.items()})
     return table.key_by(*keys) if keys else table
@@ -263,9 +268,28 @@ def _partitions(batches: Sequence[dict[str, Any]], parallelism: int) -> list[lis
     return made
 
 
-def _uploaded(file: SharedFile) -> str:
-    """Copy the file to Hail's temporary folder, which Hail empties when it stops."""
-    path: str = hl.utils.new_temp_file("beringia-import", "arrows")
-    with hl.hadoop_open(path, "wb") as remote:
-        remote.write(memoryview(file.mapped()))
-    return path
+class UploadedFile:
+    """A file in Hail's temporary folder, which is there until this is forgotten.
+
+    Attributes
+    ----------
+    path : str
+        What Hail's file system opens, on each machine.
+    """
+
+    path: str
+
+    def __init__(self, data: pa.Buffer):
+        self.path = hl.utils.new_temp_file("beringia-import", "arrows")
+        self.close = weakref.finalize(self, _remove, Env.fs(), self.path)
+        try:
+            with hl.hadoop_open(self.path, "wb") as remote:
+                remote.write(memoryview(data))
+        except BaseException:
+            self.close()
+            raise
+
+
+def _remove(files: Any, path: str) -> None:
+    with contextlib.suppress(Exception):  # the JVM may be gone, and the folder is one for temporary files
+        files.remove(path)

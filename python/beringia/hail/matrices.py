@@ -62,6 +62,9 @@ def from_numpy(entries: Any, rows: Any = None, cols: Any = None) -> hl.MatrixTab
             raise ArgumentError(f"from_numpy: {first} has the shape {(n, m)}, and {name} {shape}")
     of_rows = _Fields.of(rows, n, "rows", ROW)
     of_columns = _Fields.of(cols, m, "cols", COLUMN)
+    for name in of_rows.types:
+        if name in of_columns.types:
+            raise ArgumentError(f"from_numpy: rows and cols both have a field {name!r}: rename one of them")
     taken = {*of_rows.types, *of_columns.types, ROW, COLUMN}
     for name in arrays:
         if name in taken:

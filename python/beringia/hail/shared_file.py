@@ -22,9 +22,12 @@ class SharedFile:
     ----------
     path : str
         What another process of this machine and user opens.
+    inode : int
+        Whether it is this file that is there: a descriptor's name is another file's when that one is closed.
     """
 
     path: str
+    inode: int
 
     def __init__(self) -> None:
         if hasattr(os, "memfd_create"):
@@ -34,6 +37,7 @@ class SharedFile:
         else:
             self._descriptor, self.path = tempfile.mkstemp(prefix="beringia-")
             temporary = self.path
+        self.inode = os.fstat(self._descriptor).st_ino
         self.close = weakref.finalize(self, _remove, self._descriptor, temporary)
 
     def size(self) -> int:

@@ -34,14 +34,17 @@ def to_spark(table: hl.Table, flatten: bool = True) -> DataFrame:
     Returns
     -------
     pyspark.sql.DataFrame
-        Lazy: each action on it computes the table.
+        Lazy: each action on it computes the table. It keeps the table; a DataFrame that is made of it does not, and
+        needs it where its data came in from Python (:func:`from_arrow` and its kin).
     """
     rows = partitions.rows_of(table, "to_spark").expand_types()
     if flatten:
         rows = rows.flatten()
     backend = hl.current_backend()
     frame = partitions.direct_front(there_and_back).toSpark(backend._jbackend, backend._render_ir(rows._tir))
-    return DataFrame(frame, Env.spark_session())
+    made = DataFrame(frame, Env.spark_session())
+    made._hail_table = table  # type: ignore[attr-defined]  # data that came in are gone with it
+    return made
 
 
 def from_spark(frame: DataFrame, key: str | Sequence[str] | None = None) -> hl.Table:

@@ -13,7 +13,7 @@ import hail as hl
 from beringia import _window
 from beringia._window import Window, is_duration, is_whole
 from beringia.errors import ArgumentError
-from beringia.hail.grouping import CALLER, Input
+from beringia.hail.expressions import CALLER, Input
 
 CONTIG, POSITION = "__contig", "__position"
 

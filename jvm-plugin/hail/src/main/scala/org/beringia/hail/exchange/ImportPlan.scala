@@ -10,14 +10,14 @@ import scala.collection.JavaConverters._
 /**
  * @param rowType the fields, as they are stored (see `ArrowForms.returned`)
  * @param path the file
- * @param isLocal whether it is one of this machine, which all tasks run on; else Hail's file system opens it
+ * @param inode which file that is, if it is one of this machine, which all tasks run on; else Hail's file system opens it
  * @param index name of a field that numbers the rows, from 0 on, if there is to be one: it is the key
  * @param rowNumber the same that is no key, if Hail needs one
  */
 final class ImportPlan(
     val rowType: TStruct,
     val path: String,
-    val isLocal: Boolean,
+    val inode: Option[Long],
     val partitions: IndexedSeq[IndexedSeq[StoredBatch]],
     val index: Option[String],
     val rowNumber: Option[String]
@@ -46,7 +46,7 @@ object ImportPlan {
     new ImportPlan(
       IRParser.parseType(node.path("type").asText).asInstanceOf[TStruct],
       node.path("path").asText,
-      node.path("local").asBoolean,
+      Option(node.get("inode")).filterNot(_.isNull).map(_.asLong),
       batches.toIndexedSeq,
       name("index"),
       name("rowNumber")

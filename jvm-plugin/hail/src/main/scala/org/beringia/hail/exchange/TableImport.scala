@@ -2,6 +2,7 @@
 package org.beringia.hail.exchange
 
 import java.io.{DataInputStream, FileInputStream}
+import java.nio.file.{Files, NoSuchFileException, Paths}
 
 import is.hail.asm4s.HailClassLoader
 import is.hail.backend.{ExecuteContext, HailStateManager}
@@ -16,6 +17,7 @@ import is.hail.utils.Interval
 import org.apache.spark.TaskContext
 import org.apache.spark.broadcast.Broadcast
 import org.apache.spark.sql.Row
+import org.beringia.{BeringiaException, ErrorCode}
 import org.json4s.{JObject, JString, JValue}
 
 final class TableImport(plan: ImportPlan) extends TableToTableFunction {
@@ -34,8 +36,10 @@ final class TableImport(plan: ImportPlan) extends TableToTableFunction {
     val output =
       PCanonicalStruct(true, result.rowType.fields.map(f => f.name -> PType.canonical(f.typ)): _*)
     val spark = child.rvd.sparkContext
-    val file =
-      if (plan.isLocal) new LocalFile(plan.path) else new RemoteFile(plan.path, spark.broadcast(ctx.fs))
+    val file = plan.inode match {
+      case Some(inode) => new LocalFile(plan.path, inode)
+      case None => new RemoteFile(plan.path, spark.broadcast(ctx.fs))
+    }
     val parts = if (plan.partitions.isEmpty) IndexedSeq(IndexedSeq.empty[StoredBatch]) else plan.partitions
     val rows = ContextRDD
       .weaken(spark.parallelize(parts, parts.length))
@@ -74,8 +78,30 @@ sealed trait StoredFile extends Serializable {
   def open(): DataInputStream
 }
 
-final class LocalFile(path: String) extends StoredFile {
-  override def open(): DataInputStream = new DataInputStream(new FileInputStream(path))
+/** A file of Python's: its name is another one's, perhaps, when it is gone. */
+final class LocalFile(path: String, inode: Long) extends StoredFile {
+  override def open(): DataInputStream = {
+    val in = if (isThere) new FileInputStream(path) else throw gone
+    // If it still has its name, it had it when it was opened.
+    if (!isThere) {
+      in.close()
+      throw gone
+    }
+    new DataInputStream(in)
+  }
+
+  private def isThere: Boolean =
+    try Files.getAttribute(Paths.get(path), "unix:ino") == inode
+    catch {
+      case _: NoSuchFileException => false
+    }
+
+  private def gone = new BeringiaException(
+    ErrorCode.ARGUMENT,
+    "the data that the table was made of are gone: they are there as long as Python has the table that from_arrow, " +
+      "from_pandas or from_numpy gave, or one made of it. Keep it as long as a DataFrame of it is used, or write it " +
+      "with checkpoint(…)"
+  )
 }
 
 final class RemoteFile(path: String, fs: Broadcast[FS]) extends StoredFile {
