@@ -75,6 +75,21 @@ def test_a_product_that_a_part_has_no_number_for_is_refused(spark):
     assert beringia.spark.reduce(large.limit(10), np.multiply, "v") == 0.0
 
 
+def test_a_sum_or_product_that_leaves_the_type_in_a_part_is_refused(spark):
+    def of(*values):
+        return spark.range(0, len(values), 1, 2).select("id", F.array(*map(F.lit, values))[F.col("id")].alias("v"))
+
+    for f, values in ((np.multiply, [1e300, 1.0, 1e-200, 1e-200]), (np.add, [1e308, 1e308, -1e308, -1e308])):
+        for call in (
+            lambda f=f, values=values: beringia.spark.reduce(of(*values), f, "v"),
+            lambda f=f, values=values: beringia.spark.accumulate(of(*values), f, "v", "id").collect(),
+        ):
+            with pytest.raises(ResultError, match="of some of the rows is beyond its type"):
+                call()
+    assert beringia.spark.reduce(of(1e300, 0.0, 2.0, 3.0), np.multiply, "v") == 0.0
+    assert beringia.spark.reduce(of(np.inf, 0.5, 2.0, 3.0), np.add, "v") == np.inf
+
+
 def test_no_task_has_all_rows_and_they_are_shuffled_once(df):
     result = beringia.spark.accumulate(df, np.add, "x", "t")
     sizes = result.groupBy(F.spark_partition_id()).count().collect()

@@ -12,7 +12,7 @@ import pickle
 import struct
 import sys
 from collections.abc import Callable, Sequence
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -190,6 +190,11 @@ class _CallPickler(_pickler.Pickler):
                 return reduced
         if type(value) is np.ndarray:
             return reduce_array(value)
+        arrow = sys.modules.get("pyarrow")
+        if arrow is not None and isinstance(value, (arrow.Array, arrow.ChunkedArray, arrow.RecordBatch, arrow.Table)):
+            # A slice of few rows travels with the buffers of all.
+            whole = 2 * value.nbytes >= value.get_total_buffer_size()
+            return value.__reduce_ex__(5) if whole else _compact(value, arrow).__reduce_ex__(5)
         managers = sys.modules.get("multiprocessing.managers")
         if managers is not None and isinstance(value, managers.BaseProxy):
             # A worker is no child of multiprocessing, which would know the key of the manager.
@@ -201,6 +206,19 @@ class _CallPickler(_pickler.Pickler):
             parts[2] = setter, parts[2]
             return *parts, _main_namespace.set_state
         return reduced
+
+
+def _compact(value: Any, arrow: ModuleType) -> Any:
+    """Return a slice of Arrow data as data of its own."""
+    if isinstance(value, arrow.Array):
+        return _compact(arrow.record_batch([value], [""]), arrow).column(0)
+    if isinstance(value, arrow.ChunkedArray):
+        return _compact(arrow.table([value], [""]), arrow).column(0)
+    sink = arrow.BufferOutputStream()
+    with arrow.ipc.new_stream(sink, value.schema) as writer:
+        writer.write(value)
+    with arrow.ipc.open_stream(sink.getvalue()) as reader:
+        return reader.read_all() if isinstance(value, arrow.Table) else reader.read_next_batch()
 
 
 def _of_dtype(integers: NDArray[np.int64], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from beringia import _call_pickle, _main_namespace, _modules
+from beringia import _call_pickle, _known_functions, _main_namespace, _modules
 
 _MOST = 256
 """Functions that are kept for the next call that brings them."""
@@ -77,12 +77,17 @@ def _finish(failed: bool) -> None:
 
 
 def _load(pickled: bytes) -> Any:
-    """Return a function: the same object for the same bytes, as long as there are not too many others."""
+    """Return a function: the same object for the same bytes, as long as there are not too many others.
+
+    One in which a call may leave something is another one for each call.
+    """
     known = _functions.pop(pickled, None)
     if known is None:
         _modules.refresh()
         _main_namespace.loaded()
         known = pickle.loads(pickled), _main_namespace.loaded()
+        if _known_functions.keeps_state(known[0]):
+            return known[0]
         if len(_functions) >= _MOST:
             del _functions[next(iter(_functions))]
     else:

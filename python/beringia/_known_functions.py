@@ -1,4 +1,4 @@
-"""Pickles of functions that are called again, kept for as long as nothing that is in them can have changed.
+"""Functions that are called again: what of them can change, and the pickles of those in which nothing has.
 
 A function that a worker imports by its name is pickled once. One that travels by value, such as those of a script, is
 looked at before each call: if its code and all that it refers to are the same objects as before, and of kinds that
@@ -7,6 +7,7 @@ cannot change, so is its pickle. One that refers to a list, an array, or the use
 
 from __future__ import annotations
 
+import dis
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -70,6 +71,38 @@ def pickled(function: Any, dump: Callable[[Any], tuple[bytes, bytes]]) -> bytes:
             _by_code.clear()
         _by_code[id(code)] = _Known(code, modules, parts, pickle)
     return pickle + fingerprint
+
+
+def keeps_state(function: Any) -> bool:
+    """Tell whether a call may leave something in a function by value: in a default, or a variable of its closure."""
+    waiting, seen = [function], {id(function)}
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, FunctionType) or _is_named(each):
+            continue
+        values = [*(each.__defaults__ or ()), *(each.__kwdefaults__ or {}).values()]
+        try:
+            values += [cell.cell_contents for cell in each.__closure__ or ()]
+        except ValueError:  # a variable that has no value yet
+            return True
+        functions = [value for value in values if isinstance(value, FunctionType)]
+        others = (value for value in values if not isinstance(value, FunctionType))
+        if each.__dict__ or not all(map(_is_constant, others)) or _assigns(each.__code__):
+            return True
+        waiting += [value for value in functions if id(value) not in seen]
+        seen.update(map(id, functions))
+    return False
+
+
+def _assigns(code: CodeType) -> bool:
+    """Tell whether a function, or one within it, gives a value to a variable of the first one's closure."""
+    return bool(code.co_freevars) and any(
+        step.opname in ("STORE_DEREF", "DELETE_DEREF") and step.argval in each.co_freevars
+        for each in (code, *_pickler.inner(code))
+        if not set(code.co_freevars).isdisjoint(each.co_freevars)
+        for step in dis.get_instructions(each)
+        if step.argval in code.co_freevars
+    )
 
 
 def _parts(function: FunctionType) -> list[Any] | None:

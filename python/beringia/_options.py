@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any
 
+import numpy as np
+
 from beringia._job import Policy
 from beringia._window import Window
 from beringia.errors import ArgumentError
@@ -13,6 +15,7 @@ from beringia.errors import ArgumentError
 ON_ERROR = ("raise", "null", "column")
 PER = ("row", "batch", "partition")
 
+_NUMBERS = (int, float, np.integer, np.floating)
 _BYTES = re.compile(r"(\d+)\s*([kmgt]?)b?", re.IGNORECASE)
 
 
@@ -26,11 +29,16 @@ def policy(on_error: Any, timeout: Any) -> Policy:
     """
     if on_error not in ON_ERROR:
         raise ArgumentError(f"on_error is one of {', '.join(map(repr, ON_ERROR))}, got {on_error!r}")
-    if timeout is not None and not (
-        isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and math.isfinite(timeout) and timeout > 0
-    ):
+    return Policy(on_error=on_error, timeout=seconds(timeout))
+
+
+def seconds(timeout: Any) -> float | None:
+    """Return what a call may take, None for no bound."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, _NUMBERS) or isinstance(timeout, bool) or not 0 < timeout < math.inf:
         raise ArgumentError(f"timeout is a number of seconds above zero, got {timeout!r}")
-    return Policy(on_error=on_error, timeout=None if timeout is None else float(timeout))
+    return float(timeout)
 
 
 def mapping(writable: Any) -> str:

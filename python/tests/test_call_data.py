@@ -60,6 +60,16 @@ def test_data_travel_beside_the_pickle_and_come_back(executor, holder):
     assert type(back) is type(value) and plain(back) == plain(value)
 
 
+@pytest.mark.parametrize("of", [lambda t: t, lambda t: t.to_batches()[0], lambda t: t["s"], lambda t: t["x"].chunk(0)])
+def test_a_slice_of_arrow_data_travels_without_the_rest(executor, of):
+    value = of(pa.table({"x": np.arange(1e6), "s": pa.array([str(n) for n in range(10**6)])}))
+    part = value.slice(1000, 10)
+    body, buffers = _call_pickle.dump_call(len, (part,), {})
+    assert len(body) + sum(buffer.nbytes for buffer in buffers) < 8192
+    back = executor.submit(lambda given: given, part).result(timeout=30)
+    assert type(back) is type(part) and back.equals(part)
+
+
 def inode_of(x):
     """Which file of shared memory an array lies in, in this process."""
     address = x.ctypes.data
@@ -184,3 +194,51 @@ def test_an_array_is_placed_once():
     started = time.perf_counter()
     array.copy()
     assert again < 2 * (time.perf_counter() - started)
+
+
+@pytest.mark.parametrize("size", [1_000, 300_000], ids=["small", "large"])
+def test_what_is_equal_in_one_call_is_not_one(executor, size):
+    def write(x, y):
+        x[:] = 5
+        return y[0]
+
+    x = np.zeros(size)
+    assert executor.submit(write, x, x[:]).result() == 0
+    assert executor.submit(write, x, x.copy()).result() == 0
+
+    def add(x):
+        x[0] += 1
+        return x[0]
+
+    assert list(executor.map(add, [x, x.copy(), x[:]], chunksize=3)) == [1, 1, 1]
+
+
+def counted():
+    total = 0
+
+    def call(number):
+        nonlocal total
+        total += number
+        return total
+
+    return call
+
+
+def test_what_a_call_leaves_in_its_function_no_other_sees():
+    seen, written = [], np.zeros(3)
+
+    def appends(number):
+        seen.append(number)
+        return sum(seen)
+
+    def summed(number, seen=[]):  # noqa: B006 # what is tested
+        seen.append(number)
+        return sum(seen)
+
+    def writes(number):
+        written[0] += number
+        return written[0]
+
+    with beringia.Executor(1) as one:
+        for function in (appends, writes, counted(), lambda number: appends(number), summed):
+            assert [one.submit(function, number).result() for number in (1, 2, 3)] == [1, 2, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import copy
 import functools
 import gc
@@ -11,6 +12,7 @@ import os
 import pickle
 import queue
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -140,6 +142,13 @@ def test_a_callback_that_waits_keeps_no_call_waiting():
     assert within.get_nowait()  # as shutdown waits for callbacks, too
 
 
+def test_a_callback_that_would_end_its_thread_keeps_no_other_from_being_called(executor):
+    called = threading.Event()
+    executor.submit(abs, 1).add_done_callback(lambda _: sys.exit(3))
+    executor.submit(abs, 1).add_done_callback(lambda _: called.set())
+    assert called.wait(10)
+
+
 def test_callbacks_run_in_this_process(executor):
     seen = threading.Event()
     executor.submit(mul, 1).add_done_callback(lambda future: seen.set() if future.result() == 1 else None)
@@ -154,6 +163,22 @@ def test_after_shutdown_no_call_is_taken_and_those_taken_are_made():
         executor.submit(mul, 1)
     assert [call.result() for call in calls] == list(range(20))
     executor.shutdown()
+
+
+def test_threads_may_submit_while_another_shuts_down():
+    with beringia.Pool(2) as pool:
+        for _ in range(100):
+            executor, made = beringia.Executor(pool=pool), []
+
+            def submit(executor=executor, made=made):
+                with contextlib.suppress(RuntimeError):
+                    made += [executor.submit(abs, -1) for _ in range(3)]
+
+            thread = threading.Thread(target=submit)
+            thread.start()
+            executor.shutdown()
+            thread.join()
+            assert [call.result(timeout=30) for call in made] == [1] * len(made)
 
 
 def test_shutdown_cancels_what_has_not_begun():

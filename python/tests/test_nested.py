@@ -28,6 +28,9 @@ def alone():
         yield executor
 
 
+OPTIONS = ({}, {"chunksize": 3}, {"buffersize": 2}, {"chunksize": 2, "buffersize": 1}, {"timeout": 50.0})
+
+
 def tree(executor, depth):
     if depth == 0:
         return 1
@@ -45,6 +48,16 @@ def test_calls_of_a_call_use_the_other_workers(executor):
 
     own, others = executor.submit(spread, executor).result(timeout=30)
     assert len(others) == 2 and own in others
+
+
+def test_an_executor_in_a_call_has_the_same_methods(executor, alone):
+    def uses(executor):
+        mapped = [list(executor.map(divmod, range(7), [2] * 7, **options)) for options in OPTIONS]
+        executor.terminate_workers()
+        return mapped
+
+    for each in (executor, alone):
+        assert each.submit(uses, each).result(timeout=60) == [[divmod(x, 2) for x in range(7)]] * len(OPTIONS)
 
 
 def test_any_depth_of_calls_cannot_deadlock(executor, alone):

@@ -173,6 +173,22 @@ def test_a_rank_that_does_not_come_is_an_error_that_names_it(pool, what, error, 
     assert run(pool, lambda comm: comm.allreduce(1)) == [SIZE] * SIZE
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "match"),
+    [
+        (lambda comm: comm.reduce(1), lambda comm: comm.gather(1), "at reduce to rank 0.*at gather to rank 0"),
+        (lambda comm: comm.split(0), lambda comm: comm.allgather((0, 0)), "at split.*at allgather"),
+        (lambda comm: comm.gather(1, 0), lambda comm: comm.gather(1, 1), "at gather to rank 0.*at gather to rank 1"),
+        (lambda comm: comm.scan(1), lambda comm: comm.exscan(1), "at scan.*at exscan"),
+        (lambda comm: comm.allreduce(1), lambda comm: comm.barrier(), "at allreduce.*at barrier"),
+        (lambda comm: comm.barrier(), lambda comm: comm.split(0).barrier(), "at barrier.*at split"),
+    ],
+)
+def test_ranks_at_different_collectives_are_an_error_that_names_both(pool, one, other, match):
+    with pytest.raises(CollectiveError, match=match):
+        beringia.spmd(lambda comm: one(comm) if comm.rank == 0 else other(comm), 2, pool=pool)
+
+
 def test_ranks_that_go_on_after_one_has_failed_are_ended(pool):
     def f(comm):
         if comm.rank == 0:

@@ -89,12 +89,11 @@ class Comm:
 
     def gather(self, sendobj: Any, root: int = 0) -> list[Any] | None:
         """Return the list of what the ranks have in rank `root`, and None in others."""
-        came = self._meet(f"gather to rank {self._rank(root)}", [([root], sendobj)])
-        return self._in_order(came) if self.rank == root else None
+        return self._gathered("gather", sendobj, root)
 
     def allgather(self, sendobj: Any) -> list[Any]:
         """Return the list of what the ranks have."""
-        return self._in_order(self._meet("allgather", [(range(self.size), sendobj)]))
+        return self._of_all("allgather", sendobj)
 
     def alltoall(self, sendobj: Sequence[Any]) -> list[Any]:
         """Return what each rank has for this one; `sendobj` has one item for each."""
@@ -112,7 +111,7 @@ class Comm:
         root : int
             The rank that gets it.
         """
-        values = self.gather(sendobj, root)
+        values = self._gathered("reduce", sendobj, root)
         return None if values is None else functools.reduce(op, values)
 
     def allreduce(self, sendobj: Any, op: Operator = operator.add) -> Any:
@@ -190,7 +189,7 @@ class Comm:
 
     def split(self, color: int | None = None, key: int = 0) -> Comm | None:
         """Return the ranks that gave the same `color`, ordered by `key`, then rank; None where it is None."""
-        given = self.allgather((color, key))
+        given = self._of_all("split", (color, key))
         self._splits += 1
         if color is None:
             return None
@@ -217,6 +216,13 @@ class Comm:
             count = "none" if items is None else len(items)
             raise ArgumentError(f"{what} wants one item for each of {self.size} ranks, got {count}")
         return [([rank], item) for rank, item in enumerate(items)]
+
+    def _gathered(self, purpose: str, value: Any, root: int) -> list[Any] | None:
+        came = self._meet(f"{purpose} to rank {self._rank(root)}", [([root], value)])
+        return self._in_order(came) if self.rank == root else None
+
+    def _of_all(self, purpose: str, value: Any) -> list[Any]:
+        return self._in_order(self._meet(purpose, [(range(self.size), value)]))
 
     def _in_order(self, came: dict[int, Any]) -> list[Any]:
         return [came[rank] for rank in range(self.size)]

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import operator
 import os
 import sys
-import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import ExitStack
-from itertools import islice
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 from beringia import _call_pickle, _function, _native
 from beringia.errors import ArgumentError
 from beringia.futures.lanes import CallFuture, Lanes
+from beringia.futures.mapping import Maps
 from beringia.futures.nested import Nested
 from beringia.futures.options import arguments, check_options, of_items, unsendable
 from beringia.futures.process import Process
 from beringia.local import pool as pools
-from beringia.local.progress import Tally, bar
 
 
-class Executor(concurrent.futures.Executor):
+class Executor(Maps):
     """Calls functions in worker processes.
 
     Parameters
@@ -99,6 +95,10 @@ class Executor(concurrent.futures.Executor):
                 raise ValueError("max_tasks_per_child must be >= 1")
         if pool is not None and settings:
             raise ArgumentError(f"a pool has its settings: {', '.join(settings)} cannot be given beside pool")
+        if pool is not None and not isinstance(pool, pools.Pool):
+            raise ArgumentError(f"pool is a beringia.Pool, got {type(pool).__name__}")
+        if not isinstance(threads, int) or threads < 1:
+            raise ArgumentError(f"threads is a number of threads above zero, got {threads!r}")
         self._timeout, self._retries = check_options(timeout, retries)
         own = pools.Pool(max_workers, **settings) if pool is None else None
         native = (own or pool).native  # type: ignore[union-attr]
@@ -156,70 +156,6 @@ class Executor(concurrent.futures.Executor):
         except Exception as error:
             return self._lanes.failed(unsendable(error, _function.name_of(fn), arguments(args, kwargs)))
         return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
-
-    def map(
-        self,
-        fn: Callable[..., Any],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int = 1,
-        buffersize: int | None = None,
-        progress: bool = False,
-    ) -> Iterator[Any]:
-        """Call `fn` with the items of the iterables, in parallel.
-
-        Parameters
-        ----------
-        fn : callable
-            Takes as many arguments as there are iterables.
-        *iterables : iterable
-            Gone through at once, or as `buffersize` says.
-        timeout : float, optional
-            Seconds from now on within which each result must be there.
-        chunksize : int, default 1
-            Items that one call takes; short calls travel together in any case.
-        buffersize : int, optional
-            The most calls whose results nobody has taken yet.
-        progress : bool, default False
-            Whether to show a bar of the items done, at a terminal or in a notebook.
-
-        Returns
-        -------
-        iterator
-            The results, in the order of the items.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a number is none.
-        ArgumentError
-            If a bar is to be shown, and tqdm is not installed.
-        """
-        chunksize = operator.index(chunksize)
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
-        if buffersize is not None and not isinstance(buffersize, int):
-            raise TypeError("buffersize must be an integer or None")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError("buffersize must be None or > 0")
-        ends = None if timeout is None else time.monotonic() + timeout
-        items = zip(*iterables, strict=False)
-        sizes = [len(each) for each in iterables if isinstance(each, Sized)]
-        with ExitStack() as stack:
-            show = stack.enter_context(bar(progress, " calls"))
-            tally = Tally(show, min(sizes) if sizes and len(sizes) == len(iterables) else None)
-            submit = self._submit_all(fn, items, chunksize, tally)
-            futures = list(islice(submit, buffersize))
-            return _results(futures, submit, ends, chunksize > 1, tally, stack.pop_all())
-
-    def _submit_all(
-        self, fn: Callable[..., Any], items: Iterator[tuple[Any, ...]], chunksize: int, tally: Tally
-    ) -> Iterator[CallFuture]:
-        for chunk in iter(lambda: list(islice(items, chunksize)), []):
-            # No name for the future: this would keep its result.
-            yield tally.expect(
-                self.submit(fn, *chunk[0]) if chunksize == 1 else self.submit_chunk(fn, chunk), len(chunk)
-            )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no call any more; the workers end when all are over.
@@ -301,40 +237,9 @@ class Executor(concurrent.futures.Executor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.kill_workers()  # whoever stops what goes on does not want to wait for it
         self.shutdown(wait=True)
-
-
-def _results(
-    futures: list[CallFuture],
-    submit: Iterator[CallFuture],
-    ends: float | None,
-    chunks: bool,
-    tally: Tally,
-    end: ExitStack,
-) -> Iterator[Any]:
-    futures.reverse()
-    try:
-        while futures:
-            future = futures.pop()
-            try:
-                result = future.result(None if ends is None else ends - time.monotonic())
-                results = result[::-1] if chunks else [result]
-                del result
-                tally.count(future)
-            finally:
-                future.cancel()
-                del future
-            following = next(submit, None)
-            if following is not None:
-                futures.insert(0, following)
-            del following
-            # None is kept here that was given away.
-            while results:
-                yield results.pop()
-    finally:
-        for future in futures:
-            future.cancel()
-        end.close()
 
 
 def _nothing() -> None:

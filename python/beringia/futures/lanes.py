@@ -14,8 +14,9 @@ import pickle
 import queue
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from concurrent.futures._base import LOGGER
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
 from typing import Any
 
@@ -129,8 +130,17 @@ class Lanes:
     def join(self) -> None:
         """Wait for all calls to be over; nothing in a thread that completes them."""
         if self.process == os.getpid() and threading.current_thread() not in self.threads:
-            for thread in self.threads:
+            for thread in self._begun():
                 thread.join()
+
+    def _begun(self) -> Iterator[threading.Thread]:
+        """Yield the threads that there are, and that these start meanwhile."""
+        for number in itertools.count():
+            with self._lock:
+                if number == len(self.threads):
+                    return
+                thread = self.threads[number]
+            yield thread
 
     def _open(self) -> None:
         lane = self.calls.open_lane()
@@ -139,8 +149,11 @@ class Lanes:
         thread = threading.Thread(target=self._serve, args=(lane,), name=f"beringia-executor-{lane}")
         with self._lock:
             self._living += 1
-        self.threads.append(thread)
+            self._start(thread)
+
+    def _start(self, thread: threading.Thread) -> None:
         thread.start()
+        self.threads.append(thread)
 
     def _serve(self, lane: int) -> None:
         while (outcomes := self.calls.next(lane)) is not None:
@@ -169,17 +182,18 @@ class Lanes:
         if threading.current_thread() not in self.threads:
             invoke()
             return
-        with self._lock:
-            starts, self._calls_back = not self._calls_back, True
         self._callbacks.put(invoke)
-        if starts:
-            thread = threading.Thread(target=self._serve_callbacks, name="beringia-executor-callbacks")
-            self.threads.append(thread)
-            thread.start()
+        with self._lock:
+            if not self._calls_back:
+                self._calls_back = True
+                self._start(threading.Thread(target=self._serve_callbacks, name="beringia-executor-callbacks"))
 
     def _serve_callbacks(self) -> None:
         while (invoke := self._callbacks.get()) is not None:
-            invoke()
+            try:
+                invoke()
+            except BaseException:  # such as SystemExit, which the future does not look for
+                LOGGER.exception("exception calling callback")
             del invoke
 
 

@@ -20,13 +20,14 @@ from beringia import _call_pickle, _calls, _function, _native
 from beringia._cores import cores
 from beringia.errors import GroupTimeoutError
 from beringia.futures import errors, lanes
+from beringia.futures.mapping import Maps
 from beringia.futures.options import arguments, check_options, of_items, unsendable
 
 _PATIENCE = 0.05
 """Seconds after which a call that somebody waits for by other means than its result is made here."""
 
 
-class Nested(concurrent.futures.Executor):
+class Nested(Maps):
     """Makes calls by the workers of the executor whose call this process is at; by itself where it is no worker."""
 
     _reduce: _call_pickle.Reduce | None = None
@@ -44,15 +45,30 @@ class Nested(concurrent.futures.Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
         """Have ``fn(*args, **kwargs)`` called; return the future of what it returns."""
+        return self._submitted(
+            fn, lambda: _call_pickle.dump_call(fn, args, kwargs, self._reduce), arguments(args, kwargs)
+        )
+
+    def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> concurrent.futures.Future[Any]:
+        """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
+        return self._submitted(fn, lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
+
+    def _submitted(
+        self,
+        fn: Callable[..., Any],
+        dump: Callable[[], tuple[bytes, _call_pickle.Buffers]],
+        given: Iterable[tuple[str, Any]],
+    ) -> concurrent.futures.Future[Any]:
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        name = _function.name_of(fn)
         try:
-            body, buffers = _call_pickle.dump_call(fn, args, kwargs, self._reduce)
+            body, buffers = dump()
         except Exception as error:
             failed: concurrent.futures.Future[Any] = concurrent.futures.Future()
-            failed.set_exception(unsendable(error, _function.name_of(fn), arguments(args, kwargs)))
+            failed.set_exception(unsendable(error, name, given))
             return failed
-        future = NestedFuture(_function.name_of(fn), body, buffers, self._timeout)
+        future = NestedFuture(name, body, buffers, self._timeout)
         _open().submit(future, self._timeout, self._retries)
         self._futures.add(future)
         return future
@@ -84,6 +100,10 @@ class Nested(concurrent.futures.Executor):
                 future.cancel()
             if wait and not future.cancelled():
                 future.exception()
+
+    def terminate_workers(self) -> None:
+        """Cancel the calls that have not begun: the workers are others' too."""
+        self.kill_workers()
 
     def kill_workers(self) -> None:
         """Cancel the calls that have not begun: the workers are others' too."""

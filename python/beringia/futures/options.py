@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from beringia import _call_pickle, _pickler
+import numpy as np
+
+from beringia import _call_pickle, _options, _pickler
 from beringia.errors import ArgumentError
 
 
-def check_options(timeout: float | None, retries: int) -> tuple[float | None, int]:
+def check_options(timeout: Any, retries: Any) -> tuple[float | None, int]:
     """Return the options of a call, which are numbers.
 
     Raises
@@ -17,11 +19,10 @@ def check_options(timeout: float | None, retries: int) -> tuple[float | None, in
     ArgumentError
         If one is none.
     """
-    if timeout is not None and (not isinstance(timeout, (int, float)) or timeout <= 0):
-        raise ArgumentError(f"timeout is a number of seconds above zero, got {timeout!r}")
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+    bound = _options.seconds(timeout)
+    if not isinstance(retries, (int, np.integer)) or isinstance(retries, bool) or not 0 <= retries < 1 << 32:
         raise ArgumentError(f"retries is a number of times, got {retries!r}")
-    return timeout, retries
+    return bound, int(retries)
 
 
 def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -31,8 +31,8 @@ class Pool(Tasks):
     Parameters
     ----------
     workers : int, optional
-        The most processes at once; by default the cores that this process may use. Each starts when it is
-        needed.
+        The most processes at once that a call of ``numpy_map`` has, or an executor, the methods of this pool, or a run
+        of :func:`beringia.spmd`; by default the cores that this process may use. Each starts when it is needed.
     initializer : callable, optional
         As with :class:`beringia.Executor`, for :meth:`apply`, :meth:`map` and their like; ``numpy_map`` has other
         workers then.

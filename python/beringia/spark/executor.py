@@ -160,12 +160,10 @@ class Jobs:
             self.futures[call.number] = future
             self._waiting.append(call)
             self._changed.notify()
-            starts = len(self._waiting) > self._idle and len(self._threads) < self._most
-            if starts:
+            if len(self._waiting) > self._idle and len(self._threads) < self._most:
                 thread = InheritableThread(target=self._serve, name=f"beringia-spark-{len(self._threads)}")
+                thread.start()
                 self._threads.append(thread)
-        if starts:
-            thread.start()
         return future
 
     def failed(self, error: BaseException) -> CallFuture:

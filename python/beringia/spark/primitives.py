@@ -79,7 +79,7 @@ def reduce(
     ArgumentError
         If the ufunc is not associative, or a plain function has no ``combine``.
     ResultError
-        If a product of some rows is too large for its type.
+        If a sum or product of some rows is beyond the range of its type, though no row is.
     ValueError
         For no rows, where there is no identity.
     MissingValueError
@@ -92,18 +92,18 @@ def reduce(
     """
     ufunc = operation.check(f, combine, "reduce", dtype=dtype)
     part: Callable[..., Any] = partial(f.reduce, axis=0, dtype=dtype) if isinstance(f, np.ufunc) else f
-    work = partial(_value, part)
+    work = partial(_value, f, part)
     rows = numpy_map(
         work, df, "array<struct<value: binary>>", args={"values": column}, per="batch", missing={"values": missing}
     ).collect()
-    found = [pickle.loads(row.value) for row in rows]
-    if not found:
+    told = [pickle.loads(row.value) for row in rows]
+    if not told:
         if ufunc:
             return part(np.empty(0, _KINDS.get(_type_of(df, column), "O")))
         if identity is _NONE:
             raise ValueError("there are no rows to reduce, and no identity: give identity=")
         return identity
-    _refuse_beyond(f, found)
+    found = _within(f, told)
     return _put_together(f if combine is None else combine, found)
 
 
@@ -179,9 +179,8 @@ def accumulate(
     ordered = _divided(df.orderBy(*order))
     args = {"values": column, "number": F.spark_partition_id()}
     options: dict[str, Any] = {"args": args, "per": "partition", "missing": {"values": missing}}
-    rows = numpy_map(partial(_last, part), ordered, "number int, value binary", **options).collect()
-    lasts = {row.number: pickle.loads(row.value) for row in rows}
-    _refuse_beyond(f, list(lasts.values()))
+    rows = numpy_map(partial(_last, f, part), ordered, "number int, value binary", **options).collect()
+    lasts = dict(zip([row.number for row in rows], _within(f, [pickle.loads(row.value) for row in rows]), strict=True))
     before, so_far = {}, None
     for number in sorted(lasts):
         if so_far is not None:
@@ -192,12 +191,24 @@ def accumulate(
     return numpy_map(work, ordered, f"array<struct<{_quoted(name)}: {kind}>>", keep=kept, **options)
 
 
-def _value(part: Callable[..., Any], values: Any) -> list[bytes]:
-    return [pickle.dumps(part(values))]
+def _value(f: Callable[..., Any], part: Callable[..., Any], values: Any) -> list[bytes]:
+    found = part(values)
+    return [pickle.dumps((found, _is_beyond(f, found, values)))]
 
 
-def _last(part: Callable[..., Any], values: Any, number: Any) -> tuple[int, bytes]:
-    return int(number[0]), pickle.dumps(np.asarray(part(values))[-1:])
+def _last(f: Callable[..., Any], part: Callable[..., Any], values: Any, number: Any) -> tuple[int, bytes]:
+    found = np.asarray(part(values))[-1:]
+    return int(number[0]), pickle.dumps((found, _is_beyond(f, found, values)))
+
+
+def _is_beyond(f: Callable[..., Any], found: Any, values: Any) -> bool:
+    """Tell whether a sum or product of floats left the range of its type: then it says nothing of that of more rows."""
+    if f not in (np.add, np.multiply) or np.asarray(found).dtype.kind not in "fc":
+        return False
+    beyond = np.isinf(found) & ~np.isinf(values).any(axis=0)
+    if f is np.multiply:
+        beyond |= (found == 0) & ~(values == 0).any(axis=0)
+    return bool(np.any(beyond))
 
 
 def _behind(
@@ -208,13 +219,15 @@ def _behind(
     return running if so_far is None else put_before(so_far, running)
 
 
-def _refuse_beyond(f: Any, products: list[Any]) -> None:
-    """Refuse to put together products of floats of which one is beyond the type: the whole may not be."""
-    if f is np.multiply and len(products) > 1 and any(np.isinf(each).any() for each in products):
+def _within(f: Callable[..., Any], told: list[tuple[Any, bool]]) -> list[Any]:
+    """Return what was found of parts; refuse those of which one is beyond its type, where the whole may not be."""
+    if len(told) > 1 and any(beyond for _, beyond in told):
+        what, how = ("product", "sum the logarithms, np.add of F.log(column), or ") if f is np.multiply else ("sum", "")
         raise ResultError(
-            "a product of some of the rows is too large for its type, which says nothing of that of all: sum the "
-            "logarithms, np.add of F.log(column), or give a larger dtype="
+            f"a {what} of some of the rows is beyond its type, which says nothing of that of all: {how}give a larger "
+            "dtype=, or scale the column"
         )
+    return [found for found, _ in told]
 
 
 def _put_together(f: Callable[..., Any], values: Iterable[Any]) -> Any:

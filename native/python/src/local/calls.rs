@@ -193,21 +193,27 @@ pub fn place(
     let mut arena = Arena::new(Arc::clone(cache), bytes);
     let (mut buffers, mut leases) = (Vec::with_capacity(parts.len()), Vec::new());
     for (n, part) in parts.iter().enumerate() {
-        if many || !alone(n) {
+        let found = match &placed[n] {
+            _ if many || !alone(n) => None,
+            Some((lease, offset)) => Some((Arc::clone(lease), *offset as u64)),
+            // Equal parts of one call are not one: it may write to one of them.
+            None => Some((known.lease(cache, part)?, 0)).filter(|(lease, _)| !has(&leases, lease)),
+        };
+        if let Some((lease, offset)) = found {
+            buffers.push(BufferRef { segment: lease.segment().id(), offset, len: part.len() as u64 });
+            leases.push(lease);
+        } else {
             let mut buffer = arena.buffer(part.len())?;
             buffer.extend(&mut arena, part)?;
             buffers.push(buffer.reference());
-            continue;
         }
-        let (lease, offset) = match &placed[n] {
-            Some((lease, offset)) => (Arc::clone(lease), *offset as u64),
-            None => (known.lease(cache, part)?, 0),
-        };
-        buffers.push(BufferRef { segment: lease.segment().id(), offset, len: part.len() as u64 });
-        leases.push(lease);
     }
     leases.extend(arena.into_leases());
     Ok((buffers, leases))
+}
+
+fn has(leases: &[Arc<Lease>], lease: &Lease) -> bool {
+    leases.iter().any(|other| other.segment().id() == lease.segment().id())
 }
 
 fn value(py: Python<'_>, error: Error) -> Bound<'_, PyAny> {
