@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from pathlib import Path
 
@@ -99,9 +100,8 @@ def test_every_executor_takes_it(executor):
 
 
 def test_a_call_that_keeps_it_keeps_it():
-    kept = []
-
     def keep(x):
+        kept = vars(math).setdefault("kept", [])
         kept.append(x)
         return [each.sum() for each in kept]
 
