@@ -242,7 +242,7 @@ def test_groups_are_cut_from_the_batch():
     ):
         command = caller._command
         groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), caller.cut, {})
-        assert all(groups.cut(i) is not None for i in range(3))
+        assert all(groups.part(i) is not None for i in range(3))
     assert same(mapped(described, sizes, columns, fields), by_pyspark(described, sizes, columns, fields))
 
 

@@ -8,27 +8,17 @@ import numpy as np
 import pandas as pd
 
 from beringia.spark.udf.calls import Calls, CuttingCaller
+from beringia.spark.udf.results import ValueResults, dtype_of
 from beringia.spark.udf.series import Series
-
-_DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", np.int64: "i8"}
-"""Of the series that pandas makes of such values."""
 
 
 class SeriesCalls(Calls):
-    """Calls of all functions with series."""
+    """Calls of functions with series."""
 
     def arguments(self, *sides: tuple[Series, int, int]) -> list[Any]:
         """Cut the series of some rows."""
         [(cut, start, end)] = sides
         return cut.series(start, end)
-
-    def run(self, arguments: list[Any]) -> list[Any]:
-        """Return the values of all functions, each as a column."""
-        values = [
-            function(*[arguments[i] for i in places], **{name: arguments[i] for name, i in named.items()})
-            for function, places, named in self.function.functions
-        ]
-        return self.columns([[value] for value in values])
 
     def columns(self, found: list[list[Any]]) -> list[Any]:
         """Return the values of each function as a column: of NumPy where pandas would make one of such a dtype."""
@@ -41,21 +31,34 @@ class SeriesCalls(Calls):
         raise raised
 
     def _column(self, field: int, values: list[Any]) -> Any:
-        dtypes = set(map(_dtype, values))
+        dtypes = set(map(dtype_of, values))
         if len(dtypes) != 1 or None in dtypes:
             return self.function.column(field, pd.Series(values))
         return np.array(values, dtypes.pop())
 
 
-def _dtype(value: Any) -> str | None:
-    return "i8" if type(value) is int and abs(value) < 1 << 63 else _DTYPES.get(type(value))
+class AggregateCalls(SeriesCalls):
+    """Calls of all functions with the series of a group."""
+
+    def run(self, arguments: list[Any]) -> list[Any]:
+        """Return the values of all functions; as columns, if they are not all plain numbers."""
+        values = [
+            function(*[arguments[i] for i in places], **{name: arguments[i] for name, i in named.items()})
+            if named
+            else function(*[arguments[i] for i in places])
+            for function, places, named in self.function.functions
+        ]
+        if None in map(dtype_of, values):
+            return self.columns([[value] for value in values])
+        return values
 
 
 class Aggregate(CuttingCaller):
     """Aggregates."""
 
     kind = "Aggregate"
-    calls = SeriesCalls
+    calls = AggregateCalls
+    results = ValueResults
 
     def cut(self, series: list[Any]) -> Series:
         """Return what cuts series."""

@@ -79,14 +79,15 @@ class Groups:
         """Return the columns of a group as PySpark gives them."""
         return self._series_of(self.rows(group))
 
-    def cut(self, group: int) -> Any:
-        """Return what makes the arguments of a group; None where the group is to be converted on its own."""
+    def part(self, group: int) -> tuple[Any, int, int] | None:
+        """Return what makes the arguments of a group, of which rows; None where it is to be converted on its own."""
         if self._is_nested:  # what a null in a struct does to others in its column differs between versions
             return None
         pattern = self._patterns[group]
         if pattern not in self._made:
             self._made[pattern] = self._make(pattern, group) if len(self._made) < _PATTERNS else None
-        return self._made[pattern]
+        cut = self._made[pattern]
+        return None if cut is None else (cut, *self.bounds(group))
 
     @functools.cached_property
     def _patterns(self) -> list[bytes]:

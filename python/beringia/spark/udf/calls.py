@@ -41,11 +41,11 @@ class Calls(ABC):
 
     def prepare(self, group: int) -> None:
         """Make what a group's call gets."""
-        cuts = [(side.cut(group), *side.bounds(group)) for side in self._sides]
-        if any(cut is None for cut, _, _ in cuts):
+        parts = [part for side in self._sides if (part := side.part(group)) is not None]
+        if len(parts) < len(self._sides):
             self._rows = [side.rows(group) for side in self._sides]
         else:
-            self._arguments = self.arguments(*cuts)
+            self._arguments = self.arguments(*parts)
 
     def call(self) -> Any:
         """Call the function, and check its result as PySpark does."""
@@ -117,6 +117,7 @@ class CuttingCaller(Caller):
     """What makes calls with series and frames that are cut from those of a batch."""
 
     calls: ClassVar[type[Calls]]
+    results: ClassVar[type[Results]] = Results
 
     def __init__(self, pickled: bytes, options: bytes, schema: Any) -> None:
         super().__init__(pickled, options, schema)
@@ -126,7 +127,7 @@ class CuttingCaller(Caller):
         """Make the calls of a batch."""
         command = self._command
         groups = Groups(command, batch, self.cut, self._checked)
-        return self.calls(command.function, [groups], Results(command.function, self._schema))
+        return self.calls(command.function, [groups], self.results(command.function, self._schema))
 
     @abstractmethod
     def cut(self, series: list[Any]) -> Any:

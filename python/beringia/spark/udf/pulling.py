@@ -229,10 +229,10 @@ class _PullingPandas(_Pulling):
 
         def portion(group: int) -> Portion:
             start, end = groups.bounds(group)
-            cut = groups.cut(group)
-            if cut is None:
+            part = groups.part(group)
+            if part is None:
                 return Portion(end - start, batch=structs(group))
-            return Portion(end - start, self.made(cut, start, end))
+            return Portion(end - start, self.made(*part))
 
         return portion
 

@@ -7,6 +7,7 @@ group at a time, for the error to be that of its group.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from beringia.spark.udf.types import as_taken
 _KINDS = "biufM"  # booleans, numbers, times
 _MANY = 1000
 """Rows that are not worth to be converted with others."""
+_DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", np.int64: "i8"}
+"""Of the series that pandas makes of such values."""
 
 
 class Results:
@@ -123,7 +126,7 @@ class Results:
                 chunks.append(self._function.column(field, series))
                 waiting.clear()
 
-        for part in self._parts[field]:
+        for part in self._arrays(self._parts[field]):
             is_array = isinstance(part, np.ndarray)
             if waiting and (not is_array or part.dtype != waiting[0].dtype):
                 convert()
@@ -131,10 +134,15 @@ class Results:
         convert()
         return as_taken(pa.chunked_array(chunks, self._kinds[field]), self._schema.field(field).type)
 
+    def _arrays(self, parts: list[Any]) -> list[Any]:
+        """Return what waits to be converted as arrays of NumPy, and columns as they are."""
+        return parts
+
     def _raise_first(self) -> None:
         """Convert group by group, until one raises."""
         for group, parts in enumerate(zip(*self._parts, strict=True)):
-            for field, part in enumerate(parts):
+            for field, given in enumerate(parts):
+                [part] = self._arrays([given])
                 if isinstance(part, np.ndarray):
                     name = self._called.get((field, group), self._names[field])
                     self._function.column(field, pd.Series(part, name=name, dtype=part.dtype))
@@ -149,6 +157,32 @@ class SeriesResults(Results):
             return [self.part(0, result)]
         columns: list[Any] = self._function.columns(result)
         return columns
+
+
+class ValueResults(Results):
+    """Results that are one value of each field: of NumPy's numbers and Python's, arrays are made when all are there."""
+
+    def append(self, result: list[Any]) -> int:
+        """Take the values of a group, or columns of one value."""
+        for parts, value in zip(self._parts, result, strict=True):
+            parts.append(value)
+        self.nbytes += 8 * len(result)
+        self.count += 1
+        return self.count
+
+    def _arrays(self, parts: list[Any]) -> list[Any]:
+        arrays: list[Any] = []
+        for dtype, run in itertools.groupby(parts, dtype_of):
+            if dtype is None:
+                arrays.extend(run)
+            else:
+                arrays.append(np.array(list(run), dtype))
+        return arrays
+
+
+def dtype_of(value: Any) -> str | None:
+    """Return the dtype of the series that pandas makes of a number; None of anything else."""
+    return "i8" if type(value) is int and abs(value) < 1 << 63 else _DTYPES.get(type(value))
 
 
 def _never_changes(kind: pa.DataType) -> bool:

@@ -24,19 +24,22 @@ class Series:
     def __init__(self, series: Sequence[Any]) -> None:
         blocks = [one._mgr.blocks[0] for one in series]
         self._parts = [
-            (type(one._mgr), type(block), type(block.mgr_locs), block.values, _is_writeable(block.values), one.name)
+            (type(one._mgr), type(block), block.values, _is_writeable(block.values), one.name)
             for one, block in zip(series, blocks, strict=True)
         ]
+        self._placement: Any = type(blocks[0].mgr_locs) if blocks else None
 
     def series(self, start: int, end: int) -> list[Any]:
         """Return the columns of some rows."""
-        index = pd.RangeIndex.from_range(range(end - start))
+        rows = end - start
+        index = pd.RangeIndex.from_range(range(rows))
+        places = self._placement(slice(0, rows))
         made = []
-        for manager, kind, placement, values, is_writeable, name in self._parts:
+        for manager, kind, values, is_writeable, name in self._parts:
             part = values[start:end].copy()
             if not is_writeable:
-                _array(part).flags.writeable = False
-            block = kind(part, placement=placement(slice(0, end - start)), ndim=1)
+                _array(part).setflags(write=False)
+            block = kind(part, placement=places, ndim=1)
             one = pd.Series._from_mgr(manager(block, index), [index])  # type: ignore[attr-defined, unused-ignore]
             object.__setattr__(one, "_name", name)  # pandas' own looks for a column first
             made.append(one)
