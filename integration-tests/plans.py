@@ -17,16 +17,20 @@ def nodes(plan):
         yield from nodes(children.apply(i))
 
 
+def calling(plan):
+    """The one node of Beringia in an executed plan that calls a function."""
+    (node,) = (n for n in nodes(plan) if "beringia" in n.getClass().getName() and n.nodeName() != "ResultRows")
+    return node
+
+
 def metrics(df):
     """The SQL metrics of the one node of Beringia in a DataFrame whose action has run, by name."""
-    (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if "beringia" in n.getClass().getName())
+    node = calling(df._jdf.queryExecution().executedPlan())
     names = node.metrics().keySet().mkString(",").split(",")
     return {name: node.metrics().apply(name).value() for name in names}
 
 
 def takes_columns(df):
     """Whether the columns of its source go straight into the one node of Beringia."""
-    plan = list(nodes(df._jdf.queryExecution().executedPlan()))
-    (node,) = (n for n in plan if "beringia" in n.getClass().getName())
-    child = node.children().apply(0)
+    child = calling(df._jdf.queryExecution().executedPlan()).children().apply(0)
     return child.supportsColumnar() and child.nodeName() != "RowToColumnar"

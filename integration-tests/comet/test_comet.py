@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 import beringia.spark
 from beringia.errors import GroupError
 from beringia.spark import explain_acceleration, numpy_map
-from plans import nodes
+from plans import calling
 
 LINE = "3.5" if pyspark.__version__.startswith("3.") else "4"
 JARS = Path(__file__).parents[2] / "build" / "comet" / f"spark-{LINE}"
@@ -65,7 +65,7 @@ def file(spark, tmp_path_factory):
 
 def child(df):
     """The node that feeds the one node of Beringia."""
-    (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if "beringia" in n.getClass().getName())
+    node = calling(df._jdf.queryExecution().executedPlan())
     return node.children().apply(0)
 
 

@@ -54,9 +54,9 @@ object ColumnarNode extends ColumnarRule {
   override val postColumnarTransitions: Rule[SparkPlan] = new Rule[SparkPlan] {
     override val ruleName = "org.beringia.spark.ColumnarNode"
 
-    override def apply(plan: SparkPlan): SparkPlan = plan.transformUp { case node: ColumnarNode =>
-      node.withNewChildren(node.children.map(input(_, node.takesColumns)))
-    }
+    override def apply(plan: SparkPlan): SparkPlan = ResultRowsExec.in(plan.transformUp {
+      case node: ColumnarNode => node.withNewChildren(node.children.map(input(_, node.takesColumns)))
+    })
   }
 
   /** A plan that gives what `child` does, in columns only where these are taken. */

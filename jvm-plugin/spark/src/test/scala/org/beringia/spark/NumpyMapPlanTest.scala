@@ -122,6 +122,19 @@ class NumpyMapPlanTest {
     assertTrue(ColumnarNode.input(columns, columns = false).isInstanceOf[ColumnarToRowExec])
   }
 
+  @Test def rowsAreMadeInBlocksWhereSparkCompilesNothingAboveThem(): Unit = {
+    def transitions(df: => DataFrame) = planned(df).collect {
+      case rows: ResultRowsExec => rows.nodeName
+      case rows: ColumnarToRowExec => rows.nodeName
+    }
+    val numbers = map(data)
+    assertEquals(Seq("ResultRows"), transitions(numbers))
+    assertEquals(Seq("ResultRows"), transitions(numbers.repartition(2)))
+    assertEquals(Seq("ColumnarToRow"), transitions(numbers.filter("slope > 0")))
+    val texts = Front.grouped(data.groupBy("name"), "m:f", slope, Seq("x" -> col("x")))
+    assertEquals(Seq("ColumnarToRow"), transitions(texts))
+  }
+
   @Test def aGroupingColumnAsArgumentIsTheKeyItself(): Unit = {
     def columnsOf(n: NumpyMapExec) =
       JobSpec.parse(n.function.spec).path("options").path("arguments").findValuesAsText("column")

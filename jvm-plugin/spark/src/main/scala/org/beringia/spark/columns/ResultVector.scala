@@ -38,7 +38,21 @@ abstract class ResultVector(dataType: DataType, array: Long, offset: Long) exten
   override def getDecimal(row: Int, precision: Int, scale: Int): Decimal = unsupported("decimal")
   override def getUTF8String(row: Int): UTF8String = unsupported("string")
   override def getBinary(row: Int): Array[Byte] = unsupported("binary")
-  override def getChild(ordinal: Int): ColumnVector = unsupported("struct")
+  override def getChild(ordinal: Int): ResultVector = unsupported("struct")
+
+  /** The eight bytes that a value which is not null is as the field of one of Spark's rows, if it is that. */
+  def field(row: Int): Long = unsupported("value of one width")
+
+  /** Writes values, none of them null, as such: one every `width` bytes. */
+  def fields(from: Int, count: Int, base: Array[Byte], start: Long, width: Int): Unit = {
+    var to = start
+    var i = 0
+    while (i < count) {
+      Platform.putLong(base, to, field(from + i))
+      to += width
+      i += 1
+    }
+  }
 
   private def unsupported(asked: String): Nothing =
     throw new UnsupportedOperationException(s"a column of ${dataType.catalogString} has no $asked")
@@ -73,6 +87,8 @@ final class BitVector(array: Long, offset: Long) extends ResultVector(BooleanTyp
   private[this] val bits = ArrowArrayStruct.buffer(array, 1)
 
   override def getBoolean(row: Int): Boolean = ResultVector.bit(bits, offset + row)
+
+  override def field(row: Int): Long = if (getBoolean(row)) 1 else 0
 }
 
 /** Of every type with one width: the caller asks by the column's type, hence for the right width. */
@@ -86,6 +102,25 @@ final class FixedVector(dataType: DataType, array: Long, offset: Long, width: In
   override def getLong(row: Int): Long = Platform.getLong(null, values + 8L * row)
   override def getFloat(row: Int): Float = Platform.getFloat(null, values + 4L * row)
   override def getDouble(row: Int): Double = Platform.getDouble(null, values + 8L * row)
+
+  override def field(row: Int): Long = width match {
+    case 1 => getByte(row) & 0xffL
+    case 2 => getShort(row) & 0xffffL
+    case 4 => getInt(row) & 0xffffffffL
+    case _ => getLong(row)
+  }
+
+  override def fields(from: Int, count: Int, base: Array[Byte], start: Long, size: Int): Unit =
+    if (width == 8) {
+      var to = start
+      var value = values + 8L * from
+      val end = value + 8L * count
+      while (value < end) {
+        Platform.putLong(base, to, Platform.getLong(null, value))
+        to += size
+        value += 8
+      }
+    } else super.fields(from, count, base, start, size)
 
   override def getDoubles(row: Int, count: Int): Array[Double] = {
     val result = new Array[Double](count)
@@ -139,7 +174,7 @@ final class ListVector(dataType: DataType, element: DataType, array: Long, offse
     new ColumnarArray(items, Math.toIntExact(start), Math.toIntExact(end - start))
   }
 
-  override def getChild(ordinal: Int): ColumnVector = items
+  override def getChild(ordinal: Int): ResultVector = items
 }
 
 /** Of decimals, of any precision. */
@@ -159,6 +194,9 @@ final class DecimalVector(dataType: DataType, array: Long, offset: Long)
     }
     Decimal(new BigDecimal(new BigInteger(bytes), scale), precision, scale)
   }
+
+  // Of decimals of 18 digits at most; rows hold others in another form.
+  override def field(row: Int): Long = Platform.getLong(null, values + 16L * row)
 }
 
 final class StructVector(dataType: DataType, fields: StructType, array: Long, offset: Long)
@@ -167,11 +205,11 @@ final class StructVector(dataType: DataType, fields: StructType, array: Long, of
     ResultVector.of(field.dataType, ArrowArrayStruct.child(array, i), offset)
   }.toArray
 
-  override def getChild(ordinal: Int): ColumnVector = children(ordinal)
+  override def getChild(ordinal: Int): ResultVector = children(ordinal)
 }
 
 /** Any column that came as 32-bit indices into a dictionary, which is `values`. */
-final class DictionaryVector(dataType: DataType, values: ColumnVector, array: Long, offset: Long)
+final class DictionaryVector(dataType: DataType, values: ResultVector, array: Long, offset: Long)
     extends ResultVector(dataType, array, offset) {
   private[this] val indices = ArrowArrayStruct.buffer(array, 1) + 4 * offset
   // The fields of structs, by the same indices.
@@ -197,11 +235,12 @@ final class DictionaryVector(dataType: DataType, values: ColumnVector, array: Lo
   override def getLong(row: Int): Long = values.getLong(index(row))
   override def getFloat(row: Int): Float = values.getFloat(index(row))
   override def getDouble(row: Int): Double = values.getDouble(index(row))
+  override def field(row: Int): Long = values.field(index(row))
   override def getDecimal(row: Int, precision: Int, scale: Int): Decimal =
     if (isNullAt(row)) null else values.getDecimal(index(row), precision, scale)
   override def getArray(row: Int): ColumnarArray = if (isNullAt(row)) null else values.getArray(index(row))
   override def getUTF8String(row: Int): UTF8String =
     if (isNullAt(row)) null else values.getUTF8String(index(row))
   override def getBinary(row: Int): Array[Byte] = if (isNullAt(row)) null else values.getBinary(index(row))
-  override def getChild(ordinal: Int): ColumnVector = children(ordinal)
+  override def getChild(ordinal: Int): ResultVector = children(ordinal)
 }
