@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import TimeoutError as FuturesTimeoutError
@@ -184,3 +186,38 @@ def test_workers_that_are_ended_fail_what_runs_and_cancel_what_waits(clean):
     assert waiting.cancelled()
     with pytest.raises(RuntimeError, match="after shutdown"):
         executor.submit(pow, 2, 3)
+
+
+def test_ctrl_c_within_with_ends_the_calls_that_run(clean):
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), beringia.Executor(2, segment_backend="posix") as executor:
+        calls = [executor.submit(time.sleep, 60) for _ in range(4)]
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        calls[0].result()
+    assert time.monotonic() - started < 20
+    assert all(call.cancelled() or isinstance(call.exception(), WorkerDiedError) for call in calls)
+
+
+PARENT = """
+import os, signal, sys, time
+import numpy as np
+import beringia
+
+executor = beringia.Executor(2, segment_backend="posix")
+calls = [executor.submit(lambda x: time.sleep(60), np.ones(500_000)) for _ in range(4)]
+while not any(call.running() for call in calls):
+    time.sleep(0.01)
+print("runs", flush=True)
+time.sleep(60)
+"""
+
+
+def test_calls_end_with_a_parent_that_is_killed(clean):
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "runs\n"
+        assert len(marked(clean)) >= 2
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while marked(clean) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    beringia.Executor(1, segment_backend="posix").shutdown()  # whoever comes next removes what a killed one left
