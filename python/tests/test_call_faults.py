@@ -188,35 +188,32 @@ def test_workers_that_are_ended_fail_what_runs_and_cancel_what_waits(clean):
         executor.submit(pow, 2, 3)
 
 
-def test_ctrl_c_within_with_ends_the_calls_that_run(clean):
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), beringia.Executor(2, segment_backend="posix") as executor:
-        calls = [executor.submit(time.sleep, 60) for _ in range(4)]
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-        calls[0].result()
-    assert time.monotonic() - started < 20
-    assert all(call.cancelled() or isinstance(call.exception(), WorkerDiedError) for call in calls)
-
-
 PARENT = """
 import os, signal, sys, time
 import numpy as np
 import beringia
 
-executor = beringia.Executor(2, segment_backend="posix")
-calls = [executor.submit(lambda x: time.sleep(60), np.ones(500_000)) for _ in range(4)]
-while not any(call.running() for call in calls):
-    time.sleep(0.01)
-print("runs", flush=True)
-time.sleep(60)
+with beringia.Executor(2, segment_backend="posix") as executor:
+    calls = [executor.submit(lambda x: time.sleep(60), np.ones(500_000)) for _ in range(4)]
+    while not any(call.running() for call in calls):
+        time.sleep(0.01)
+    print("runs", flush=True)
+    calls[0].result()
 """
 
 
-def test_calls_end_with_a_parent_that_is_killed(clean):
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_calls_end_with_a_caller_that_is_interrupted_or_killed(clean, sent):
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout.readline() == "runs\n"
         assert len(marked(clean)) >= 2
-        parent.kill()
+        sent_at = time.monotonic()
+        parent.send_signal(sent)
+        _, says = parent.communicate(timeout=50)
+        assert ("KeyboardInterrupt" in says) == (sent == signal.SIGINT)
+    assert time.monotonic() - sent_at < 20
     deadline = time.monotonic() + 20
     while marked(clean) and time.monotonic() < deadline:
         time.sleep(0.05)
