@@ -1,5 +1,6 @@
-"""Processes that tests look for."""
+"""Processes that tests look for, and what lies in their memory."""
 
+import os
 from pathlib import Path
 
 
@@ -13,3 +14,14 @@ def marked(mark):
         except OSError:  # ended meanwhile
             continue
     return found
+
+
+def inode_of(x):
+    """This process, and which file of shared memory an array lies in: 0 for none."""
+    address = x.ctypes.data
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, _, _, _, inode, *_ = line.split()
+        start, end = (int(each, 16) for each in span.split("-"))
+        if start <= address < end:
+            return os.getpid(), int(inode)
+    raise AssertionError("it lies nowhere")

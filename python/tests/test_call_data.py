@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import os
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse
+from processes import inode_of
 
 import beringia
 from beringia import _call_pickle
@@ -68,17 +68,6 @@ def test_a_slice_of_arrow_data_travels_without_the_rest(executor, of):
     assert len(body) + sum(buffer.nbytes for buffer in buffers) < 8192
     back = executor.submit(lambda given: given, part).result(timeout=30)
     assert type(back) is type(part) and back.equals(part)
-
-
-def inode_of(x):
-    """Which file of shared memory an array lies in, in this process."""
-    address = x.ctypes.data
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        span, _, _, _, inode, *_ = line.split()
-        start, end = (int(each, 16) for each in span.split("-"))
-        if start <= address < end:
-            return os.getpid(), int(inode)
-    raise AssertionError("it lies nowhere")
 
 
 def test_a_gigabyte_for_eight_calls_is_there_once(executor):

@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
+from processes import inode_of
 
 import beringia
 
@@ -45,6 +46,24 @@ def test_arrays():
     y = da.from_array(x, chunks=(300, 400))
     np.testing.assert_allclose((y @ y.T).compute(), x @ x.T)
     np.testing.assert_allclose(y.mean(axis=0).compute(), x.mean(axis=0))
+
+
+def test_what_tasks_give_to_each_other_lies_in_shared_memory():
+    made = dask.delayed(np.ones)(1_000_000)
+    found = dask.compute(*[dask.delayed(lambda x, n: (inode_of(x), x.sum() + n))(made, n) for n in range(4)])
+    assert all(inode != 0 for (_, inode), _ in found)
+    assert [total for _, total in found] == [1_000_000 + n for n in range(4)]
+
+
+def test_an_executor_is_a_scheduler():
+    parent = os.getpid()
+    x = np.random.default_rng(0).normal(size=(400, 300))
+    with beringia.Executor(2) as executor, dask.config.set(scheduler=executor):
+        np.testing.assert_allclose(da.from_array(x, chunks=(100, 300)).sum(axis=0).compute(), x.sum(axis=0))
+        assert dask.compute(dask.delayed(os.getpid)())[0] != parent
+        assert db.from_sequence(range(20), npartitions=4).map(lambda n: n * n).sum().compute() == 2470
+        with pytest.raises(ZeroDivisionError):
+            dask.delayed(divmod)(1, 0).compute()
 
 
 def test_frames():

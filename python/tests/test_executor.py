@@ -249,6 +249,12 @@ def test_options_are_looked_at(options, error):
         beringia.Executor(**options)
 
 
+def test_libraries_in_a_worker_have_one_thread_or_as_many_as_was_said():
+    for options, threads in (({}, "1"), ({"threads": 3}, "3")):
+        with beringia.Executor(1, **options) as one:
+            assert one.submit(os.getenv, "OMP_NUM_THREADS").result() == threads
+
+
 def test_workers_can_be_shared_with_numpy_map():
     with beringia.Pool(1) as pool:
         with beringia.Executor(pool=pool) as executor:
