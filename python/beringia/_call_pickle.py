@@ -192,9 +192,9 @@ class _CallPickler(_pickler.Pickler):
             return reduce_array(value)
         arrow = sys.modules.get("pyarrow")
         if arrow is not None and isinstance(value, (arrow.Array, arrow.ChunkedArray, arrow.RecordBatch, arrow.Table)):
-            # A slice of few rows travels with the buffers of all.
-            whole = 2 * value.nbytes >= value.get_total_buffer_size()
-            return value.__reduce_ex__(5) if whole else _compact(value, arrow).__reduce_ex__(5)
+            # A slice of few rows would travel with the buffers of all.
+            is_part = 2 * value.nbytes < value.get_total_buffer_size()
+            return (_compact(value, arrow) if is_part else value).__reduce_ex__(5)
         managers = sys.modules.get("multiprocessing.managers")
         if managers is not None and isinstance(value, managers.BaseProxy):
             # A worker is no child of multiprocessing, which would know the key of the manager.

@@ -75,53 +75,50 @@ def pickled(function: Any, dump: Callable[[Any], tuple[bytes, bytes]]) -> bytes:
 
 def keeps_state(function: Any) -> bool:
     """Tell whether a call may leave something in a function by value: in a default, or a variable of its closure."""
-    waiting, seen = [function], {id(function)}
-    while waiting:
-        each = waiting.pop()
-        if not isinstance(each, FunctionType) or _is_named(each):
-            continue
-        values = [*(each.__defaults__ or ()), *(each.__kwdefaults__ or {}).values()]
-        try:
-            values += [cell.cell_contents for cell in each.__closure__ or ()]
-        except ValueError:  # a variable that has no value yet
-            return True
-        functions = [value for value in values if isinstance(value, FunctionType)]
-        others = (value for value in values if not isinstance(value, FunctionType))
-        if each.__dict__ or not all(map(_is_constant, others)) or _assigns(each.__code__):
-            return True
-        waiting += [value for value in functions if id(value) not in seen]
-        seen.update(map(id, functions))
-    return False
+    if not isinstance(function, FunctionType) or _is_named(function):
+        return False
+    reached = _reached(function, _own_values)
+    return reached is None or any(_assigns(each.__code__) for each, _ in reached)
 
 
 def _assigns(code: CodeType) -> bool:
     """Tell whether a function, or one within it, gives a value to a variable of the first one's closure."""
     return bool(code.co_freevars) and any(
-        step.opname in ("STORE_DEREF", "DELETE_DEREF") and step.argval in each.co_freevars
+        step.opname in ("STORE_DEREF", "DELETE_DEREF") and step.argval in code.co_freevars
         for each in (code, *_pickler.inner(code))
-        if not set(code.co_freevars).isdisjoint(each.co_freevars)
         for step in dis.get_instructions(each)
-        if step.argval in code.co_freevars
     )
 
 
 def _parts(function: FunctionType) -> list[Any] | None:
     """List what a function by value is made of, and the functions that it refers to; None if some of it can change."""
+    reached = _reached(function, _values)
+    if reached is None:
+        return None
     parts: list[Any] = []
+    for each, values in reached:
+        parts += (each.__code__, each.__globals__, each.__name__, each.__qualname__, each.__module__, each.__doc__)
+        parts += each.__annotations__
+        parts += each.__annotations__.values()
+        parts += values
+    return parts
+
+
+def _reached(
+    function: FunctionType, values_of: Callable[[FunctionType], Iterator[Any]]
+) -> list[tuple[FunctionType, list[Any]]] | None:
+    """List a function by value and those that it refers to, with the values of each; None if some of it can change."""
+    found: list[tuple[FunctionType, list[Any]]] = []
     waiting, seen = [function], {id(function)}
     while waiting:
         each = waiting.pop()
         if each.__dict__ or each.__kwdefaults__:
             return None
-        code = each.__code__
-        parts += (code, each.__globals__, each.__name__, each.__qualname__, each.__module__, each.__doc__)
-        parts += each.__annotations__
-        parts += each.__annotations__.values()
         try:
-            values = list(_values(each, code))
+            values = list(values_of(each))
         except ValueError:  # a variable of the closure that has no value yet
             return None
-        parts += values
+        found.append((each, values))
         for value in values:
             if isinstance(value, FunctionType) and not _is_named(value):
                 if id(value) not in seen:
@@ -129,18 +126,23 @@ def _parts(function: FunctionType) -> list[Any] | None:
                     waiting.append(value)
             elif not _is_constant(value):
                 return None
-    return parts
+    return found
 
 
-def _values(function: FunctionType, code: CodeType) -> Iterator[Any]:
+def _values(function: FunctionType) -> Iterator[Any]:
     """Go through the objects that a function refers to."""
+    yield from _own_values(function)
+    namespace = function.__globals__
+    for each in (function.__code__, *_pickler.inner(function.__code__)):
+        for name in each.co_names:
+            yield namespace.get(name, _ABSENT)
+
+
+def _own_values(function: FunctionType) -> Iterator[Any]:
+    """Go through those of them that are the function's own: its defaults, and the variables of its closure."""
     yield function.__defaults__
     for cell in function.__closure__ or ():
         yield cell.cell_contents
-    namespace = function.__globals__
-    for each in (code, *_pickler.inner(code)):
-        for name in each.co_names:
-            yield namespace.get(name, _ABSENT)
 
 
 def _is_constant(value: Any) -> bool:

@@ -160,7 +160,8 @@ def test_results_own_their_memory(executor):
     assert all(other.sum() == 1_000_000 for other in others)
 
 
-def test_views_that_a_function_keeps_stay_as_they_were():
+@pytest.mark.parametrize("given", [np.asarray, beringia.share])
+def test_views_that_a_function_keeps_stay_as_they_were(given):
     def keep(x):
         kept = vars(math).setdefault("kept", [])
         kept.append(x)
@@ -168,7 +169,7 @@ def test_views_that_a_function_keeps_stay_as_they_were():
 
     with beringia.Executor(1) as one:
         for number in range(3):
-            sums = one.submit(keep, np.full(200_000, float(number))).result()
+            sums = one.submit(keep, given(np.full(200_000, float(number)))).result()
         assert sums == [0, 200_000, 400_000]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import time
 from pathlib import Path
 
@@ -97,18 +96,6 @@ def test_every_executor_takes_it(executor):
     with beringia.Executor(1, segment_backend="posix") as other, beringia.Pool(1) as pool:
         assert other.submit(np.sum, shared).result() == 100_000
         assert pool.map(np.sum, [shared, shared[:50_000]]) == [100_000, 50_000]
-
-
-def test_a_call_that_keeps_it_keeps_it():
-    def keep(x):
-        kept = vars(math).setdefault("kept", [])
-        kept.append(x)
-        return [each.sum() for each in kept]
-
-    with beringia.Executor(1) as one:
-        for number in range(3):
-            sums = one.submit(keep, beringia.share(np.full(200_000, float(number)))).result()
-    assert sums == [0, 200_000, 400_000]
 
 
 @pytest.mark.parametrize(
