@@ -20,12 +20,6 @@ from beringia import _call_pickle
 ROWS = 50_000
 
 
-@pytest.fixture(scope="module")
-def executor():
-    with beringia.Executor(2) as executor:
-        yield executor
-
-
 HOLDERS = {
     "an array": lambda x: x,
     "every other row": lambda x: np.repeat(x, 2)[::2],

@@ -13,23 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import die
 
 import beringia
 from beringia.errors import GroupError, WorkerDiedError
 
 
-@pytest.fixture(scope="module")
-def executor():
-    with beringia.Executor(2) as executor:
-        yield executor
-
-
 def mul(x, y=1):
     return x * y
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_an_exception_arrives_as_itself_with_the_workers_traceback(executor):

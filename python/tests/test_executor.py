@@ -11,7 +11,6 @@ import math
 import os
 import pickle
 import queue
-import signal
 import sys
 import threading
 import time
@@ -25,22 +24,12 @@ import beringia
 from beringia.errors import ArgumentError
 
 
-@pytest.fixture(scope="module")
-def executor():
-    with beringia.Executor(2) as executor:
-        yield executor
-
-
 def mul(x, y=1):
     return x * y
 
 
 def pid():
     return os.getpid()
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_submit_gives_a_future_of_the_standard_library(executor):

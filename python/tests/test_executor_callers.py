@@ -11,14 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import beringia
-
-
-@pytest.fixture(scope="module")
-def executor():
-    with beringia.Executor(2) as executor:
-        yield executor
-
 
 def run(source, *arguments):
     return subprocess.run(

@@ -13,12 +13,6 @@ import beringia
 from beringia.errors import ArgumentError
 
 
-@pytest.fixture(scope="module")
-def executor():
-    with beringia.Executor(2) as executor:
-        yield executor
-
-
 def arrays():
     table = np.arange(600_000.0).reshape(300, 2000)
     return {
