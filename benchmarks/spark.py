@@ -31,6 +31,7 @@ def measure(smaller: int) -> dict[str, Any]:
         numpy_version=np.__version__,
         groups=cost.groups,
         job=cost.job,
+        by_rows=cost.job_by_rows,
         shuffle=cost.shuffle,
         loop=cost.numpy,
         ratio=cost.ratio,

@@ -17,9 +17,20 @@ def nodes(plan):
         yield from nodes(children.apply(i))
 
 
+def names(df):
+    """The names of all nodes of the plan of a DataFrame."""
+    return [node.nodeName() for node in nodes(df._jdf.queryExecution().executedPlan())]
+
+
+def _calls(node):
+    """Whether a node calls a function of the user's."""
+    name = node.getClass().getName()
+    return "beringia" in name and "beringia.spark.exchange" not in name and node.nodeName() != "ResultRows"
+
+
 def calling(plan):
     """The one node of Beringia in an executed plan that calls a function."""
-    (node,) = (n for n in nodes(plan) if "beringia" in n.getClass().getName() and n.nodeName() != "ResultRows")
+    (node,) = filter(_calls, nodes(plan))
     return node
 
 

@@ -7,13 +7,14 @@ use beringia_core::job::{Job, JobSpec};
 use beringia_core::metrics::Stats;
 use beringia_core::runtime::Runtime;
 use beringia_core::{Error, ErrorCode, log};
-use jni::objects::{JByteArray, JClass, JObjectArray, JString};
+use jni::objects::{JByteArray, JClass, JIntArray, JObjectArray, JString};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
 use crate::arrow;
 use crate::exception::{Throw, Thrown};
 use crate::handles::{self, Handle};
+use crate::order;
 
 type Result<T> = std::result::Result<T, Thrown>;
 
@@ -192,6 +193,26 @@ extern "system" fn Java_org_beringia_bridge_Natives_release<'local>(
         unsafe { arrow::release_array(array) }?;
         Ok(())
     });
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn Java_org_beringia_bridge_Natives_order<'local>(
+    env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    schema: jlong,
+    array: jlong,
+    directions: JByteArray<'local>,
+) -> JIntArray<'local> {
+    native(env, |env| {
+        let directions = env.convert_byte_array(directions)?;
+        // SAFETY: the caller passes the addresses of a complete `ArrowSchema` and of a complete `ArrowArray` of that type
+        // whose buffers nobody changes during the call; the view is dropped before it returns.
+        let columns = unsafe { arrow::import_array(array, &arrow::import_type(schema)?)? };
+        let Some(order) = order::of(&columns, &directions)? else { return Ok(JIntArray::null()) };
+        let found = env.new_int_array(order.len())?;
+        found.set_region(env, 0, &order)?;
+        Ok(found)
+    })
 }
 
 #[unsafe(no_mangle)]

@@ -26,6 +26,8 @@ final class Natives {
 
     static native void release(long array);
 
+    static native int[] order(long schema, long array, byte[] directions);
+
     static native String metrics(long runtime);
 
     static native String[] drain(long timeoutMillis, int logLevel);

@@ -26,8 +26,11 @@ object Settings {
   /** The longest that one call of such a function may take. */
   private val GroupTimeout = Prefix + "groupTimeout"
 
+  /** Whether rows go to their groups as blocks of columns where they can. */
+  val ExchangeColumns: String = Prefix + "exchange.columns"
+
   /** The native side knows nothing of these. */
-  private val OfEngines = Set(Accelerate, GroupTimeout)
+  private val OfEngines = Set(Accelerate, GroupTimeout, ExchangeColumns)
 
   private val Backend = Prefix + "segment.backend"
   private val Busy = Prefix + "worker.busy"
@@ -43,11 +46,15 @@ object Settings {
   )
 
   /** What the setting [[Accelerate]] says. */
-  def accelerates(setting: Option[String]): Boolean = setting.getOrElse("false") match {
+  def accelerates(setting: Option[String]): Boolean = isTrue(Accelerate, setting.getOrElse("false"))
+
+  /** What the setting [[ExchangeColumns]] says. */
+  def exchangesColumns(setting: Option[String]): Boolean = isTrue(ExchangeColumns, setting.getOrElse("true"))
+
+  private def isTrue(name: String, text: String): Boolean = text match {
     case "true" => true
     case "false" => false
-    case text =>
-      throw new BeringiaException(ErrorCode.CONFIG, s"$Accelerate is '$text': it wants true or false")
+    case _ => throw new BeringiaException(ErrorCode.CONFIG, s"$name is '$text': it wants true or false")
   }
 
   /** In seconds. */

@@ -11,6 +11,7 @@ import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToCol
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.beringia.spark.accelerate.Acceleration
 import org.beringia.spark.columns.{InputColumn, ResultVector}
+import org.beringia.spark.exchange.{BlocksExec, ColumnExchange}
 
 trait ColumnarNode extends SparkPlan {
 
@@ -49,13 +50,18 @@ trait ColumnarNode extends SparkPlan {
  * child that has columns gets the one to rows where the node wants rows.
  */
 object ColumnarNode extends ColumnarRule {
-  override val preColumnarTransitions: Rule[SparkPlan] = Acceleration
+  override val preColumnarTransitions: Rule[SparkPlan] = new Rule[SparkPlan] {
+    override val ruleName = "org.beringia.spark.Replacements"
+
+    override def apply(plan: SparkPlan): SparkPlan = ColumnExchange(Acceleration(plan))
+  }
 
   override val postColumnarTransitions: Rule[SparkPlan] = new Rule[SparkPlan] {
     override val ruleName = "org.beringia.spark.ColumnarNode"
 
     override def apply(plan: SparkPlan): SparkPlan = ResultRowsExec.in(plan.transformUp {
       case node: ColumnarNode => node.withNewChildren(node.children.map(input(_, node.takesColumns)))
+      case blocks: BlocksExec => blocks.overColumns
     })
   }
 

@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.execution.{CodegenSupport, ColumnarToRowExec, ColumnarToRowTransition, SparkPlan}
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
-import org.beringia.spark.columns.ResultRows
+import org.beringia.spark.columns.{ResultRows, ResultVector}
 
 final case class ResultRowsExec(child: SparkPlan) extends ColumnarToRowTransition {
   override def output: Seq[Attribute] = child.output
@@ -43,7 +43,8 @@ object ResultRowsExec {
 
   /** A plan with these in the place of Spark's transitions above our nodes. */
   def in(plan: SparkPlan): SparkPlan = plan match {
-    case ColumnarToRowExec(node: ColumnarNode) if ResultRows.cover(node.output.map(_.dataType)) =>
+    case ColumnarToRowExec(node: ColumnarNode)
+        if givesResults(node) && ResultRows.cover(node.output.map(_.dataType)) =>
       ResultRowsExec(node.mapChildren(in))
     case compiled: CodegenSupport if compiled.supportCodegen =>
       compiled.mapChildren {
@@ -52,4 +53,7 @@ object ResultRowsExec {
       }
     case other => other.mapChildren(in)
   }
+
+  private def givesResults(node: ColumnarNode): Boolean =
+    node.vectorTypes.exists(_.forall(_ == classOf[ResultVector].getName))
 }

@@ -1,0 +1,104 @@
+// The nodes below and above Spark's own exchange where columns are moved: rows or columns become blocks, and
+// blocks columns, in the order that the node above wants.
+package org.beringia.spark.exchange
+
+import org.apache.spark.TaskContext
+import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.plans.physical._
+import org.apache.spark.sql.execution.{ColumnarToRowExec, LeafExecNode, SortExec, SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.execution.metric.SQLMetric
+import org.apache.spark.sql.types.{BinaryType, IntegerType}
+import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.spark.{ColumnarNode, Input}
+
+/** @param partitions how many, by Spark's hash of the keys */
+final case class BlocksExec(keys: Seq[Attribute], partitions: Int, output: Seq[Attribute], child: SparkPlan)
+    extends UnaryExecNode {
+
+  override def producedAttributes: AttributeSet = outputSet
+
+  override lazy val metrics: Map[String, SQLMetric] = BlockMetrics.created(sparkContext)
+
+  override protected def doExecute(): RDD[InternalRow] = {
+    val (keys, partitions, columns, metrics) =
+      (this.keys, this.partitions, child.output, BlockMetrics.of(this.metrics))
+    def blocks(input: Input) = {
+      val budget = Blocks.budget(TaskContext.get())
+      metrics.counting(new BlockIterator(keys, partitions, columns, input, budget))
+    }
+    if (child.supportsColumnar)
+      child.executeColumnar().mapPartitions(batches => blocks(Input.Columns(batches)))
+    else child.execute().mapPartitions(rows => blocks(Input.Rows(rows)))
+  }
+
+  /** The same without a transition to rows below it. */
+  def overColumns: BlocksExec = child match {
+    case transition: ColumnarToRowExec => copy(child = transition.child)
+    case _ => this
+  }
+
+  override protected def withNewChildInternal(newChild: SparkPlan): BlocksExec = copy(child = newChild)
+}
+
+object BlocksExec {
+  def of(keys: Seq[Attribute], partitions: Int, child: SparkPlan): BlocksExec = {
+    val output = Seq(
+      AttributeReference("partition", IntegerType, nullable = false)(),
+      AttributeReference("block", BinaryType, nullable = false)()
+    )
+    BlocksExec(keys, partitions, output, child)
+  }
+}
+
+/**
+ * @param order by columns of the output alone
+ * @param child an exchange of blocks, or its stage, whose partitions may have been put together
+ */
+final case class SortedBlocksExec(
+    keys: Seq[Attribute],
+    order: Seq[SortOrder],
+    output: Seq[Attribute],
+    child: SparkPlan
+) extends UnaryExecNode
+    with ColumnarNode {
+
+  override def producedAttributes: AttributeSet = outputSet
+
+  override lazy val metrics: Map[String, SQLMetric] =
+    BlockMetrics.created(sparkContext) ++ SortMetrics.created(sparkContext)
+
+  override def takesColumns: Boolean = false
+
+  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[BlockVector].getName))
+
+  override def outputOrdering: Seq[SortOrder] = order
+
+  // The rows of a partition are those that Spark's exchange of rows would have put there.
+  override def outputPartitioning: Partitioning = child.outputPartitioning match {
+    case SinglePartition => SinglePartition
+    case HashPartitioning(_, partitions) => HashPartitioning(keys, partitions)
+    case CoalescedHashPartitioning(from, together) =>
+      CoalescedHashPartitioning(from.copy(expressions = keys), together)
+    case other => UnknownPartitioning(other.numPartitions)
+  }
+
+  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+    val columns = output
+    val by = TableOrder.columns(order, output).getOrElse(Nil)
+    val sort = SortExec(order, global = false, Columns(output))
+    val (blocks, sorting) = (BlockMetrics.of(metrics), SortMetrics.of(metrics))
+    rowsOf(child).mapPartitions { rows =>
+      new SortedBlocks(columns, by, sort, blocks.counting(rows), sorting, TaskContext.get())
+    }
+  }
+
+  override protected def withNewChildInternal(newChild: SparkPlan): SortedBlocksExec = copy(child = newChild)
+}
+
+/** Says what columns a sort of rows gets, and gives none. */
+final case class Columns(output: Seq[Attribute]) extends LeafExecNode {
+  override protected def doExecute(): RDD[InternalRow] =
+    throw new UnsupportedOperationException("no rows come from here")
+}

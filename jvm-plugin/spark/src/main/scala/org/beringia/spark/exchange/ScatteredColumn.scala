@@ -1,0 +1,222 @@
+// Values of one column on their way to the partitions that they go to: for each partition a buffer of what has one
+// width (of texts and bytes: where each ends), one of bytes, and a byte a row where values are missing.
+// BlockVector reads them.
+package org.beringia.spark.exchange
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
+import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.Platform
+import org.beringia.spark.columns.{ArrowTypes, Layout}
+
+sealed abstract class ScatteredColumn(width: Int, partitions: Int) {
+  private[this] val rows = new Array[Int](partitions)
+  private[this] val anyMissing = new Array[Boolean](partitions)
+  private[this] val fixed = Array.fill(partitions)(new GrowingBytes)
+  private[this] val missing = Array.fill(partitions)(new GrowingBytes)
+  protected val data: Array[GrowingBytes] = Array.fill(partitions)(new GrowingBytes)
+
+  /** Writes a value, which is not missing, or of text and bytes where it ends, to `width` bytes. */
+  protected def put(to: Array[Byte], at: Long, partition: Int, from: SpecializedGetters, ordinal: Int): Unit
+
+  /** The same of one that is missing; the bytes are zeros. */
+  protected def putMissing(to: Array[Byte], at: Long, partition: Int): Unit = ()
+
+  final def append(partition: Int, from: SpecializedGetters, ordinal: Int): Unit = {
+    val buffer = fixed(partition)
+    val start = buffer.grow(width)
+    val at = Platform.BYTE_ARRAY_OFFSET.toLong + start
+    if (from.isNullAt(ordinal)) {
+      markMissing(partition)
+      java.util.Arrays.fill(buffer.bytes, start, start + width, 0.toByte)
+      putMissing(buffer.bytes, at, partition)
+    } else {
+      put(buffer.bytes, at, partition, from, ordinal)
+    }
+    rows(partition) += 1
+  }
+
+  /** Bytes that the buffers could hold. */
+  def capacity: Long = (fixed ++ missing ++ data).map(_.bytes.length.toLong).sum
+
+  /** Gives up the buffers, which are empty. */
+  def release(): Unit = (fixed ++ missing ++ data).foreach(_.release())
+
+  def rowsOf(partition: Int): Int = rows(partition)
+
+  /** Bytes of the partition's part of a block, without the column's two numbers of the head. */
+  def bytesOf(partition: Int): Int =
+    fixed(partition).used + data(partition).used + (if (anyMissing(partition)) rows(partition) else 0)
+
+  /** Writes the column's part of a block, its two numbers to `head`, and forgets it; returns where the part ends. */
+  def take(partition: Int, block: Array[Byte], head: Int, at: Int): Int = {
+    val origin = Platform.BYTE_ARRAY_OFFSET.toLong
+    Platform.putInt(block, origin + head, if (anyMissing(partition)) 1 else 0)
+    Platform.putInt(block, origin + head + 4, data(partition).used)
+    var end = at
+    if (anyMissing(partition)) {
+      missing(partition).pad(rows(partition))
+      end = missing(partition).take(block, end)
+    }
+    end = fixed(partition).take(block, end)
+    end = data(partition).take(block, end)
+    rows(partition) = 0
+    anyMissing(partition) = false
+    end
+  }
+
+  private def markMissing(partition: Int): Unit = {
+    val flags = missing(partition)
+    flags.pad(rows(partition))
+    val at = flags.grow(1) // which may give it other bytes
+    flags.bytes(at) = 1
+    anyMissing(partition) = true
+  }
+}
+
+object ScatteredColumn {
+
+  /** Whether columns of this type can go in blocks. */
+  def takes(dataType: DataType): Boolean = !dataType.isInstanceOf[UserDefinedType[_]] &&
+    ArrowTypes.layout(dataType).exists {
+      case _: Layout.Items | _: Layout.Fields => false
+      case _ => true
+    }
+
+  /** Bytes of the part of a value that has one width. */
+  def width(dataType: DataType): Int = ArrowTypes.layout(dataType) match {
+    case Some(Layout.Bits) => 1
+    case Some(Layout.Fixed(width)) => width
+    case Some(Layout.Decimals(precision, _)) if precision <= Decimal.MAX_LONG_DIGITS => 8
+    case _ => 4
+  }
+
+  /** Whether values have a part of no fixed width. */
+  def isVariable(dataType: DataType): Boolean = ArrowTypes.layout(dataType) match {
+    case Some(Layout.Decimals(precision, _)) => precision > Decimal.MAX_LONG_DIGITS
+    case layout => layout.contains(Layout.Bytes)
+  }
+
+  def of(dataType: DataType, partitions: Int): ScatteredColumn = dataType match {
+    case StringType => new ScatteredBytes(
+        partitions,
+        (bytes, from, ordinal) => {
+          val text = from.getUTF8String(ordinal)
+          bytes.append(text.getBaseObject, text.getBaseOffset, text.numBytes)
+        }
+      )
+    case BinaryType =>
+      new ScatteredBytes(partitions, (bytes, from, ordinal) => bytes.append(from.getBinary(ordinal)))
+    case decimal: DecimalType if decimal.precision > Decimal.MAX_LONG_DIGITS =>
+      new ScatteredBytes(
+        partitions,
+        (bytes, from, ordinal) => {
+          val number = from.getDecimal(ordinal, decimal.precision, decimal.scale)
+          bytes.append(number.toJavaBigDecimal.unscaledValue.toByteArray)
+        }
+      )
+    case other => new ScatteredFixed(width(other), partitions, putOf(other))
+  }
+
+  private def putOf(dataType: DataType): PutFixed = dataType match {
+    case BooleanType => (to, at, from, ordinal) => Platform.putBoolean(to, at, from.getBoolean(ordinal))
+    case FloatType => (to, at, from, ordinal) => Platform.putFloat(to, at, from.getFloat(ordinal))
+    case DoubleType => (to, at, from, ordinal) => Platform.putDouble(to, at, from.getDouble(ordinal))
+    case decimal: DecimalType => (to, at, from, ordinal) =>
+        Platform.putLong(to, at, from.getDecimal(ordinal, decimal.precision, decimal.scale).toUnscaledLong)
+    case other => width(other) match {
+        case 1 => (to, at, from, ordinal) => Platform.putByte(to, at, from.getByte(ordinal))
+        case 2 => (to, at, from, ordinal) => Platform.putShort(to, at, from.getShort(ordinal))
+        case 4 => (to, at, from, ordinal) => Platform.putInt(to, at, from.getInt(ordinal))
+        case _ => (to, at, from, ordinal) => Platform.putLong(to, at, from.getLong(ordinal))
+      }
+  }
+}
+
+trait PutFixed {
+  def apply(to: Array[Byte], at: Long, from: SpecializedGetters, ordinal: Int): Unit
+}
+
+trait PutBytes {
+  def apply(to: GrowingBytes, from: SpecializedGetters, ordinal: Int): Unit
+}
+
+final class ScatteredFixed(width: Int, partitions: Int, value: PutFixed)
+    extends ScatteredColumn(width, partitions) {
+  override protected def put(
+      to: Array[Byte],
+      at: Long,
+      partition: Int,
+      from: SpecializedGetters,
+      ordinal: Int
+  ): Unit = value(to, at, from, ordinal)
+}
+
+/** Of what has no width of its own: the ends of the values, and their bytes. */
+final class ScatteredBytes(partitions: Int, value: PutBytes) extends ScatteredColumn(4, partitions) {
+  override protected def put(
+      to: Array[Byte],
+      at: Long,
+      partition: Int,
+      from: SpecializedGetters,
+      ordinal: Int
+  ): Unit = {
+    value(data(partition), from, ordinal)
+    putMissing(to, at, partition)
+  }
+
+  override protected def putMissing(to: Array[Byte], at: Long, partition: Int): Unit =
+    Platform.putInt(to, at, data(partition).used)
+}
+
+/** Bytes of which there are more and more. */
+final class GrowingBytes {
+  var bytes: Array[Byte] = GrowingBytes.None
+  var used = 0
+
+  /** Adds `count` bytes, of any content; returns where they begin. */
+  def grow(count: Int): Int = {
+    val at = used
+    val end = Math.addExact(at, count)
+    if (end > bytes.length) {
+      bytes = java.util.Arrays.copyOf(
+        bytes,
+        Math.max(Math.max(64L, end), Math.min(2L * end, GrowingBytes.Most)).toInt
+      )
+    }
+    used = end
+    at
+  }
+
+  def append(bytes: Array[Byte]): Unit =
+    append(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, bytes.length)
+
+  def append(base: AnyRef, offset: Long, length: Int): Unit = {
+    val at = grow(length)
+    Platform.copyMemory(base, offset, bytes, Platform.BYTE_ARRAY_OFFSET.toLong + at, length.toLong)
+  }
+
+  /** Adds zeros until there are `count` bytes. */
+  def pad(count: Int): Unit = if (count > used) {
+    val at = grow(count - used)
+    java.util.Arrays.fill(bytes, at, count, 0.toByte)
+  }
+
+  /** Moves all bytes to `to`; returns where they end there. */
+  def take(to: Array[Byte], at: Int): Int = {
+    System.arraycopy(bytes, 0, to, at, used)
+    val end = at + used
+    used = 0
+    end
+  }
+
+  /** Gives up its memory. */
+  def release(): Unit = {
+    bytes = GrowingBytes.None
+    used = 0
+  }
+}
+
+object GrowingBytes {
+  private val None = Array.emptyByteArray
+  private val Most = Int.MaxValue - 16L // what an array of the JVM can have
+}

@@ -1,0 +1,93 @@
+// The rows of a partition's blocks in order, as batches of columns. Where Spark has memory for all of them at once
+// they are one batch, whose columns are read in the order that was found; else Spark sorts them as rows, which it
+// can spill.
+package org.beringia.spark.exchange
+
+import org.apache.spark.{SparkEnv, TaskContext}
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeProjection}
+import org.apache.spark.sql.execution.SortExec
+import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.spark.Input
+
+/**
+ * @param order  columns to order by
+ * @param sort   what orders rows
+ * @param blocks what the exchange gives
+ */
+final class SortedBlocks(
+    columns: Seq[Attribute],
+    order: Seq[OrderColumn],
+    sort: SortExec,
+    blocks: Iterator[InternalRow],
+    metrics: SortMetrics,
+    context: TaskContext
+) extends Iterator[ColumnarBatch] {
+  private[this] val types = columns.map(_.dataType)
+  private[this] val memory = TaskMemory.ofSorts(context)
+  private[this] val table = new Table(types, memory)
+  // With more rows than this Spark's sorts spill, if somebody says so.
+  private[this] val mostRows =
+    SparkEnv.get.conf.getInt("spark.shuffle.spill.numElementsForceSpillThreshold", Int.MaxValue)
+  private[this] lazy val batches = sorted()
+
+  context.addTaskCompletionListener[Unit](_ => release())
+
+  override def hasNext: Boolean = batches.hasNext || {
+    release()
+    false
+  }
+
+  override def next(): ColumnarBatch = batches.next()
+
+  private def sorted(): Iterator[ColumnarBatch] = {
+    val arriving = new BlockBatches(types, blocks)
+    // The block that there is no memory for, if any.
+    val tooMuch = arriving.find(!takes(_))
+    metrics.memory += table.bytes
+    val inOrder = if (tooMuch.isDefined) None else inMemory()
+    inOrder.getOrElse(asRows(Iterator.single(table.batch(null)) ++ tooMuch ++ arriving))
+  }
+
+  private def takes(block: ColumnarBatch): Boolean =
+    table.rows.toLong + block.numRows <= mostRows && table.take(block)
+
+  private def inMemory(): Option[Iterator[ColumnarBatch]] =
+    if (table.rows == 0) Some(Iterator.empty)
+    else {
+      val started = System.nanoTime()
+      val found = memory.within(TableOrder.bytes(table, order))(TableOrder.of(table, order))
+      metrics.time += System.nanoTime() - started
+      found.map { order =>
+        memory.upTo(SortedBlocks.BytesOfOrder * table.rows)
+        Iterator.single(table.batch(order))
+      }
+    }
+
+  private def asRows(batches: Iterator[ColumnarBatch]): Iterator[ColumnarBatch] = {
+    val toUnsafe = UnsafeProjection.create(columns, columns)
+    val rows = batches.flatMap { batch =>
+      Iterator.range(0, batch.numRows).map(row => toUnsafe(batch.getRow(row)))
+    }
+    val spilledBefore = context.taskMetrics().memoryBytesSpilled
+    val sorted = sort.createSorter().sort(rows)
+    release()
+    metrics.partitions += 1
+    metrics.spilled += context.taskMetrics().memoryBytesSpilled - spilledBefore
+    // Rows as blocks, and blocks as columns: those of one partition come out as they go in.
+    val again = new BlockIterator(Nil, 1, columns, Input.Rows(sorted), SortedBlocks.BatchBytes)
+    new BlockBatches(types, again)
+  }
+
+  private def release(): Unit = {
+    table.release()
+    memory.freeMemory(memory.getUsed)
+  }
+}
+
+object SortedBlocks {
+  private val BatchBytes = 1L << 20
+
+  /** What says of a row where it comes. */
+  private val BytesOfOrder = 4L
+}
