@@ -1,6 +1,9 @@
 """Rows that Hail computes by a function that is kept from query to query: they are always the table's own."""
 
+from collections import Counter
+
 import pytest
+from hail.utils.java import Env
 
 NAMES = """
 as it is, of other partitions, by globals, joined, filtered, by a scan, by a pass over another, exploded,
@@ -36,6 +39,49 @@ def test_rows_are_those_that_hail_collects(bh, hl, name):
     expected = [dict(row) for row in table.collect()]
     for _ in range(2):
         assert bh.to_arrow(table).to_pylist() == expected
+
+
+GATE = ("joined", "of entries")  # the others' rows come to numpy_map in one of the same ways
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in GATE else pytest.param(name, marks=pytest.mark.slow) for name in map(str.strip, NAMES.split(","))],
+)
+def test_groups_are_of_the_rows_that_hail_collects(hl, name):
+    table = computed(hl)[name]
+    table = table.select(text=hl.json(table.row)).key_by().select("text")
+    expected = Counter(table.text.collect())
+    mapped = hl.experimental.numpy_map(
+        lambda text: len(text), dict(k=hl.len(table.text)), "struct{n: int32}", args=dict(text=table.text)
+    )
+    for _ in range(2):
+        assert {row.k: row.n for row in mapped.collect()} == Counter(map(len, expected.elements()))
+    texts = hl.experimental.numpy_map(
+        lambda text: {"t": text}, dict(k=hl.len(table.text)), "array<struct{t: str}>", args=dict(text=table.text)
+    )
+    assert Counter(texts.t.collect()) == expected
+
+
+def test_a_query_of_a_known_form_is_not_compiled_again(hl, numpy_map):
+    def found():
+        mt = hl.utils.range_matrix_table(6, 3, 2).annotate_globals(shift=5)
+        mt = mt.annotate_rows(__0=hl.array([10, 20])[mt.row_idx % 2], __key_0=mt.row_idx % 3)  # named as ours are
+        mt = mt.annotate_entries(x=hl.locus("1", mt.row_idx + 1).position * mt.col_idx)
+        made = numpy_map(
+            lambda r, c, x, s: int(s + r.sum() + (c * x).sum()),
+            mt["__key_0"],
+            hl.tstruct(n=hl.tint),
+            args=dict(r=mt["__0"], c=mt.col_idx, x=mt.x, s=mt.shift),
+        )
+        return made.n.collect()
+
+    expected = [5 + 30 + sum((i + 1) * c * c for i in (k, k + 3) for c in range(3)) for k in range(3)]
+    assert found() == expected
+    compiled = Env.spark_session()._jvm.org.beringia.hail.CompiledRows.compiled
+    before = compiled()
+    assert found() == expected
+    assert compiled() == before
 
 
 def test_a_table_that_is_written_again_is_read_again(bh, hl, tmp_path):

@@ -241,6 +241,7 @@ def numpy_map(
         plan = {
             "spec": made.spec(),
             "grouping": rows.plan,
+            "largeRows": rows.are_large,
             "keyColumns": rows.key_columns,
             "valueColumns": rows.value_columns,
             "entryColumns": rows.entry_columns,
@@ -249,7 +250,7 @@ def numpy_map(
             "many": many,
             "batchBytes": size,
         }
-        table = hl.Table(nodes.NumpyMap.of(front, rows.table, rows.keys_alone, plan, payload))
+        table = hl.Table(nodes.NumpyMap.of(front, rows.table, plan, payload))
         if not all(map(restore.is_itself, fields.values())):
             restored = {name: restore.restored(table[name], dtype) for name, dtype in fields.items()}
             table = table.select(**restored, **{name: table[name] for name in added})

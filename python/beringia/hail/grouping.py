@@ -29,8 +29,8 @@ class Rows:
         The rows, with the fields named below.
     plan : dict or None
         How they are brought together, as the node takes it; None if each row is a group, and its key the group's.
-    keys_alone : hl.Table or None
-        The same rows with nothing but what the plan needs, where the rest is large.
+    are_large : bool
+        Whether a row is much more than what the plan needs of it.
     key_columns, value_columns, global_columns : list of str
         Fields with scalars of the key, with the groups' values, and globals.
     entry_columns : list of str
@@ -39,7 +39,7 @@ class Rows:
 
     table: Any
     plan: dict[str, Any] | None
-    keys_alone: Any
+    are_large: bool
     key_columns: list[str]
     value_columns: list[str]
     global_columns: list[str]
@@ -149,14 +149,7 @@ class _Plan:
 
     def rows_of_matrix(self) -> Any:
         """Return the rows, entries as arrays; column fields are globals then."""
-        kept = {name: self.source[name] for name in self.source.globals}
-        mt = self.source._select_all(
-            row_exprs=self.rows,
-            col_exprs=self.columns,
-            col_key=[],
-            entry_exprs=self.entries,
-            global_exprs={**kept, **self.globals},
-        )
+        mt = self._selected()
         if not self.columns and not self.entries:
             rows = mt.rows()
         else:
@@ -174,6 +167,21 @@ class _Plan:
             )
         return rows if self.is_prefix else rows.key_by().drop(*self.source.row_key)
 
+    def _selected(self) -> Any:
+        """Return the matrix with the fields that are needed, its row key and its globals.
+
+        Hail's own `_select_all` names fields anew in each query, and what it compiled for one would serve no other.
+        """
+        axes = (self.rows, self.columns, self.entries, self.globals)
+        mark = "__"
+        while any(name.startswith(mark) for name in self.source._fields):
+            mark += "_"
+        mt = self.source._annotate_all(*({mark + name: made for name, made in axis.items()} for axis in axes))
+        mt = mt.key_cols_by()
+        kept = {*self.source.row_key, *self.source.globals}
+        mt = mt.drop(*(name for name in mt._fields if name not in kept and not name.startswith(mark)))
+        return mt.rename({mark + name: name for axis in axes for name in axis})
+
     def of_node(self, rows: Any) -> Rows:
         """Leave it to the node to bring the rows together."""
         plan = {
@@ -181,18 +189,11 @@ class _Plan:
             "order": list(zip(self.order, self.descending, strict=True)),
             "keyed": self.is_prefix,
         }
-        keys_alone = None if self.is_prefix else self._alone(rows, [*self.by, *self.order])
-        return self._rows(rows, plan, keys_alone)
+        return self._rows(rows, plan)
 
     def of_windows(self, rows: Any, plan: Mapping[str, Any]) -> Rows:
         """Leave it to the node to find the windows."""
-        keys_alone = self._alone(rows, [name for name in (plan["contig"], plan["position"]) if name is not None])
-        return self._rows(rows, {"window": plan}, keys_alone)
-
-    def _alone(self, rows: Any, names: Sequence[str]) -> Any:
-        """Return the rows with these fields only, if the others are large."""
-        large = any(_has_arrays(rows[name].dtype) for name in self.collected)
-        return rows.select(*names).select_globals() if large else None
+        return self._rows(rows, {"window": plan})
 
     def aggregated(self, rows: Any) -> Rows:
         """Group the rows by Hail's own means, order each group, and add the scalars of the key."""
@@ -211,12 +212,13 @@ class _Plan:
         columns = [*self.of_key, *self.collected]
         if list(table.row_value) != columns:
             table = table.select(*columns)
-        return self._rows(table, None, None)
+        return self._rows(table, None)
 
-    def _rows(self, table: Any, plan: dict[str, Any] | None, keys_alone: Any) -> Rows:
+    def _rows(self, table: Any, plan: dict[str, Any] | None) -> Rows:
+        are_large = any(_has_arrays(table[name].dtype) for name in self.collected)
         shared = [item.place for item in self.inputs if item.is_global]
         entries = [item.place for item in self.inputs if item.is_entries]
-        return Rows(table, plan, keys_alone, list(self.of_key), self.collected, shared, entries)
+        return Rows(table, plan, are_large, list(self.of_key), self.collected, shared, entries)
 
     def _ordered(self, table: Any) -> Any:
         # A stable sort for each key, the last one first. Only whole tuples are compared: Hail cannot compile much

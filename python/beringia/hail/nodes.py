@@ -45,19 +45,17 @@ class NumpyMap(Node):
         cls,
         front: Any,
         rows: hl.Table,
-        keys_alone: hl.Table | None,
         plan: Mapping[str, Any],
         function: bytes | bytearray,
     ) -> NumpyMap:
-        """Make the node by the JVM's `front`; for the tables see :class:`beringia.hail.grouping.Rows`."""
+        """Make the node by the JVM's `front`; for the rows see :class:`beringia.hail.grouping.Rows`."""
         backend = hl.current_backend()
         rendered = backend._render_ir(rows._tir)
-        keys = None if keys_alone is None else backend._render_ir(keys_alone._tir)
         data = jvm.function_bytes(spark_setup.front(Env.spark_session()), function)
 
         def make(row_number: str | None) -> NumpyMap:
-            text = json.dumps({**plan, "keysAlone": keys, "rowNumber": row_number})
-            return cls(front.numpyMap(backend._jbackend, rendered, text, data), (rows, keys_alone), make)
+            text = json.dumps({**plan, "rowNumber": row_number})
+            return cls(front.numpyMap(backend._jbackend, rendered, text, data), rows, make)
 
         return make(None)
 

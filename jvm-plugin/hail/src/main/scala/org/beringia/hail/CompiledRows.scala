@@ -4,6 +4,7 @@
 package org.beringia.hail
 
 import java.io.{ByteArrayInputStream, ByteArrayOutputStream}
+import java.util.concurrent.atomic.AtomicLong
 
 import is.hail.annotations.{BroadcastRow, Region, RegionValue}
 import is.hail.asm4s._
@@ -39,6 +40,11 @@ object CompiledRows {
       else new CompiledRows(ctx, stage).value
     }
 
+  /** How many functions were compiled so far: none for a query of a form that is known. */
+  def compiled: Long = count.get
+
+  private[this] val count = new AtomicLong
+
   private type Rows =
     (HailClassLoader, FS, HailTaskContext, RVDContext, Long, Long) => Iterator[java.lang.Long]
   private type Values = (HailClassLoader, FS, HailTaskContext, Region) => AsmFunction1RegionLong
@@ -61,14 +67,14 @@ object CompiledRows {
 
     /** The function that makes a partition's rows, of two arguments of these types, and the type of the rows. */
     def rows(ctx: ExecuteContext, context: PStruct, shared: PStruct, body: IR): (PStruct, Rows) =
-      ofRows.of(Form(Seq(context, shared), NormalizeNames()(ctx, body))) { form =>
+      ofRows.of(Form.of(ctx, Seq(context, shared), body)) { form =>
         val (row, made) = CompileIterator.forTableStageToRVD(ctx, context, shared, form.body)
         (row.asInstanceOf[PStruct], made)
       }
 
     /** The function that makes a struct on the driver, and its type. */
     def values(ctx: ExecuteContext, body: IR): (PStruct, Values) =
-      ofValues.of(Form(Nil, NormalizeNames()(ctx, body))) { form =>
+      ofValues.of(Form.of(ctx, Nil, body)) { form =>
         val (Some(PTypeReferenceSingleCodeType(made: PStruct)), make) = Compile[AsmFunction1RegionLong](
           ctx,
           IndexedSeq(),
@@ -80,9 +86,6 @@ object CompiledRows {
       }
   }
 
-  /** What a function is compiled from. */
-  final private case class Form(arguments: Seq[PType], body: IR)
-
   /** What was compiled last. Forms are compared one by one, for parts of Hail's IR have no hash that says what they are. */
   final private class Kept[T] {
     private[this] val found = mutable.ListBuffer.empty[(Form, T)]
@@ -90,6 +93,7 @@ object CompiledRows {
     def of(form: Form)(compile: Form => T): T = synchronized {
       val at = found.indexWhere(_._1 == form)
       val made = if (at >= 0) found.remove(at) else form -> compile(form)
+      if (at < 0) count.incrementAndGet(): Unit
       if (found.length == Most) found.remove(0): Unit
       found += made
       made._2

@@ -6,10 +6,9 @@ import java.lang.reflect.{InvocationTargetException, Method}
 
 import is.hail.backend.ExecuteContext
 import is.hail.backend.driver.Py4JQueryDriver
-import is.hail.expr.ir.functions.TableToTableFunction
 import is.hail.expr.ir.{BaseIR, IRParser, TableIR, TableToTableApply}
 import org.beringia.hail.exchange.{ImportPlan, TableExport, TableImport}
-import org.beringia.hail.grouping.{KeyCodec, KeysAlone}
+import org.beringia.hail.grouping.KeyCodec
 import org.beringia.hail.spark.SparkRows
 import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.FunctionBytes
@@ -33,8 +32,7 @@ object HailFront {
     val parsed = MapPlan.parse(plan)
     inContext(driver) { ctx =>
       val rows = IRParser.parse_table_ir(ctx, child)
-      val keys = parsed.keysAlone.flatMap(ir => KeysAlone.of(ctx, IRParser.parse_table_ir(ctx, ir), rows))
-      node(driver, ctx, rows, new NumpyMapFunction(parsed, function.bytes, keys))
+      cached(driver, ctx, NumpyMapFunction.over(ctx, rows, parsed, function.bytes))
     }
   }
 
@@ -54,7 +52,8 @@ object HailFront {
    * @return as [[numpyMap]]
    */
   def importTable(driver: Py4JQueryDriver, child: String, plan: String): String = inContext(driver) { ctx =>
-    node(driver, ctx, IRParser.parse_table_ir(ctx, child), new TableImport(ImportPlan.parse(plan)))
+    val rows = new TableImport(ImportPlan.parse(plan))
+    cached(driver, ctx, TableToTableApply(IRParser.parse_table_ir(ctx, child), rows))
   }
 
   /**
@@ -111,14 +110,6 @@ object HailFront {
       case result => result.asInstanceOf[T]
     }
   }
-
-  private def node(
-      driver: Py4JQueryDriver,
-      ctx: ExecuteContext,
-      child: TableIR,
-      function: TableToTableFunction
-  ): String =
-    cached(driver, ctx, TableToTableApply(child, function))
 
   private def cached(driver: Py4JQueryDriver, ctx: ExecuteContext, made: TableIR): String =
     s"${addJavaIR(driver, ctx, made)} ${JsonMethods.compact(made.typ.toJSON)}"

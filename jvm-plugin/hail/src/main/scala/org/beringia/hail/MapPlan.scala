@@ -19,7 +19,7 @@ import scala.collection.JavaConverters._
 /**
  * @param name the function's, for messages
  * @param grouping how rows are brought together; None if each is a group already, with arrays of what its rows held
- * @param keysAlone IR of a table of what `grouping` needs, if it may be worth while to have that without the rest
+ * @param largeRows whether it may be worth while to have what `grouping` needs of the rows without the rest
  * @param keyColumns fields of the row that the function gets as scalars, values of the key
  * @param valueColumns fields of the row that it gets as arrays, one value for each row of the group
  * @param entryColumns those of them that are entry-indexed: a value is an array with an element for each column
@@ -31,7 +31,7 @@ import scala.collection.JavaConverters._
 final class MapPlan(
     val name: String,
     val grouping: Option[GroupPlan],
-    val keysAlone: Option[String],
+    val largeRows: Boolean,
     val keyColumns: Seq[String],
     val valueColumns: Seq[String],
     entryColumns: Set[String],
@@ -92,7 +92,7 @@ object MapPlan {
     new MapPlan(
       JobSpec.name(node.path("spec").asInstanceOf[ObjectNode]),
       given("grouping").map(GroupPlan.parse),
-      given("keysAlone").map(_.asText),
+      node.path("largeRows").asBoolean,
       names("keyColumns"),
       names("valueColumns"),
       names("entryColumns").toSet,

@@ -4,7 +4,7 @@ package org.beringia.hail
 
 import is.hail.asm4s.HailClassLoader
 import is.hail.backend.ExecuteContext
-import is.hail.expr.ir.TableValue
+import is.hail.expr.ir.{TableIR, TableRange, TableToTableApply, TableValue}
 import is.hail.expr.ir.functions.TableToTableFunction
 import is.hail.rvd.{RVDContext, RVDType}
 import is.hail.sparkextras.ContextRDD.Element
@@ -12,16 +12,24 @@ import is.hail.types.physical.{PCanonicalStruct, PStruct}
 import is.hail.types.virtual.{TInt64, TStruct, TableType}
 import org.apache.spark.TaskContext
 import org.beringia.executor.Settings
-import org.beringia.hail.grouping.{GroupPlan, GroupedRows, KeyRanges, KeysAlone, RecordLayout}
+import org.beringia.hail.grouping.{GroupPlan, GroupedRows, KeyRanges, RecordLayout}
 import org.beringia.hail.windows.WindowedRows
 import org.json4s.{JObject, JString, JValue}
 
-/** @param keysAlone what `plan.grouping` needs of the rows, if it can be had for less than these */
-final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Option[KeysAlone])
-    extends TableToTableFunction {
+/**
+ * @param own the rows, if the node makes them itself; else they are those of its child in the query
+ * @param keysAlone what `plan.grouping` needs of the rows, if it can be had for less than these
+ */
+final class NumpyMapFunction(
+    plan: MapPlan,
+    function: Array[Byte],
+    own: Option[ChildTable],
+    keysAlone: Option[ChildTable]
+) extends TableToTableFunction {
   import NumpyMapFunction._
 
-  override def typ(child: TableType): TableType = {
+  override def typ(inQuery: TableType): TableType = {
+    val child = own.fold(inQuery)(_.typ)
     val keys = plan.window match {
       case Some(window) => window.keys(child.rowType).map { case (name, of) => name -> of.virtualType }
       case None => keyFields(child).map { case (field, name) => name -> child.rowType.fieldType(field) }
@@ -41,7 +49,8 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
   override def toJValue: JValue =
     JObject("name" -> JString("BeringiaNumpyMap"), "function" -> JString(plan.name))
 
-  override def execute(ctx: ExecuteContext, child: TableValue): TableValue = {
+  override def execute(ctx: ExecuteContext, inQuery: TableValue): TableValue = {
+    val child = own.fold(inQuery)(_.rows(ctx))
     val result = typ(child.typ)
     val rows = child.rvd
     val order = plan.grouping.toSeq.flatMap(_.order).map { case (field, _) =>
@@ -75,7 +84,7 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
     )
     // The closures hold the task and what lays out its records: neither the context of this query nor the child.
     val rowType = RVDType(output, result.key)
-    def alone = keysAlone.map(_.rows(ctx)).filter(_.getNumPartitions == rows.getNumPartitions)
+    def alone = keysAlone.map(_.rows(ctx).rvd).filter(_.getNumPartitions == rows.getNumPartitions)
     val rvd = plan.grouping match {
       case Some(GroupPlan(_, _, _, Some(window))) =>
         new WindowedRows(ctx, rows, alone.getOrElse(rows), window, task, columns, rowType).rvd
@@ -101,6 +110,22 @@ final class NumpyMapFunction(plan: MapPlan, function: Array[Byte], keysAlone: Op
 }
 
 object NumpyMapFunction {
+
+  /** The node over the groups of `rows`. */
+  def over(ctx: ExecuteContext, rows: TableIR, plan: MapPlan, function: Array[Byte]): TableIR = {
+    // Where each row is a group already, Hail counts on its partitions.
+    val lowered = if (plan.grouping.isEmpty) None else ChildTable.of(ctx, rows)
+    val own = lowered.filter(_.isInPlace)
+    // What moves rows would be done twice, and might leave them in another order for the keys.
+    val keys = for {
+      grouping <- plan.grouping if plan.largeRows && !grouping.keyed
+      table <- lowered if table.stays
+      found = table.select(ctx, grouping.fields) if found.isInPlace
+    } yield found.withoutEntries
+    // A node has a child in the query: at this one's rows, of which there are none, nobody looks.
+    val child = if (own.isDefined) TableRange(0, 1) else rows
+    TableToTableApply(child, new NumpyMapFunction(plan, function, own, keys))
+  }
 
   /** Rows that each are a group. */
   private def eachRow(

@@ -17,7 +17,11 @@ final case class GroupPlan(
     order: IndexedSeq[(String, Boolean)],
     keyed: Boolean,
     window: Option[WindowPlan]
-)
+) {
+
+  /** The fields of the rows by which they are brought together. */
+  def fields: IndexedSeq[String] = window.fold(keys.map(_._1) ++ order.map(_._1))(_.order)
+}
 
 object GroupPlan {
   def parse(node: JsonNode): GroupPlan = {
