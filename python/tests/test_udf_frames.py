@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from beringia.spark.udf import frames
 from beringia.spark.udf.frames import Frames, is_same
 
 COLUMNS = {
@@ -38,9 +39,17 @@ def series(names, rows=slice(None)):
 
 @pytest.mark.parametrize("names", CHOICES, ids=str)
 def test_frames_are_the_same_to_their_blocks(names):
-    frames = Frames(series(names), [], range(len(names)))
+    cut = Frames(series(names), [], range(len(names)))
     for start, end in [(0, 1), (0, 6), (2, 5), (5, 6)]:
-        assert is_same(frames.frame(start, end), pd.concat(series(names, slice(start, end)), axis=1))
+        assert is_same(cut.frame(start, end), pd.concat(series(names, slice(start, end)), axis=1))
+
+
+@pytest.mark.parametrize("names", CHOICES, ids=str)
+def test_those_of_large_groups_too(names, monkeypatch):
+    monkeypatch.setattr(frames, "_LARGE", 2)
+    test_frames_are_the_same_to_their_blocks(names)
+    monkeypatch.setattr(frames, "_LARGE", 1)
+    test_what_is_written_to_a_frame_is_in_no_other()
 
 
 def test_frames_work_as_frames_do():
@@ -52,14 +61,14 @@ def test_frames_work_as_frames_do():
 
 
 def test_what_is_written_to_a_frame_is_in_no_other():
-    frames = Frames(series(COLUMNS), [], range(len(COLUMNS)))
-    frame = frames.frame(0, 3)
+    cut = Frames(series(COLUMNS), [], range(len(COLUMNS)))
+    frame = cut.frame(0, 3)
     frame["double"] = 0.0
     frame.iloc[0, 0] = 99
     frame.loc[:, "text"] = "z"
     frame.columns.name = "mine"
     frame.drop(columns="date", inplace=True)
-    assert is_same(frames.frame(0, 3), pd.concat(series(COLUMNS, slice(0, 3)), axis=1))
+    assert is_same(cut.frame(0, 3), pd.concat(series(COLUMNS, slice(0, 3)), axis=1))
 
 
 def test_keys_are_what_a_series_gives():

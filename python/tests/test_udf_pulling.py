@@ -7,6 +7,8 @@ import itertools
 import json
 import math
 import sys
+import weakref
+from functools import partial
 from unittest import mock
 
 import pyarrow as pa
@@ -52,14 +54,49 @@ def values(pull):
 
 def test_it_waits_for_what_is_not_there():
     pull = Pull(lambda batches: (one for one in batches))
-    pull.give(batch(1))
-    pull.give(batch(2))
+    pull.give(partial(batch, 1))
+    pull.give(partial(batch, 2))
     assert pull.go_on() is State.WANTS
     assert values(pull) == [1, 2]
     assert pull.go_on() is State.WANTS
     pull.end()
     assert pull.go_on() is State.ENDED
     assert values(pull) == []
+
+
+def test_a_portion_is_made_when_it_is_pulled_or_the_function_stands(monkeypatch):
+    monkeypatch.setattr(pulling, "_MUCH", 1)
+    made = []
+
+    def make(i):
+        made.append(i)
+        return batch(i)
+
+    def f(batches):
+        for one in batches:
+            made.append("pulled")
+            yield one
+
+    pull = Pull(f)
+    for i in range(3):
+        pull.give(partial(make, i))
+    assert made == []
+    assert pull.go_on() is State.MORE
+    assert made == [0, "pulled", 1, 2]
+    assert (pull.go_on(), values(pull)) == (State.MORE, [1])
+    assert made == [0, "pulled", 1, 2, "pulled"]
+
+
+@pytest.mark.parametrize("much", [1, math.inf])
+def test_what_portions_are_made_of_is_let_go(monkeypatch, much):
+    monkeypatch.setattr(pulling, "_MUCH", much)
+    pull = Pull(lambda batches: (one for one in batches))
+    sources = [partial(batch, i) for i in range(2)]
+    left = [weakref.ref(source) for source in sources]
+    while sources:
+        pull.give(sources.pop())
+    assert pull.go_on() is (State.MORE if much == 1 else State.WANTS)
+    assert [ref() for ref in left] == [None, None]
 
 
 def test_it_may_give_results_before_and_after_its_input():
@@ -69,7 +106,7 @@ def test_it_may_give_results_before_and_after_its_input():
 
     pull = Pull(f)
     assert (pull.go_on(), values(pull)) == (State.WANTS, [0])
-    pull.give(batch(7, 7))
+    pull.give(partial(batch, 7, 7))
     assert (pull.go_on(), values(pull)) == (State.WANTS, [])
     pull.end()
     assert (pull.go_on(), values(pull)) == (State.ENDED, [2])
@@ -99,10 +136,10 @@ def test_it_stands_when_it_has_run_for_long(monkeypatch):
 
 def test_it_may_end_before_its_input_does():
     pull = Pull(lambda batches: (one for one, _ in zip(batches, range(1), strict=False)))
-    pull.give(batch(1))
-    pull.give(batch(2))
+    pull.give(partial(batch, 1))
+    pull.give(partial(batch, 2))
     assert (pull.go_on(), values(pull)) == (State.ENDED, [1])
-    pull.give(batch(3))
+    pull.give(partial(batch, 3))
     assert (pull.go_on(), values(pull)) == (State.ENDED, [])
 
 
@@ -113,7 +150,7 @@ def test_what_it_raises_is_raised_each_time():
 
     pull = Pull(f)
     assert pull.go_on() is State.WANTS
-    pull.give(batch(1))
+    pull.give(partial(batch, 1))
     for _ in range(2):
         with pytest.raises(KeyError):
             pull.go_on()
@@ -177,7 +214,8 @@ def answer(caller, *groups):
 
 @pytest.fixture
 def no_worker(monkeypatch):
-    """This process is none after the test."""
+    """This process is none after the test, and may be as slow as it is."""
+    monkeypatch.setattr(pulling, "_LONG", math.inf)
     monkeypatch.setattr(TaskContext, "_taskContext", None)
     monkeypatch.setattr(SparkFiles, "_root_directory", None)
     monkeypatch.setattr(SparkFiles, "_is_running_on_worker", False)
@@ -297,11 +335,11 @@ def test_groups_come_one_after_the_other():
 
     pull = Pull(f, is_grouped=True)
     pull.begin_group()
-    pull.give(batch(1))
+    pull.give(partial(batch, 1))
     assert (pull.go_on(), values(pull)) == (State.WANTS, [1])
-    pull.give(batch(2))
+    pull.give(partial(batch, 2))
     pull.begin_group()
-    pull.give(batch(3))
+    pull.give(partial(batch, 3))
     assert (pull.go_on(), values(pull)) == (State.WANTS, [2, -1, 13])
     pull.end()
     assert (pull.go_on(), values(pull)) == (State.ENDED, [-1])

@@ -7,11 +7,15 @@ and :func:`is_same` compares what comes of them with another that it made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+_LARGE = 1000
+"""Rows of a group that are put together on their own: with all of the batch they would be copied twice."""
 
 
 class Frames:
@@ -26,32 +30,70 @@ class Frames:
     """
 
     def __init__(self, series: Sequence[Any], keys: Sequence[int], values: Sequence[int]) -> None:
-        # As PySpark makes the frame of a group.
-        frame = pd.concat([series[i] for i in values], axis=1)
+        self._series = [series[i] for i in values]
         self._values = values
         self._keys = [series[i]._values for i in keys]
-        self._columns = frame.columns
-        self._manager: Any = type(frame._mgr)
-        self._blocks = [(type(block), block.values, block.mgr_locs) for block in frame._mgr.blocks]
+        empty = _frame(one.iloc[:0] for one in self._series)
+        self._columns = empty.columns
+        self._manager: Any = type(empty._mgr)
+        self._layout: list[Any] = list(empty._mgr.blocks)
 
     def frame(self, start: int, end: int) -> pd.DataFrame:
         """Return the frame of some rows, which has memory of its own: functions may write to it, and keep it."""
+        return self._cut(self._apart if end - start >= _LARGE else self._together, start, end)
+
+    def matches(self, own: Sequence[Any], start: int, end: int) -> bool:
+        """Tell whether the frame of some rows is the one that pandas makes of their series, `own`."""
+        frame = _frame(own[i] for i in self._values)
+        return all(is_same(self._cut(blocks, start, end), frame) for blocks in (self._apart, self._together))
+
+    def key(self, row: int) -> tuple[Any, ...]:
+        """Return the key of a group by its first row."""
+        return tuple(values[row] for values in self._keys)
+
+    def _cut(self, of_batch: list[tuple[Any, Any, Any]], start: int, end: int) -> pd.DataFrame:
         rows = slice(start, end)
         blocks = [
-            kind((values[:, rows] if values.ndim == 2 else values[rows]).copy(), placement=places, ndim=2)
-            for kind, values, places in self._blocks
+            kind(_stacked(values, rows) if type(values) is list else _copied(values, rows), placement=places, ndim=2)
+            for kind, values, places in of_batch
         ]
         axes = [self._columns._view(), pd.RangeIndex.from_range(range(end - start))]
         manager = self._manager(tuple(blocks), axes, verify_integrity=False)
         return pd.DataFrame._from_mgr(manager, axes)  # type: ignore[attr-defined, no-any-return, unused-ignore]
 
-    def matches(self, own: Sequence[Any], start: int, end: int) -> bool:
-        """Tell whether the frame of some rows is the one that pandas makes of their series, `own`."""
-        return is_same(self.frame(start, end), pd.concat([own[i] for i in self._values], axis=1))
+    @functools.cached_property
+    def _together(self) -> list[tuple[Any, Any, Any]]:
+        """The blocks of the frame of the batch: their class, values and places."""
+        return [(type(block), block.values, block.mgr_locs) for block in _frame(self._series)._mgr.blocks]
 
-    def key(self, row: int) -> tuple[Any, ...]:
-        """Return the key of a group by its first row."""
-        return tuple(values[row] for values in self._keys)
+    @functools.cached_property
+    def _apart(self) -> list[tuple[Any, Any, Any]]:
+        """The same, but that where the values are an array of NumPy there is a list of those of each column."""
+        blocks: list[tuple[Any, Any, Any]] = []
+        for block in self._layout:
+            columns = [self._series[i] for i in block.mgr_locs]
+            if isinstance(block.values, np.ndarray):
+                values: Any = [one._values for one in columns]
+            else:
+                [values] = [one.values for one in _frame(columns)._mgr.blocks]
+            blocks.append((type(block), values, block.mgr_locs))
+        return blocks
+
+
+def _frame(series: Iterable[Any]) -> Any:
+    """Return a frame as PySpark makes that of a group."""
+    return pd.concat(list(series), axis=1)
+
+
+def _copied(values: Any, rows: slice) -> Any:
+    return (values[:, rows] if values.ndim == 2 else values[rows]).copy()
+
+
+def _stacked(columns: list[Any], rows: slice) -> Any:
+    made = np.empty((len(columns), rows.stop - rows.start), columns[0].dtype)
+    for one, column in zip(made, columns, strict=True):
+        one[:] = column[rows]
+    return made
 
 
 def is_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:

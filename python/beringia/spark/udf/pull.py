@@ -10,6 +10,7 @@ import collections
 import enum
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from beringia._turns import Turns
@@ -61,15 +62,15 @@ class Pull:
         self._turns = Turns(self._run, "function")
         self._state = State.WANTS
         self._error: BaseException | None = None
-        self._given: collections.deque[Any] = collections.deque()  # None: a group begins
+        self._given: collections.deque[Callable[[], Any] | None] = collections.deque()  # None: a group begins
         self._gets_more = True
         self._begins = False
         self._results: Taken | None = None
         self._since = 0.0
 
-    def give(self, portion: Any) -> None:
-        """Put a portion where the function finds it."""
-        self._given.append(portion)
+    def give(self, make: Callable[[], Any]) -> None:
+        """Put a portion where the function finds it: it is made when that pulls it, or stands without."""
+        self._given.append(make)
 
     def begin_group(self) -> None:
         """Say that the next portion is the first one of its group."""
@@ -86,6 +87,8 @@ class Pull:
             self._since = time.monotonic()
             self._turns.go_on()
             self._results = None
+            # What they are made of holds for this turn only.
+            self._given = collections.deque(make and partial(_made, make()) for make in self._given)
         if self._error is not None:
             raise self._error
         return self._state
@@ -132,10 +135,18 @@ class Pull:
     def _input(self) -> Iterator[Any]:
         while self._given or self._gets_more:
             if self._given:
-                yield self._given.popleft()
+                yield self._next()
             else:
                 self._stand(State.WANTS)
+
+    def _next(self) -> Any:
+        make = self._given.popleft()  # and nothing here holds it while the function stands
+        return make and make()
 
     def _stand(self, state: State) -> None:
         self._state = state
         self._turns.stand()
+
+
+def _made(portion: Any) -> Any:
+    return portion

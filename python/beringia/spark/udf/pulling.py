@@ -16,6 +16,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -98,12 +100,16 @@ class Batches:
 
     def table(self) -> pa.Table:
         """Return the rows of all."""
-        taken = list(map(self._taken, self._structs))
-        columns = [pa.chunked_array([one[i] for one in taken], field.type) for i, field in enumerate(self._schema)]
+        runs = [self._taken(list(run)) for _, run in itertools.groupby(self._structs, attrgetter("type"))]
+        columns = [
+            pa.chunked_array([chunk for run in runs for chunk in run[i].chunks], field.type)
+            for i, field in enumerate(self._schema)
+        ]
         return pa.Table.from_arrays(columns, schema=self._schema)
 
-    def _taken(self, structs: pa.StructArray) -> list[pa.Array]:
-        """Return results as columns of ours, by their places."""
+    def _taken(self, run: list[pa.StructArray]) -> list[pa.ChunkedArray]:
+        """Return results of one type as columns of ours, by their places."""
+        structs = pa.chunked_array(run)
         fields = list(self._schema)
         given = list(structs.type)[: len(fields)]
         if len(given) < len(fields) or not all(
@@ -152,7 +158,7 @@ class PullingCalls:
             if start < end:
                 if begins:
                     pull.begin_group()
-                pull.give(portion(group))
+                pull.give(partial(portion, group))
             begins = start == end
         if self._last > 0 and bounds[-2] == bounds[-1]:
             pull.end()
