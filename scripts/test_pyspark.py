@@ -1,9 +1,12 @@
 """PySpark's own tests of what is accelerated, unmodified and accelerated: `test_pyspark.py SOURCE [PYTEST…]`.
 
-SOURCE is a tree of Spark's source, best of the minor version of the PySpark that runs this: of another one, tests fail
-that have to do with neither. A copy of that PySpark, of links to its files, gets the tests of the tree: so the driver
-and its workers import them as Spark's own build does. What the rule of acceleration said of each plan is counted at the
-end.
+SOURCE is a tree of Spark's source, best of the minor version of the PySpark that runs this: of another one, or beside
+newer packages than it knew, tests fail that have to do with neither. So what fails runs once more without acceleration,
+and only what does not fail there counts. A copy of that PySpark, of links to its files, gets the tests of the tree: so
+the driver and its workers import them as Spark's own build does. What the rule of acceleration said of each plan is
+counted at the end.
+
+PYTEST is what pytest gets in place of the list of files, such as ``pyspark/sql/tests/pandas/test_pandas_map.py``.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyspark
 
@@ -44,15 +48,6 @@ FILES = (
     "test_arrow_map.py",
     "test_arrow_python_udf.py",
 )
-
-LEFT = {
-    "PythonUDFArrowTests::test_complex_input_types": "the text of NumPy 1's numbers",
-    "PythonUDFArrowTests::test_nested_array": "the text of NumPy 1's numbers",
-    "PythonUDFArrowTests::test_nested_array_input": "the text of NumPy 1's numbers",
-    "PythonUDFArrowTests::test_register": "the text of NumPy 1's numbers",
-    "ScalarPandasUDFTests::test_mixed_udf_and_sql": "imports Spark Connect, which wants grpcio",
-}
-"""Tests of 3.5 that fail without acceleration too, in an environment of today."""
 
 # PySpark 3.5's own helpers for tests were written for NumPy 1.
 SITE = """
@@ -92,19 +87,39 @@ def main() -> None:
     if version is None or not pyspark.__version__.startswith(f"{version[1]}."):
         print(f"these are tests of another version than PySpark {pyspark.__version__}: failures may come of that")
     tests = installed_with(source)
-    files = [str(tests / name) for name in FILES if (tests / name).exists()]
     said = WORK / "said.log"
-    options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider", f"--rootdir={WORK}"]
-    if pyspark.__version__.startswith("3."):
-        for test, reason in LEFT.items():
-            print(f"left out: {test}: {reason}")
-            options += [f"--deselect={Path(file).relative_to(WORK)}::{test}" for file in files]
-    command = [sys.executable, "-m", "pytest", *options, *(sys.argv[2:] or files)]
-    done = subprocess.run(command, env=environment(said), cwd=WORK, check=False)
+    files = [str((tests / name).relative_to(WORK)) for name in FILES if (tests / name).exists()]
+    failed = run(sys.argv[2:] or files, said, accelerate=True)
     if said.exists():
         for line, count in collections.Counter(said.read_text(encoding="utf-8").splitlines()).most_common():
             print(f"{count:6} {line}")
-    sys.exit(done.returncode)
+    if failed:
+        print(f"{len(failed)} failed: once more, without acceleration")
+        left = run(sorted(failed), said, accelerate=False)
+        for test in sorted(failed):
+            print(f"fails {'without acceleration too' if test in left else 'ACCELERATED ALONE'}: {test}")
+        failed -= left
+    sys.exit(bool(failed))
+
+
+def run(what: list[str], said: Path, *, accelerate: bool) -> set[str]:
+    """Run tests; return those that failed, as pytest is asked for them."""
+    report = WORK / "report.xml"
+    options = ["--quiet", "-o", "addopts=", "-p", "no:cacheprovider", f"--rootdir={WORK}"]
+    command = [sys.executable, "-m", "pytest", *options, f"--junit-xml={report}", *what]
+    done = subprocess.run(command, env=environment(said, accelerate), cwd=WORK, check=False)
+    if done.returncode > 1:
+        sys.exit(done.returncode)
+    return {
+        _named(case.get("classname", ""), case.get("name", ""))
+        for case in ElementTree.parse(report).iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    }
+
+
+def _named(of: str, test: str) -> str:
+    file, _, group = of.rpartition(".")
+    return f"{file.replace('.', '/')}.py::{group}::{test}"
 
 
 def installed_with(source: Path) -> Path:
@@ -123,11 +138,11 @@ def installed_with(source: Path) -> Path:
     return WORK / "pyspark" / "sql" / "tests"
 
 
-def environment(said: Path) -> dict[str, str]:
+def environment(said: Path, accelerate: bool) -> dict[str, str]:
     """Return the variables under which PySpark's tests start a Spark of ours."""
     log = WORK / "log4j2.properties"
     log.write_text(LOG.format(said=said), encoding="utf-8")
-    settings = beringia.spark.conf(accelerate=True)
+    settings = beringia.spark.conf(accelerate=accelerate)
     options = [f"--conf {name}={value}" for name, value in settings.items()]
     path = [str(WORK), os.environ.get("PYTHONPATH", "")]
     return {
