@@ -77,6 +77,17 @@ def last(*arrays):
     return arrays[-1]
 
 
+def constants():
+    """Return one of each type, and some that are missing."""
+    values = [
+        (True, "boolean"), (1, "byte"), (2, "short"), (3, "int"), (4, "long"), (0.5, "float"), (1.5, "double"),
+        ("a", "string"), ("b", "binary"), ("2020-01-02", "date"), ("2020-01-02 03:04:05", "timestamp"),
+        ("2020-01-02 03:04:05", "timestamp_ntz"), (1, "decimal(9,2)"), (2, "decimal(18,2)"), (3, "decimal(38,2)"),
+        (None, "int"), (None, "string"),
+    ]  # fmt: skip
+    return [F.lit(value).cast(kind) for value, kind in values]
+
+
 QUERIES = {
     "of one column": lambda df: kept(df, plus("f64")),
     "of several": lambda df: kept(df, plus("f64", "id", "f32")),
@@ -87,6 +98,7 @@ QUERIES = {
     "beside all columns": lambda df: df.withColumn("more", plus("f64")),
     "beside no column": lambda df: df.select(plus("f64")),
     "of constants": lambda df: kept(df, plus(F.lit(1.0))),
+    "of a column and constants": lambda df: kept(df, text("id", *constants())),
     "within expressions": lambda df: kept(df, (doubled("id") + 1).cast("string")),
     "in a condition": lambda df: kept(df.where(plus("f64") > 3)),
     "of no rows": lambda df: kept(df.where("id < 0"), plus("f64")),
@@ -120,8 +132,8 @@ def file(spark, data, tmp_path_factory):
     return spark.read.parquet(path)
 
 
-IN_A_FILE = ["several at once", "beside no column", "of a limit", "that see s_null", "that see b_null"]
-OTHERS = [name for name in QUERIES if not any(of in name for of in ("expressions", "random", "condition", "constants"))]
+IN_A_FILE = ["several at once", "of a column and constants", "of a limit", "that see s_null", "that see b_null"]
+OTHERS = [name for name in QUERIES if not any(of in name for of in ("expressions", "random", "condition"))]
 
 
 @pytest.mark.parametrize("name", [*IN_A_FILE, *[pytest.param(name, marks=pytest.mark.slow) for name in OTHERS]])
@@ -134,7 +146,7 @@ def test_scalars_are_the_same_beside_columns(both, conf, file, name):
 
 def test_columns_stay_columns(conf, file):
     conf("spark.beringia.accelerate", "true")
-    query = file.select("id", doubled("id"))
+    query = file.select("id", doubled("id"), plus(F.lit(1.0), "f64"))
     assert takes_columns(query)
     assert {row[1] - 2 * row[0] for row in query.collect()} == {0}
 

@@ -3,7 +3,7 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
+import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, AttributeSet}
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.Settings
@@ -12,13 +12,14 @@ import org.beringia.spark.JobMetrics
 /**
  * What the planner must know is as in Spark's EvalPythonExec.
  *
- * @param columns the child's, each once: what the functions are given comes first
+ * @param columns the child's, each once, and constants: what the functions are given comes first
  * @param results of the functions
  * @param takesBatches whether functions are given the child's batches as they are
  */
 final case class AcceleratedEvalColumnsExec(
     kind: Kind,
     columns: Seq[Attribute],
+    constants: Seq[Alias],
     function: AcceleratedFunction,
     results: Seq[Attribute],
     takesBatches: Boolean,
@@ -30,24 +31,26 @@ final case class AcceleratedEvalColumnsExec(
 
   override def output: Seq[Attribute] = child.output ++ results
 
-  override def producedAttributes: AttributeSet = AttributeSet(results)
+  override def producedAttributes: AttributeSet = AttributeSet(results ++ constants.map(_.toAttribute))
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+    val schema = child.output ++ constants.map(_.toAttribute)
     val settings = Settings.ours(conf.getAllConfs)
     val task = new PortionedTask(
       Nil,
       columns.zipWithIndex.map { case (column, i) =>
-        inputColumn(child.output, column).copy(name = s"_$i") // as Spark calls the series
+        inputColumn(schema, column).copy(name = s"_$i") // as Spark calls the series
       },
       output.map(field => (field.name, field.dataType)),
       if (takesBatches) None else Some(conf.arrowMaxRecordsPerBatch),
-      child.output,
+      schema,
       function.ship(sparkContext),
       settings,
       Settings.limits(settings),
       JobMetrics.of(metrics)
     )
-    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden = 0))
+    val beside = ConstantColumns(constants, child.output)
+    mapInput(child)(input => new AcceleratedBatches(task.run(beside(input)), hidden = 0))
   }
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedEvalColumnsExec =

@@ -2,7 +2,7 @@
 // Spark's own exchanges and sorts are there already. What it leaves to Spark has a tag that says why.
 package org.beringia.spark.accelerate
 
-import org.apache.spark.sql.catalyst.expressions.Attribute
+import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, Literal}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.trees.TreeNodeTag
 import org.apache.spark.sql.execution.{ColumnarToRowExec, SparkPlan}
@@ -162,7 +162,10 @@ object Acceleration extends Rule[SparkPlan] {
       if (carries) {
         val (all, places) = carried(columns, node.child.output, keys = 0)
         val function = PythonJob.of(kind, command, keys = 0, columns, conf, places)
-        AcceleratedEvalColumnsExec(kind, all, function, node.results, takesBatches, node.child)
+        val constants = arguments.expressions.zip(columns).collect { case (value: Literal, column) =>
+          Alias(value, column.name)(column.exprId)
+        }
+        AcceleratedEvalColumnsExec(kind, all, constants, function, node.results, takesBatches, node.child)
       } else {
         val function =
           if (kind.pulls) PythonJob.pulling(kind, command, keys = 0, columns, pulling(node.child), conf)

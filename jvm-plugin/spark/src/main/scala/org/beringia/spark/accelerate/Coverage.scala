@@ -108,7 +108,8 @@ object Coverage {
     case scalar => isScalar(scalar)
   }
 
-  private def isScalar(dataType: DataType): Boolean = dataType match {
+  /** Whether values of a type are one each, and have a form in Arrow. */
+  def isScalar(dataType: DataType): Boolean = dataType match {
     case BooleanType | ByteType | ShortType | IntegerType | LongType | FloatType | DoubleType => true
     case StringType | BinaryType | DateType | TimestampType | TimestampNTZType | _: DecimalType => true
     case _ => false

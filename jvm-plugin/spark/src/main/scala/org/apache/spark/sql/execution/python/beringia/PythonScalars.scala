@@ -2,9 +2,10 @@
 // Spark's package to reach what is private to it.
 package org.apache.spark.sql.execution.python.beringia
 
-import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, PythonUDF}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, Literal, PythonUDF}
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.python.ArrowEvalPythonExec
+import org.beringia.spark.accelerate.Coverage
 
 /**
  * @param functions that are called together
@@ -22,10 +23,11 @@ final case class PythonScalars(
   def arguments: Either[String, PythonArguments] =
     PythonArguments.of(functions.map(function => function -> PythonCommands.chain(function).head.children))
 
-  /** Whether the child gives `arguments` as columns. */
+  /** Whether the child gives `arguments` as columns, beside constants. */
   def hasColumns(arguments: Seq[Expression]): Boolean =
     child.supportsColumnar && arguments.forall {
       case column: Attribute => child.outputSet.contains(column)
+      case constant: Literal => Coverage.isScalar(constant.dataType)
       case _ => false
     }
 }
