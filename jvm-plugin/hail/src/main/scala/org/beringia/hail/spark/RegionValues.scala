@@ -6,6 +6,7 @@ import is.hail.types.physical._
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
 import org.apache.spark.unsafe.Platform
+import org.apache.spark.unsafe.bitset.BitSetMethods
 import org.beringia.hail.ArrowForms
 
 /** Writes a value of a row or array, which is there, to a field of a struct or an element of an array. */
@@ -79,6 +80,7 @@ final class RegionArray(array: PCanonicalArray) extends RegionValue {
     array.initialize(address, n)
     values match {
       case block: UnsafeArrayData if width > 0 =>
+        val nulls = block.getBaseOffset + 8 // bits in whole words, after the length
         val elements = block.getBaseOffset + UnsafeArrayData.calculateHeaderPortionInBytes(n)
         Platform.copyMemory(
           block.getBaseObject,
@@ -87,10 +89,12 @@ final class RegionArray(array: PCanonicalArray) extends RegionValue {
           array.firstElementOffset(address, n),
           n * width
         )
-        var i = 0
-        while (i < n) {
-          if (values.isNullAt(i)) array.setElementMissing(address, i)
-          i += 1
+        if (BitSetMethods.anySet(block.getBaseObject, nulls, (elements - nulls) / 8)) {
+          var i = 0
+          while (i < n) {
+            if (values.isNullAt(i)) array.setElementMissing(address, i)
+            i += 1
+          }
         }
       case _ =>
         var i = 0
