@@ -134,53 +134,39 @@ class _Plan:
 
     def rows_of_table(self) -> Any:
         """Return the rows with the fields that are needed, and the key if it stays."""
-        everything = [*self.rows.values(), *self.globals.values()]
-        base, _ = self.source._process_joins(*everything)
-        table = base._tir
-        if self.globals:
-            inserted = [(name, expression._ir) for name, expression in self.globals.items()]
-            table = ir.TableMapGlobals(table, ir.InsertFields(ir.Ref("global", base.globals.dtype), inserted, None))
-        fields = dict(self.rows)
-        if self.is_prefix:
-            fields = {**{name: self.source[name] for name in self.source.key}, **fields}
-        else:
-            table = ir.TableKeyBy(table, [])
-        return hl.Table(ir.TableMapRows(table, hl.struct(**fields)._ir))
+        base, _ = self.source._process_joins(*self.rows.values(), *self.globals.values())
+        return self._mapped(base, self.rows, self.globals)
 
     def rows_of_matrix(self) -> Any:
-        """Return the rows, entries as arrays; column fields are globals then."""
-        mt = self._selected()
-        if not self.columns and not self.entries:
-            rows = mt.rows()
-        else:
-            rows = mt.localize_entries("__entries", "__columns")
-            columns = rows["__columns"]
-            rows = rows.annotate_globals(
-                **{place: columns.map(lambda column, place=place: column[place]) for place in self.columns}
-            ).drop("__columns")
-            rows = (
-                rows.transmute(
-                    **{place: rows["__entries"].map(lambda entry, place=place: entry[place]) for place in self.entries}
-                )
-                if self.entries
-                else rows.drop("__entries")
-            )
-        return rows if self.is_prefix else rows.key_by().drop(*self.source.row_key)
-
-    def _selected(self) -> Any:
-        """Return the matrix with the fields that are needed, its row key and its globals.
-
-        Hail's own `_select_all` names fields anew in each query, and what it compiled for one would serve no other.
-        """
-        axes = (self.rows, self.columns, self.entries, self.globals)
+        """Return the same; entries as arrays, and column fields as globals."""
+        # Not by Hail's select, which names fields anew in each query: what was compiled for one would serve no other.
         mark = "__"
         while any(name.startswith(mark) for name in self.source._fields):
             mark += "_"
+        axes = (self.rows, self.columns, self.entries, self.globals)
         mt = self.source._annotate_all(*({mark + name: made for name, made in axis.items()} for axis in axes))
-        mt = mt.key_cols_by()
-        kept = {*self.source.row_key, *self.source.globals}
-        mt = mt.drop(*(name for name in mt._fields if name not in kept and not name.startswith(mark)))
-        return mt.rename({mark + name: name for axis in axes for name in axis})
+        in_arrays = self.columns or self.entries
+        base = mt.localize_entries(mark + "entries", mark + "columns") if in_arrays else mt.rows()
+
+        def each(array: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: base[mark + array].map(lambda one, name=name: one[mark + name]) for name in fields}
+
+        rows = {name: base[mark + name] for name in self.rows} | each("entries", self.entries)
+        shared = {name: base[mark + name] for name in self.globals} | each("columns", self.columns)
+        return self._mapped(base, rows, shared)
+
+    def _mapped(self, base: Any, rows: Mapping[str, Any], shared: Mapping[str, Any]) -> Any:
+        """Return a table's rows with these fields, and the key if it stays; globals are the source's and `shared`."""
+        table = base._tir
+        if self.is_prefix:
+            rows = {**{name: base[name] for name in base.key}, **rows}
+        else:
+            table = ir.TableKeyBy(table, [])
+        table = ir.TableMapRows(table, hl.struct(**rows)._ir)
+        kept = {name: base[name] for name in self.source.globals}
+        if shared or len(kept) < len(base.globals):
+            table = ir.TableMapGlobals(table, hl.struct(**kept, **shared)._ir)
+        return hl.Table(table)
 
     def of_node(self, rows: Any) -> Rows:
         """Leave it to the node to bring the rows together."""
