@@ -2,6 +2,7 @@
 // until the task ends, which is a partition's worth of memory for the garbage collector to copy.
 package org.beringia.spark
 
+import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.adaptive.QueryStageExec
 import org.apache.spark.sql.execution.columnar.{DefaultCachedBatchSerializer, InMemoryTableScanExec}
@@ -22,6 +23,12 @@ final class CachedColumns(batches: Iterator[ColumnarBatch]) extends Iterator[Col
 }
 
 object CachedColumns {
+
+  /** A plan's batches, which are freed if they are such. */
+  def freed(plan: SparkPlan): RDD[ColumnarBatch] = {
+    val batches = plan.executeColumnar()
+    if (has(plan)) batches.mapPartitions(new CachedColumns(_)) else batches
+  }
 
   /**
    * Whether a plan's batches are such. Those of others may be filled again, as those of files are, and another serializer's

@@ -32,10 +32,7 @@ trait ColumnarNode extends SparkPlan {
   /** What `task` makes of each of the child's partitions. */
   protected def mapInput[T: ClassTag](child: SparkPlan)(task: Input => Iterator[T]): RDD[T] =
     if (takesColumns && ColumnarNode.input(child, columns = true).supportsColumnar) {
-      val cached = CachedColumns.has(child)
-      child.executeColumnar().mapPartitions { batches =>
-        task(Input.Columns(if (cached) new CachedColumns(batches) else batches))
-      }
+      CachedColumns.freed(child).mapPartitions(batches => task(Input.Columns(batches)))
     } else {
       rowsOf(child).mapPartitions(rows => task(Input.Rows(rows)))
     }

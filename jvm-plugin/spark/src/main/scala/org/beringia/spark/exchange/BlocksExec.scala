@@ -11,7 +11,7 @@ import org.apache.spark.sql.execution.{ColumnarToRowExec, LeafExecNode, SortExec
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.types.{BinaryType, IntegerType}
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.spark.{ColumnarNode, Input}
+import org.beringia.spark.{CachedColumns, ColumnarNode, Input}
 
 /** @param partitions how many, by Spark's hash of the keys */
 final case class BlocksExec(keys: Seq[Attribute], partitions: Int, output: Seq[Attribute], child: SparkPlan)
@@ -29,7 +29,7 @@ final case class BlocksExec(keys: Seq[Attribute], partitions: Int, output: Seq[A
       metrics.counting(new BlockIterator(keys, partitions, columns, input, budget))
     }
     if (child.supportsColumnar)
-      child.executeColumnar().mapPartitions(batches => blocks(Input.Columns(batches)))
+      CachedColumns.freed(child).mapPartitions(batches => blocks(Input.Columns(batches)))
     else child.execute().mapPartitions(rows => blocks(Input.Rows(rows)))
   }
 
