@@ -54,7 +54,7 @@ say = @echo "» $(1)"
 
 .PHONY: help build test check docs miri fuzz valgrind soak faults demo demo-hail bench compare wheel clean lock \
   release-check advisories test-rust test-jvm test-python test-pythons test-executors test-adapters test-spark-4 \
-  test-cluster test-hail test-hail-next test-comet test-pyspark test-slow format
+  test-cluster test-hail test-hail-next test-comet test-pandas test-pyspark test-slow format
 
 help: ## Show this.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -153,6 +153,17 @@ test-pyspark: $(STAMPS)/package $(STAMPS)/python-4 ## PySpark's own tests, accel
 	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && \
 	if grep -qs '__version__.*"3' "$(SPARK_SOURCE)/python/pyspark/version.py"; then python=$(RUN); else python=$(RUN_4); fi && \
 	$$python scripts/test_pyspark.py "$(SPARK_SOURCE)"
+
+# The newest pandas, beside the one of the environments.
+NEWEST_PANDAS := 3.1.1
+build/pandas-%/pandas: | $(STAMPS)/python-4
+	$(call say,pandas $*)
+	@$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pandas==$*
+
+test-pandas: $(STAMPS)/package $(STAMPS)/python-4 build/pandas-$(NEWEST_PANDAS)/pandas ## PySpark code as it is, with the newest pandas.
+	$(call say,Accelerated PySpark code with pandas $(NEWEST_PANDAS))
+	@export PYTHONPATH=$(CURDIR)/build/pandas-$(NEWEST_PANDAS) && \
+	$(PYTEST_4) $(wildcard integration-tests/test_accelerate*.py) && $(PYTEST_4) $(wildcard python/tests/test_udf_*.py)
 
 # A PySpark beside the packages of the newest's environment.
 build/spark-%/pyspark: | $(STAMPS)/python-4

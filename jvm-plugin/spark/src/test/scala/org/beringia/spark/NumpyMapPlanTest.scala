@@ -13,8 +13,9 @@ import org.apache.spark.sql.expressions.Window
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
 import org.beringia.{BeringiaException, ErrorCode}
-import org.beringia.executor.{JobSpec, NumpyFunction}
+import org.beringia.executor.{JobSpec, NumpyFunction, Settings}
 import org.beringia.spark.TestSession.{spark, withSetting}
+import org.beringia.spark.exchange.BlocksExec
 import org.junit.Test
 import org.junit.Assert._
 
@@ -95,7 +96,11 @@ class NumpyMapPlanTest {
   }
 
   @Test def onlyWhatIsNeededIsShuffled(): Unit = {
-    val exchange = planned(map(data)).collectFirst { case e: ShuffleExchangeExec => e }.get
+    val plan = planned(map(data))
+    val moved = plan.collectFirst { case blocks: BlocksExec => blocks.child.output }.get
+    assertEquals(Set("k", "x"), moved.map(_.name).toSet)
+    val byRows = withSetting(Settings.ExchangeColumns, "false")(planned(map(data)))
+    val exchange = byRows.collectFirst { case e: ShuffleExchangeExec => e }.get
     assertEquals(Set("k", "x"), exchange.output.map(_.name).toSet)
   }
 
