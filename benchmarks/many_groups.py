@@ -67,8 +67,8 @@ NumPy {np.__version__}, {platform.system()} on {platform.machine()}. Ratios trav
 | seconds | {seconds} |
 | µs a group | {each} |
 
-The last over the first is {ratio(found):.2f} (target ≤ {TARGET}): a task holds two batches, whatever the number of
-groups, and Spark's sort spills.
+The last over the first is {ratio(found):.2f} (target ≤ {TARGET}): a task holds two batches beside its partition,
+which is sorted in Spark's memory, and spilled where there is too little.
 """
 
 
