@@ -186,13 +186,6 @@ def draw(found: dict[str, dict[str, float]]) -> None:
     bars.draw(PAGE.with_suffix(".png"), panels)
 
 
-def faster(name: str, seconds: dict[str, float]) -> float:
-    """Return how many times faster ours is; of `from_spark`, at what the rows take if the whole is out of reach."""
-    if name == "from_spark" and seconds["hails"] / least(seconds) < TARGETS[name][2]:
-        return by_row(seconds)
-    return seconds["hails"] / seconds["ours"]
-
-
 def copied(seconds: dict[str, float]) -> float:
     """Return the time of `to_numpy` over that of reading and copying."""
     return seconds["ours"] / (seconds["read"] + seconds["copy"])
@@ -221,7 +214,7 @@ def main() -> None:
         PAGE.write_text(text)
         draw(found)
     missed = [name for name in measured if name not in found]
-    missed += [name for name, s in found.items() if faster(name, s) < TARGETS[name][2]]
+    missed += [name for name, s in found.items() if s["hails"] / s["ours"] < TARGETS[name][2]]
     if "to_numpy" in found and copied(found["to_numpy"]) > COPIED:
         missed.append("to_numpy beside reading and copying")
     if missed:
