@@ -8,6 +8,15 @@ import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.executor.memory.{Arena, SharedBuffer}
 
+/** A vector that stores values by itself, none of them missing, at an address. */
+trait StoringVector {
+
+  /** Bytes of a value: what Arrow has where it is as wide. Decimals are narrower, or elsewhere. */
+  def width: Int
+
+  def store(start: Int, count: Int, to: Long): Unit
+}
+
 /** @param width of a value in bytes */
 abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnWriter(arena) {
   protected val values = new SharedBuffer(arena, width * rows)
@@ -50,7 +59,13 @@ abstract class FixedWriter(arena: Arena, width: Int, rows: Long) extends ColumnW
 
   override def appendAll(from: ColumnVector, start: Int, count: Int): Unit =
     if (from.hasNull) super.appendAll(from, start, count)
-    else storeAll(from, start, count, values.advance(count.toLong * width))
+    else {
+      val at = values.advance(count.toLong * width)
+      from match {
+        case from: StoringVector if from.width == width => from.store(start, count, at)
+        case _ => storeAll(from, start, count, at)
+      }
+    }
 
   /** Stores values of a vector, none of them missing, at an address. */
   protected def storeAll(from: ColumnVector, start: Int, count: Int, at: Long): Unit =

@@ -8,14 +8,16 @@ import org.apache.spark.sql.types.{DataType, Decimal}
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarArray, ColumnarMap}
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
+import org.beringia.spark.columns.StoringVector
 import org.beringia.{BeringiaException, ErrorCode}
 
 /** Bytes in terms of Spark's `Platform`. */
 final case class Place(base: AnyRef, at: Long)
 
 /** @param order which row is the first, the second and so on; null: as they are */
-final class BlockVector(dataType: DataType, order: Array[Int] = null) extends ColumnVector(dataType) {
-  private[this] val width = ScatteredColumn.width(dataType)
+final class BlockVector(dataType: DataType, order: Array[Int] = null) extends ColumnVector(dataType)
+    with StoringVector {
+  override val width: Int = ScatteredColumn.width(dataType)
   private[this] var missingBase: AnyRef = _
   private[this] var missingAt = 0L
   private[this] var anyMissing = false
@@ -75,25 +77,34 @@ final class BlockVector(dataType: DataType, order: Array[Int] = null) extends Co
   override def getFloat(row: Int): Float = Platform.getFloat(fixedBase, fixedAt + 4L * at(row))
   override def getDouble(row: Int): Double = Platform.getDouble(fixedBase, fixedAt + 8L * at(row))
 
-  override def getLongs(row: Int, count: Int): Array[Long] = {
-    val values = new Array[Long](count)
-    var i = 0
-    while (i < count) {
-      values(i) = getLong(row + i)
-      i += 1
+  override def store(start: Int, count: Int, to: Long): Unit =
+    if (order == null) Platform.copyMemory(fixedBase, fixedAt + start.toLong * width, null, to, count.toLong * width)
+    else width match {
+      case 8 =>
+        var i = 0
+        while (i < count) {
+          Platform.putLong(null, to + 8L * i, Platform.getLong(fixedBase, fixedAt + 8L * order(start + i)))
+          i += 1
+        }
+      case 4 =>
+        var i = 0
+        while (i < count) {
+          Platform.putInt(null, to + 4L * i, Platform.getInt(fixedBase, fixedAt + 4L * order(start + i)))
+          i += 1
+        }
+      case 2 =>
+        var i = 0
+        while (i < count) {
+          Platform.putShort(null, to + 2L * i, Platform.getShort(fixedBase, fixedAt + 2L * order(start + i)))
+          i += 1
+        }
+      case _ =>
+        var i = 0
+        while (i < count) {
+          Platform.putByte(null, to + i, Platform.getByte(fixedBase, fixedAt + order(start + i)))
+          i += 1
+        }
     }
-    values
-  }
-
-  override def getDoubles(row: Int, count: Int): Array[Double] = {
-    val values = new Array[Double](count)
-    var i = 0
-    while (i < count) {
-      values(i) = getDouble(row + i)
-      i += 1
-    }
-    values
-  }
 
   override def getUTF8String(row: Int): UTF8String = if (isNullAt(row)) null
   else {

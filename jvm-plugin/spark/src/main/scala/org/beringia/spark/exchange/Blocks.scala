@@ -5,10 +5,10 @@ package org.beringia.spark.exchange
 
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeProjection, UnsafeRow}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, MutableProjection, SpecificInternalRow, UnsafeRow}
 import org.apache.spark.sql.catalyst.plans.physical.HashPartitioning
-import org.apache.spark.sql.types.DataType
-import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarArray, ColumnarBatch}
+import org.apache.spark.sql.types.{DataType, IntegerType}
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.hash.Murmur3_x86_32
 import org.beringia.spark.Input
@@ -26,8 +26,9 @@ final class BlockIterator(
     budget: Long
 ) extends Iterator[InternalRow] {
   private[this] val scattered = columns.map(column => ScatteredColumn.of(column.dataType, partitions)).toArray
-  private[this] val partitionOf =
-    UnsafeProjection.create(Seq(HashPartitioning(keys, partitions).partitionIdExpression), columns)
+  private[this] val partition = new SpecificInternalRow(Seq(IntegerType))
+  private[this] val toPartition =
+    MutableProjection.create(Seq(HashPartitioning(keys, partitions).partitionIdExpression), columns).target(partition)
   private[this] val preimages = Blocks.preimages(partitions)
   private[this] val partitionOfRow = new Array[Int](Blocks.Rows)
 
@@ -86,7 +87,7 @@ final class BlockIterator(
     var wide = 0L
     while (count < Blocks.Rows && wide < budget && rows.hasNext) {
       val row = rows.next()
-      val partition = partitionOf(row).getInt(0)
+      val partition = partitionOf(row)
       var i = 0
       while (i < scattered.length) {
         scattered(i).append(partition, row, i)
@@ -105,21 +106,20 @@ final class BlockIterator(
     val count = math.min(batch.numRows - at, Blocks.Rows)
     var i = 0
     while (i < count) {
-      partitionOfRow(i) = partitionOf(batch.getRow(at + i)).getInt(0)
+      partitionOfRow(i) = partitionOf(batch.getRow(at + i))
       i += 1
     }
     i = 0
     while (i < scattered.length) {
-      val values = new ColumnarArray(batch.column(i), at, count)
-      val column = scattered(i)
-      var row = 0
-      while (row < count) {
-        column.append(partitionOfRow(row), values, row)
-        row += 1
-      }
+      scattered(i).appendAll(partitionOfRow, batch.column(i), at, count)
       i += 1
     }
     at += count
+  }
+
+  private def partitionOf(row: InternalRow): Int = {
+    toPartition(row)
+    partition.getInt(0)
   }
 
   private def used: Long = {
@@ -190,13 +190,16 @@ object Blocks {
   private val Budget = 8L << 20
   private val LeastBudget = 64L << 10
 
+  /** And those of one partition: objects of half a region or more are a burden to G1, whose least region has 1 MiB. */
+  private val PartitionBudget = 256L << 10
+
   /** Buffers that grow take up to twice what is in them, and are kept at as much again. */
   private val OfBudget = 4
 
   /** How many bytes they may have, by what Spark's memory has for them until the task ends. */
-  def budget(context: TaskContext): Long = {
+  def budget(context: TaskContext, partitions: Int): Long = {
     val memory = TaskMemory.onHeap(context)
-    val granted = memory.upTo(OfBudget * Budget)
+    val granted = memory.upTo(OfBudget * math.min(Budget, partitions * PartitionBudget))
     context.addTaskCompletionListener[Unit](_ => memory.freeMemory(memory.getUsed))
     math.max(LeastBudget, granted / OfBudget)
   }

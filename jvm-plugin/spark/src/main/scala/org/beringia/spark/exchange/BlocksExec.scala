@@ -25,7 +25,7 @@ final case class BlocksExec(keys: Seq[Attribute], partitions: Int, output: Seq[A
     val (keys, partitions, columns, metrics) =
       (this.keys, this.partitions, child.output, BlockMetrics.of(this.metrics))
     def blocks(input: Input) = {
-      val budget = Blocks.budget(TaskContext.get())
+      val budget = Blocks.budget(TaskContext.get(), partitions)
       metrics.counting(new BlockIterator(keys, partitions, columns, input, budget))
     }
     if (child.supportsColumnar)

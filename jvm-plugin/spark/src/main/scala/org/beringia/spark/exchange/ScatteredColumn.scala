@@ -5,13 +5,13 @@ package org.beringia.spark.exchange
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.sql.types._
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarArray}
 import org.apache.spark.unsafe.Platform
 import org.beringia.spark.columns.{ArrowTypes, Layout}
 
 sealed abstract class ScatteredColumn(width: Int, partitions: Int) {
-  private[this] val rows = new Array[Int](partitions)
   private[this] val anyMissing = new Array[Boolean](partitions)
-  private[this] val fixed = Array.fill(partitions)(new GrowingBytes)
+  protected val fixed: Array[GrowingBytes] = Array.fill(partitions)(new GrowingBytes)
   private[this] val missing = Array.fill(partitions)(new GrowingBytes)
   protected val data: Array[GrowingBytes] = Array.fill(partitions)(new GrowingBytes)
 
@@ -26,13 +26,22 @@ sealed abstract class ScatteredColumn(width: Int, partitions: Int) {
     val start = buffer.grow(width)
     val at = Platform.BYTE_ARRAY_OFFSET.toLong + start
     if (from.isNullAt(ordinal)) {
-      markMissing(partition)
+      markMissing(partition, start / width)
       java.util.Arrays.fill(buffer.bytes, start, start + width, 0.toByte)
       putMissing(buffer.bytes, at, partition)
     } else {
       put(buffer.bytes, at, partition, from, ordinal)
     }
-    rows(partition) += 1
+  }
+
+  /** Appends values of a vector, each to a partition of its own. */
+  def appendAll(partitionOf: Array[Int], from: ColumnVector, start: Int, count: Int): Unit = {
+    val values = new ColumnarArray(from, start, count)
+    var i = 0
+    while (i < count) {
+      append(partitionOf(i), values, i)
+      i += 1
+    }
   }
 
   /** Bytes that the buffers could hold. */
@@ -41,11 +50,11 @@ sealed abstract class ScatteredColumn(width: Int, partitions: Int) {
   /** Gives up the buffers, which are empty. */
   def release(): Unit = (fixed ++ missing ++ data).foreach(_.release())
 
-  def rowsOf(partition: Int): Int = rows(partition)
+  def rowsOf(partition: Int): Int = fixed(partition).used / width
 
   /** Bytes of the partition's part of a block, without the column's two numbers of the head. */
   def bytesOf(partition: Int): Int =
-    fixed(partition).used + data(partition).used + (if (anyMissing(partition)) rows(partition) else 0)
+    fixed(partition).used + data(partition).used + (if (anyMissing(partition)) rowsOf(partition) else 0)
 
   /** Writes the column's part of a block, its two numbers to `head`, and forgets it; returns where the part ends. */
   def take(partition: Int, block: Array[Byte], head: Int, at: Int): Int = {
@@ -54,19 +63,18 @@ sealed abstract class ScatteredColumn(width: Int, partitions: Int) {
     Platform.putInt(block, origin + head + 4, data(partition).used)
     var end = at
     if (anyMissing(partition)) {
-      missing(partition).pad(rows(partition))
+      missing(partition).pad(rowsOf(partition))
       end = missing(partition).take(block, end)
     }
     end = fixed(partition).take(block, end)
     end = data(partition).take(block, end)
-    rows(partition) = 0
     anyMissing(partition) = false
     end
   }
 
-  private def markMissing(partition: Int): Unit = {
+  private def markMissing(partition: Int, row: Int): Unit = {
     val flags = missing(partition)
-    flags.pad(rows(partition))
+    flags.pad(row)
     val at = flags.grow(1) // which may give it other bytes
     flags.bytes(at) = 1
     anyMissing(partition) = true
@@ -114,20 +122,20 @@ object ScatteredColumn {
           bytes.append(number.toJavaBigDecimal.unscaledValue.toByteArray)
         }
       )
+    case _: DecimalType => new ScatteredFixed(8, partitions, putOf(dataType))
+    case other if width(other) == 8 => new ScatteredLongs(partitions, other == DoubleType)
     case other => new ScatteredFixed(width(other), partitions, putOf(other))
   }
 
   private def putOf(dataType: DataType): PutFixed = dataType match {
     case BooleanType => (to, at, from, ordinal) => Platform.putBoolean(to, at, from.getBoolean(ordinal))
     case FloatType => (to, at, from, ordinal) => Platform.putFloat(to, at, from.getFloat(ordinal))
-    case DoubleType => (to, at, from, ordinal) => Platform.putDouble(to, at, from.getDouble(ordinal))
     case decimal: DecimalType => (to, at, from, ordinal) =>
         Platform.putLong(to, at, from.getDecimal(ordinal, decimal.precision, decimal.scale).toUnscaledLong)
     case other => width(other) match {
         case 1 => (to, at, from, ordinal) => Platform.putByte(to, at, from.getByte(ordinal))
         case 2 => (to, at, from, ordinal) => Platform.putShort(to, at, from.getShort(ordinal))
-        case 4 => (to, at, from, ordinal) => Platform.putInt(to, at, from.getInt(ordinal))
-        case _ => (to, at, from, ordinal) => Platform.putLong(to, at, from.getLong(ordinal))
+        case _ => (to, at, from, ordinal) => Platform.putInt(to, at, from.getInt(ordinal))
       }
   }
 }
@@ -149,6 +157,39 @@ final class ScatteredFixed(width: Int, partitions: Int, value: PutFixed)
       from: SpecializedGetters,
       ordinal: Int
   ): Unit = value(to, at, from, ordinal)
+}
+
+/**
+ * Of bigint, double, timestamps and day-time intervals.
+ *
+ * @param floating whether it is double
+ */
+final class ScatteredLongs(partitions: Int, floating: Boolean) extends ScatteredColumn(8, partitions) {
+  override protected def put(
+      to: Array[Byte],
+      at: Long,
+      partition: Int,
+      from: SpecializedGetters,
+      ordinal: Int
+  ): Unit =
+    if (floating) Platform.putDouble(to, at, from.getDouble(ordinal))
+    else Platform.putLong(to, at, from.getLong(ordinal))
+
+  // Most vectors hold an array, whose values are copied together.
+  override def appendAll(partitionOf: Array[Int], from: ColumnVector, start: Int, count: Int): Unit =
+    if (from.hasNull) super.appendAll(partitionOf, from, start, count)
+    else if (floating) scatter(partitionOf, from.getDoubles(start, count), Platform.DOUBLE_ARRAY_OFFSET, count)
+    else scatter(partitionOf, from.getLongs(start, count), Platform.LONG_ARRAY_OFFSET, count)
+
+  private def scatter(partitionOf: Array[Int], values: AnyRef, from: Int, count: Int): Unit = {
+    var i = 0
+    while (i < count) {
+      val buffer = fixed(partitionOf(i))
+      val at = Platform.BYTE_ARRAY_OFFSET.toLong + buffer.grow(8)
+      Platform.putLong(buffer.bytes, at, Platform.getLong(values, from + 8L * i))
+      i += 1
+    }
+  }
 }
 
 /** Of what has no width of its own: the ends of the values, and their bytes. */
