@@ -98,6 +98,23 @@ def test_every_type_comes_back_and_is_grouped_by(spark, rows, keys):
     assert partitions > 0 and spill > 0
 
 
+@pytest.mark.parametrize("missing", [True, False])
+def test_columns_of_every_type_are_taken_as_they_are(spark, rows, tmp_path, missing):
+    rows = rows if missing else rows.na.drop()
+    rows.coalesce(1).write.parquet(str(tmp_path / "rows"))  # more of them in a batch than are taken at a time
+    columns = spark.read.parquet(str(tmp_path / "rows"))
+
+    def run():
+        return numpy_map(whole, columns.groupBy("b", "i8"), "text string", order_by=["i"])
+
+    with setting(spark, spark_beringia_exchange_columns="false"):
+        expected = told(run())
+    found = run()
+    assert "Blocks" in names(found)
+    assert "ColumnarToRow" not in names(found)
+    assert told(found) == expected
+
+
 @pytest.mark.parametrize("adaptive", ["true", "false"])
 @pytest.mark.parametrize("partitions", [1, 200])
 def test_keys_are_the_same_as_with_rows(spark, rows, adaptive, partitions):
