@@ -154,11 +154,13 @@ test-pyspark: $(STAMPS)/package $(STAMPS)/python-4 ## PySpark's own tests, accel
 	if grep -qs '__version__.*"3' "$(SPARK_SOURCE)/python/pyspark/version.py"; then python=$(RUN); else python=$(RUN_4); fi && \
 	$$python scripts/test_pyspark.py "$(SPARK_SOURCE)"
 
+# A package in a folder of its own, for the newest's environment.
+beside = @echo "» $(1)" && $(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) $(1)
+
 # The newest pandas, beside the one of the environments.
 NEWEST_PANDAS := 3.1.1
 build/pandas-%/pandas: | $(STAMPS)/python-4
-	$(call say,pandas $*)
-	@$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pandas==$*
+	$(call beside,pandas==$*)
 
 test-pandas: $(STAMPS)/package $(STAMPS)/python-4 build/pandas-$(NEWEST_PANDAS)/pandas ## PySpark code as it is, with the newest pandas.
 	$(call say,Accelerated PySpark code with pandas $(NEWEST_PANDAS))
@@ -167,8 +169,7 @@ test-pandas: $(STAMPS)/package $(STAMPS)/python-4 build/pandas-$(NEWEST_PANDAS)/
 
 # A PySpark beside the packages of the newest's environment.
 build/spark-%/pyspark: | $(STAMPS)/python-4
-	$(call say,Spark $*)
-	$(RUN_4) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) pyspark==$*
+	$(call beside,pyspark==$*)
 
 build/minicluster: gradle/minicluster.gradle gradle/versions.gradle
 	@$(GRADLE_RUN) minicluster
@@ -268,7 +269,7 @@ demo-hail: $(STAMPS)/package ## A scan of a simulated genome for a trait, and th
 	  echo "» The demonstration on Hail: $$script" && $(RUN) $$script || exit 1; \
 	done
 
-bench: $(STAMPS)/package $(STAMPS)/python-4 build/apart/peers/installed ## Measure, and write docs/benchmarks/.
+bench: $(STAMPS)/package $(STAMPS)/python-4 build/apart/peers/installed build/pandas-$(NEWEST_PANDAS)/pandas ## Measure, and write docs/benchmarks/.
 	$(call say,Benchmarks: some minutes; leave the machine alone)
 	@$(WITH_JAVA) && $(RUN) -m benchmarks
 

@@ -1,7 +1,8 @@
 """Unchanged PySpark code on Beringia's workers and on PySpark's own, in turn: docs/benchmarks/accelerate.md.
 
-``python -m benchmarks.accelerate [case]``; each Spark runs in its own environment. Fails if a target is missed. Names
-such as `few_groups_sm` are those of Spark's own benchmarks, and so are the shapes.
+``python -m benchmarks.accelerate [case]``; each Spark runs in its own environment, the newest once more with the newest
+pandas, where `make bench` has put it. Fails if a target is missed. Names such as `few_groups_sm` are those of Spark's
+own benchmarks, and so are the shapes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from benchmarks.spark import ENVIRONMENTS
 from benchmarks.workload import CORES, in_turn, into_nothing, session
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "accelerate.md"
+NEWEST_PANDAS = sorted((ROOT / "build").glob("pandas-*"))[-1:]
 LIMIT = 3600
 """Seconds that a line of Spark may take."""
 
@@ -323,15 +325,22 @@ least-squares line, an aggregate a standard deviation.
 def main() -> None:
     """Measure, print, write."""
     lines = []
-    for environment in ENVIRONMENTS:
+    ways: list[tuple[str, dict[str, str]]] = [(environment, {}) for environment in ENVIRONMENTS]
+    ways += [(ENVIRONMENTS[-1], {"PYTHONPATH": str(folder)}) for folder in NEWEST_PANDAS]
+    for environment, variables in ways:
         python = str(ROOT / environment / "bin" / "python")
-        found = apart.measured("benchmarks.accelerate", *sys.argv[1:], python=python, limit=LIMIT)
+        found = apart.measured(
+            "benchmarks.accelerate", *sys.argv[1:], python=python, limit=LIMIT, environment=variables
+        )
         if found is None:
             sys.exit(f"nothing was measured in {environment}: `make bench` makes both environments")
         lines.append(Line(**{**found, "times": [Times(**each) for each in found["times"]]}))
         print(table(lines[-1]))
     if not sys.argv[1:]:
-        shown = {f"Spark {line.spark}": {each.name: each.ratio for each in line.times} for line in lines}
+        shown = {
+            f"Spark {line.spark}, pandas {line.pandas}": {each.name: each.ratio for each in line.times}
+            for line in lines
+        }
         bars.draw_ratios(PAGE.with_suffix(".png"), shown)
         PAGE.write_text(page(lines), encoding="utf-8")
         print(f"\nwritten: {PAGE}")
