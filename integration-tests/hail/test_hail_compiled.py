@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from hail.utils import HailUserError
 from hail.utils.java import Env
 
 NAMES = """
@@ -99,3 +100,25 @@ def test_values_that_a_query_has_for_all_rows_are_its_own(bh, hl):
     for values in ([1.5, 2.5, 3.5], [4.5, 5.5, 6.5]):
         table = ht.annotate_globals(values=values)
         assert bh.to_numpy(table.values[table.idx]).tolist() == values
+
+
+@pytest.mark.parametrize("out", ["to_arrow", "numpy_map"])
+def test_an_error_in_an_expression_names_its_line_in_this_query(hl, bh, out):
+    def ask(table):
+        if out == "to_arrow":
+            return bh.to_arrow(table)
+        return hl.experimental.numpy_map(
+            lambda x: {"s": x.sum()}, dict(k=table.x % 2), "struct{s: int64}", args=dict(x=table.x)
+        ).collect()
+
+    ht = hl.utils.range_table(8, 2).key_by()
+    here = ht.select(x=hl.array([1, 2])[ht.idx + 5])
+    there = ht.select(x=hl.array([1, 2])[ht.idx + 5])
+    compiled = Env.spark_session()._jvm.org.beringia.hail.CompiledRows.compiled
+    counts = []
+    for table, line in ((here, "here = ht"), (there, "there = ht")):
+        with pytest.raises(HailUserError, match="index out of bounds") as caught:
+            ask(table)
+        assert line in str(caught.value)
+        counts.append(compiled())
+    assert counts[0] == counts[1]  # both ran the same code

@@ -59,6 +59,10 @@ class NumpyMap(Node):
 
         return make(None)
 
+    def base_search(self, criteria: Callable[[ir.BaseIR], bool]) -> list[ir.BaseIR]:
+        """Search what the rows are made of too: where Hail looks for the expression that an error comes from."""
+        return [*self._origin._tir.base_search(criteria), *super().base_search(criteria)]
+
 
 class Import(Node):
     """Rows that are in a file."""

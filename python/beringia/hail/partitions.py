@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from hail.utils.java import FatalError
 
 import hail as hl
 from beringia.errors import ArgumentError, ConfigError
@@ -51,7 +53,8 @@ def of(table: Any) -> Iterator[Partition]:
     front = direct_front()
     backend = hl.current_backend()
     types = list(table.row.dtype.values())
-    export = front.exportTable(backend._jbackend, backend._render_ir(table._tir))
+    with _naming_lines(table):
+        export = front.exportTable(backend._jbackend, backend._render_ir(table._tir))
     count = export.partitions()
     ahead = export.parallelism() + 1
     under_way: deque[tuple[Any, SharedFile]] = deque()
@@ -63,7 +66,8 @@ def of(table: Any) -> Iterator[Partition]:
                 under_way.append((export.start(started, file.path), file))
                 started += 1
             job, file = under_way[0]
-            places = json.loads(job.result())
+            with _naming_lines(table):
+                places = json.loads(job.result())
             under_way.popleft()
             block = file.mapped()
             file.close()
@@ -82,6 +86,15 @@ def of(table: Any) -> Iterator[Partition]:
         for job, file in under_way:
             job.cancel()
             file.close()
+
+
+@contextmanager
+def _naming_lines(table: hl.Table) -> Iterator[None]:
+    """Have an error of one of the table's expressions show the user's line, as Hail's own ways have it."""
+    try:
+        yield
+    except FatalError as error:
+        raise error.maybe_user_error(table._tir) from None
 
 
 def rows_of(table: Any, caller: str) -> hl.Table:

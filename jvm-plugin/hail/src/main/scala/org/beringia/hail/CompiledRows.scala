@@ -61,19 +61,22 @@ object CompiledRows {
     ofLoader
   }
 
-  final private class Functions {
-    private[this] val ofRows = new Kept[(PStruct, Rows)]
-    private[this] val ofValues = new Kept[(PStruct, Values)]
+  /** What was compiled, the type of what it makes, and the ids of errors in the query that it is for. */
+  final private case class Function[T](made: PStruct, call: T, ids: ErrorIds)
 
-    /** The function that makes a partition's rows, of two arguments of these types, and the type of the rows. */
-    def rows(ctx: ExecuteContext, context: PStruct, shared: PStruct, body: IR): (PStruct, Rows) =
+  final private class Functions {
+    private[this] val ofRows = new Kept[Rows]
+    private[this] val ofValues = new Kept[Values]
+
+    /** The function that makes a partition's rows, of two arguments of these types. */
+    def rows(ctx: ExecuteContext, context: PStruct, shared: PStruct, body: IR): Function[Rows] =
       ofRows.of(Form.of(ctx, Seq(context, shared), body)) { form =>
         val (row, made) = CompileIterator.forTableStageToRVD(ctx, context, shared, form.body)
         (row.asInstanceOf[PStruct], made)
       }
 
-    /** The function that makes a struct on the driver, and its type. */
-    def values(ctx: ExecuteContext, body: IR): (PStruct, Values) =
+    /** The function that makes a struct on the driver. */
+    def values(ctx: ExecuteContext, body: IR): Function[Values] =
       ofValues.of(Form.of(ctx, Nil, body)) { form =>
         val (Some(PTypeReferenceSingleCodeType(made: PStruct)), make) = Compile[AsmFunction1RegionLong](
           ctx,
@@ -88,15 +91,17 @@ object CompiledRows {
 
   /** What was compiled last. Forms are compared one by one, for parts of Hail's IR have no hash that says what they are. */
   final private class Kept[T] {
-    private[this] val found = mutable.ListBuffer.empty[(Form, T)]
+    private[this] val found = mutable.ListBuffer.empty[(Form, (PStruct, T))]
 
-    def of(form: Form)(compile: Form => T): T = synchronized {
+    def of(numbered: (Form, ErrorIds))(compile: Form => (PStruct, T)): Function[T] = synchronized {
+      val (form, ids) = numbered
       val at = found.indexWhere(_._1 == form)
       val made = if (at >= 0) found.remove(at) else form -> compile(form)
       if (at < 0) count.incrementAndGet(): Unit
       if (found.length == Most) found.remove(0): Unit
       found += made
-      made._2
+      val (type_, call) = made._2
+      Function(type_, call, ids)
     }
   }
 
@@ -124,8 +129,10 @@ final private class CompiledRows(ctx: ExecuteContext, stage: TableStage) {
         "contexts" -> ToArray(contexts)
       )
     )
-    val (madeType, make) = functions.values(ctx, Let(stage.letBindings, made))
-    val address = make(ctx.theHailClassLoader, ctx.fs, ctx.taskContext, ctx.r)(ctx.r)
+    val values = functions.values(ctx, Let(stage.letBindings, made))
+    val madeType = values.made
+    val address =
+      values.ids.naming(values.call(ctx.theHailClassLoader, ctx.fs, ctx.taskContext, ctx.r)(ctx.r))
     val globals =
       BroadcastRow(
         ctx,
@@ -159,7 +166,7 @@ final private class CompiledRows(ctx: ExecuteContext, stage: TableStage) {
     val bindings = names.zip(places).map { case (name, place) =>
       name -> GetField(argument(1, sharedRead), place)
     } :+ (stage.ctxRefName -> GetField(argument(0, contextRead), Context))
-    val (rowType, rows) =
+    val CompiledRows.Function(rowType, makeRows, ids) =
       functions.rows(ctx, contextRead, sharedRead, Let(bindings, stage.partitionIR))
 
     val files = ctx.fsBc
@@ -168,7 +175,11 @@ final private class CompiledRows(ctx: ExecuteContext, stage: TableStage) {
         val region = consumer.partitionRegion
         val context = contextDecoder(new ByteArrayInputStream(partition), loader).readRegionValue(region)
         val values = sharedDecoder(new ByteArrayInputStream(shared.value), loader).readRegionValue(region)
-        rows(loader, files.value, SparkTaskContext.get(), consumer, context, values).map(_.longValue)
+        val rows = ids.naming(makeRows(loader, files.value, SparkTaskContext.get(), consumer, context, values))
+        new Iterator[Long] {
+          override def hasNext: Boolean = ids.naming(rows.hasNext)
+          override def next(): Long = ids.naming(rows.next().longValue)
+        }
     }
     val rvd = RVD(RVDType(rowType, stage.key), stage.partitioner, rdd)
     TableValue(ctx, TableType(stage.rowType, stage.key, stage.globalType), globals, rvd)
