@@ -18,6 +18,8 @@ from beringia.spark import lines
 
 JARS = str(Path(pyspark.__file__).parent / "jars" / "*")
 SPARK = "org/apache/spark/"
+ABOVE = (SPARK, "scala/")
+"""Where members are that classes of Spark have by inheritance."""
 
 
 def javap(classes, *options, path):
@@ -56,7 +58,7 @@ class Classes:
         names = [word.replace(".", "/") for word in re.findall(r"[\w$]+(?:\.[\w$]+)+", head.split("\n")[-1])]
         if not names:
             return
-        self.above[names[0]] = [name for name in names[1:] if name.startswith(SPARK)]
+        self.above[names[0]] = [name for name in names[1:] if name.startswith(ABOVE)]
         found = re.findall(r"^  [^\n]*?([\w.$]+)(?:\([^\n]*)?;\n    descriptor: (\S+)$", body, re.MULTILINE)
         constructor = names[0].replace("/", ".")
         self.members[names[0]] = {("<init>" if name == constructor else name, kind) for name, kind in found}
