@@ -246,6 +246,7 @@ format: $(STAMPS)/python ## Rewrite the sources as `make check` wants them.
 	cargo fmt --all
 	$(PYTHON_BIN)/ruff format .
 	$(PYTHON_BIN)/ruff check --fix .
+	@$(GRADLE_RUN) scalafmtFormat
 
 docs: $(STAMPS)/python ## Write the pages that are generated: docs/configuration.md, docs/types.md.
 	$(CARGO) run --quiet -p beringia-core --example configuration > build/configuration.md

@@ -175,7 +175,8 @@ final private class CompiledRows(ctx: ExecuteContext, stage: TableStage) {
         val region = consumer.partitionRegion
         val context = contextDecoder(new ByteArrayInputStream(partition), loader).readRegionValue(region)
         val values = sharedDecoder(new ByteArrayInputStream(shared.value), loader).readRegionValue(region)
-        val rows = ids.naming(makeRows(loader, files.value, SparkTaskContext.get(), consumer, context, values))
+        val rows =
+          ids.naming(makeRows(loader, files.value, SparkTaskContext.get(), consumer, context, values))
         new Iterator[Long] {
           override def hasNext: Boolean = ids.naming(rows.hasNext)
           override def next(): Long = ids.naming(rows.next().longValue)

@@ -78,7 +78,8 @@ final class BlockVector(dataType: DataType, order: Array[Int] = null) extends Co
   override def getDouble(row: Int): Double = Platform.getDouble(fixedBase, fixedAt + 8L * at(row))
 
   override def store(start: Int, count: Int, to: Long): Unit =
-    if (order == null) Platform.copyMemory(fixedBase, fixedAt + start.toLong * width, null, to, count.toLong * width)
+    if (order == null)
+      Platform.copyMemory(fixedBase, fixedAt + start.toLong * width, null, to, count.toLong * width)
     else width match {
       case 8 =>
         var i = 0

@@ -5,7 +5,12 @@ package org.beringia.spark.exchange
 
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{Attribute, MutableProjection, SpecificInternalRow, UnsafeRow}
+import org.apache.spark.sql.catalyst.expressions.{
+  Attribute,
+  MutableProjection,
+  SpecificInternalRow,
+  UnsafeRow
+}
 import org.apache.spark.sql.catalyst.plans.physical.HashPartitioning
 import org.apache.spark.sql.types.{DataType, IntegerType}
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
@@ -27,8 +32,10 @@ final class BlockIterator(
 ) extends Iterator[InternalRow] {
   private[this] val scattered = columns.map(column => ScatteredColumn.of(column.dataType, partitions)).toArray
   private[this] val partition = new SpecificInternalRow(Seq(IntegerType))
-  private[this] val toPartition =
-    MutableProjection.create(Seq(HashPartitioning(keys, partitions).partitionIdExpression), columns).target(partition)
+  private[this] val toPartition = {
+    val id = HashPartitioning(keys, partitions).partitionIdExpression
+    MutableProjection.create(Seq(id), columns).target(partition)
+  }
   private[this] val preimages = Blocks.preimages(partitions)
   private[this] val partitionOfRow = new Array[Int](Blocks.Rows)
 

@@ -178,7 +178,8 @@ final class ScatteredLongs(partitions: Int, floating: Boolean) extends Scattered
   // Most vectors hold an array, whose values are copied together.
   override def appendAll(partitionOf: Array[Int], from: ColumnVector, start: Int, count: Int): Unit =
     if (from.hasNull) super.appendAll(partitionOf, from, start, count)
-    else if (floating) scatter(partitionOf, from.getDoubles(start, count), Platform.DOUBLE_ARRAY_OFFSET, count)
+    else if (floating)
+      scatter(partitionOf, from.getDoubles(start, count), Platform.DOUBLE_ARRAY_OFFSET, count)
     else scatter(partitionOf, from.getLongs(start, count), Platform.LONG_ARRAY_OFFSET, count)
 
   private def scatter(partitionOf: Array[Int], values: AnyRef, from: Int, count: Int): Unit = {
