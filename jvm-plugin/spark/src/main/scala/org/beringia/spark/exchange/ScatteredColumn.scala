@@ -123,19 +123,21 @@ object ScatteredColumn {
         }
       )
     case _: DecimalType => new ScatteredFixed(8, partitions, putOf(dataType))
-    case other if width(other) == 8 => new ScatteredLongs(partitions, other == DoubleType)
+    case other if width(other) == 8 => new ScatteredLongs(partitions, putOf(other), other == DoubleType)
     case other => new ScatteredFixed(width(other), partitions, putOf(other))
   }
 
   private def putOf(dataType: DataType): PutFixed = dataType match {
     case BooleanType => (to, at, from, ordinal) => Platform.putBoolean(to, at, from.getBoolean(ordinal))
     case FloatType => (to, at, from, ordinal) => Platform.putFloat(to, at, from.getFloat(ordinal))
+    case DoubleType => (to, at, from, ordinal) => Platform.putDouble(to, at, from.getDouble(ordinal))
     case decimal: DecimalType => (to, at, from, ordinal) =>
         Platform.putLong(to, at, from.getDecimal(ordinal, decimal.precision, decimal.scale).toUnscaledLong)
     case other => width(other) match {
         case 1 => (to, at, from, ordinal) => Platform.putByte(to, at, from.getByte(ordinal))
         case 2 => (to, at, from, ordinal) => Platform.putShort(to, at, from.getShort(ordinal))
-        case _ => (to, at, from, ordinal) => Platform.putInt(to, at, from.getInt(ordinal))
+        case 4 => (to, at, from, ordinal) => Platform.putInt(to, at, from.getInt(ordinal))
+        case _ => (to, at, from, ordinal) => Platform.putLong(to, at, from.getLong(ordinal))
       }
   }
 }
@@ -148,7 +150,7 @@ trait PutBytes {
   def apply(to: GrowingBytes, from: SpecializedGetters, ordinal: Int): Unit
 }
 
-final class ScatteredFixed(width: Int, partitions: Int, value: PutFixed)
+sealed class ScatteredFixed(width: Int, partitions: Int, value: PutFixed)
     extends ScatteredColumn(width, partitions) {
   override protected def put(
       to: Array[Byte],
@@ -164,16 +166,8 @@ final class ScatteredFixed(width: Int, partitions: Int, value: PutFixed)
  *
  * @param floating whether it is double
  */
-final class ScatteredLongs(partitions: Int, floating: Boolean) extends ScatteredColumn(8, partitions) {
-  override protected def put(
-      to: Array[Byte],
-      at: Long,
-      partition: Int,
-      from: SpecializedGetters,
-      ordinal: Int
-  ): Unit =
-    if (floating) Platform.putDouble(to, at, from.getDouble(ordinal))
-    else Platform.putLong(to, at, from.getLong(ordinal))
+final class ScatteredLongs(partitions: Int, value: PutFixed, floating: Boolean)
+    extends ScatteredFixed(8, partitions, value) {
 
   // Most vectors hold an array, whose values are copied together.
   override def appendAll(partitionOf: Array[Int], from: ColumnVector, start: Int, count: Int): Unit =
