@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from decimal import Decimal
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -95,24 +97,47 @@ def plain(kind):
 
 
 def called(caller, sizes, columns):
-    calls = caller.begin(batch(sizes, columns))
-    for group in range(len(sizes)):
+    return called_with(caller, batch(sizes, columns))
+
+
+def called_with(caller, given):
+    calls = caller.begin(given)
+    for group in range(given.num_rows):
         calls.prepare(group)
         calls.append(calls.call())
     return calls.finish()
 
 
+def outcome(work):
+    try:
+        return work()
+    except Exception as error:
+        return type(error), str(error)
+
+
+def joined(parts, fields):
+    """The columns that PySpark's own loop gave for each group, as one table."""
+    chunks = [pa.chunked_array(list(chunks)) for chunks in zip(*parts, strict=True)]
+    return pa.table([c.cast(f.type) for c, f in zip(chunks, fields, strict=True)], schema=pa.schema(fields))
+
+
+@contextmanager
+def cut_by(patterns):
+    """So many patterns of nulls, beyond which groups go their own way; and none goes it because of its pandas."""
+    allowed = batches._PATTERNS if patterns is None else patterns
+    warning = AssertionError("this pandas makes another frame")
+    with (
+        mock.patch.object(batches, "_PATTERNS", allowed),
+        mock.patch.object(batches._log, "warning", side_effect=warning),
+    ):
+        yield
+
+
 def mapped(function, sizes, columns, fields, *, patterns=None):
     """The results of a batch, or what was raised; with `patterns` of nulls beyond which groups go their own way."""
     given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), columns)
-    before = batches._PATTERNS
-    batches._PATTERNS = before if patterns is None else patterns
-    try:
-        return called(GroupedMap(*given, pa.schema(fields).empty_table()), sizes, columns)
-    except Exception as error:
-        return type(error), str(error)
-    finally:
-        batches._PATTERNS = before
+    with cut_by(patterns):
+        return outcome(lambda: called(GroupedMap(*given, pa.schema(fields).empty_table()), sizes, columns))
 
 
 def by_pyspark(function, sizes, columns, fields):
@@ -120,17 +145,7 @@ def by_pyspark(function, sizes, columns, fields):
     given = grouped_map(function, pa.schema([f.with_type(plain(f.type)) for f in fields]), columns)
     command = Command(*given, "GroupedMap")
     groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), None, {})
-    try:
-        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
-    except Exception as error:
-        return type(error), str(error)
-    return pa.table(
-        [
-            pa.chunked_array(list(chunks)).cast(field.type)
-            for chunks, field in zip(zip(*parts, strict=True), fields, strict=True)
-        ],
-        schema=pa.schema(fields),
-    )
+    return outcome(lambda: joined([command.function.run(groups.rows(i)) for i in range(len(sizes))], fields))
 
 
 def described(key, frame):
@@ -153,12 +168,14 @@ def same(one, other):
 
 
 def values(table):
-    """Those of all columns; of times numbers, as Python has no such years as Arrow."""
-    numbers = {True: pa.int32(), False: pa.int64()}
-    return [
-        (column.cast(numbers[pa.types.is_date32(kind)]) if pa.types.is_temporal(kind) else column).to_pylist()
-        for column, kind in zip(table.columns, table.schema.types, strict=True)
-    ]
+    """Those of all columns; of times numbers, as Python has no such years as Arrow, and bytes of text that is none."""
+    return [column.cast(as_stored(column.type)).to_pylist() for column in table.columns]
+
+
+def as_stored(kind):
+    if pa.types.is_temporal(kind):
+        return pa.int32() if pa.types.is_date32(kind) else pa.int64()
+    return pa.large_binary() if pa.types.is_large_string(kind) else kind
 
 
 @every
@@ -220,17 +237,14 @@ def test_frames_of_cogroups_are_the_same(given):
     ).to_batches()[0]
     command = Command(*task, "CogroupedMap")
     sides = [batches.Groups(command, side, None, {}) for side in command.of_sides(command.given(both))]
-    expected = [
-        text.as_py()
-        for i in range(left.num_rows)
-        for column in command.function.run(*[side.rows(i) for side in sides])
-        for text in column
-    ]
-    calls = CogroupedMap(*task, pa.schema(fields).empty_table()).begin(pa.table(both))
-    for i in range(left.num_rows):
-        calls.prepare(i)
-        calls.append(calls.call())
-    assert calls.finish().column(0).to_pylist() == expected
+
+    def by_pyspark():
+        parts = [command.function.run(*[side.rows(i) for side in sides]) for i in range(left.num_rows)]
+        return joined(parts, fields)
+
+    expected = outcome(by_pyspark)
+    ours = outcome(lambda: called_with(CogroupedMap(*task, pa.schema(fields).empty_table()), both))
+    assert same(ours, expected)
 
 
 def test_groups_are_cut_from_the_batch():
@@ -275,13 +289,6 @@ def seen(*series):
     return repr([about, [getattr(one.array, "_ndarray", np.empty(0)).flags.writeable for one in series]])
 
 
-def outcome(work):
-    try:
-        return work()
-    except Exception as error:
-        return type(error), str(error)
-
-
 @every
 @given(rows(), st.data(), st.sampled_from([None, 0]))
 def test_aggregates_are_the_same(given, data, patterns):
@@ -313,16 +320,10 @@ def by_both(caller, given, sizes, columns, fields, patterns):
     groups = batches.Groups(command, command.given(batch(sizes, columns).to_batches()[0]), None, {})
 
     def by_pyspark():
-        parts = [command.function.run(groups.rows(i)) for i in range(len(sizes))]
-        chunks = [pa.chunked_array(list(chunks)) for chunks in zip(*parts, strict=True)]
-        return pa.table([c.cast(f.type) for c, f in zip(chunks, fields, strict=True)], schema=pa.schema(fields))
+        return joined([command.function.run(groups.rows(i)) for i in range(len(sizes))], fields)
 
-    before = batches._PATTERNS
-    batches._PATTERNS = before if patterns is None else patterns
-    try:
+    with cut_by(patterns):
         ours = outcome(lambda: called(caller(*given, pa.schema(fields).empty_table()), sizes, columns))
-    finally:
-        batches._PATTERNS = before
     return ours, outcome(by_pyspark)
 
 

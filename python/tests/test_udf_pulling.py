@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark.sql.types import StructType
-from test_udf_groups import TYPES, described, every, options, pickled, plain, rows, same
+from test_udf_groups import TYPES, described, every, joined, options, pickled, plain, rows, same
 from test_udf_groups import batch as batches_of
 
 from beringia._turns import LeftBehind
@@ -270,14 +270,7 @@ def by_pyspark(function, sizes, columns, fields):
             given = [own._serializer._create_batch(one) for one in own._map(0, frames)]
     except Exception as error:
         return type(error), str(error)
-    parts = [one.column(0).flatten() for one in given]
-    return pa.table(
-        [
-            pa.chunked_array(chunks).cast(field.type)
-            for chunks, field in zip(zip(*parts, strict=True), fields, strict=True)
-        ],
-        schema=pa.schema(fields),
-    )
+    return joined([one.column(0).flatten() for one in given], fields)
 
 
 def portions(sizes, columns):

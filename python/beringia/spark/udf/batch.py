@@ -1,9 +1,9 @@
 """The groups of a batch as pandas has them: as PySpark makes them, by its code.
 
 A column is converted for all groups at once where its values do not depend on which rows are converted together. Those
-of integers and booleans do: a group with a null in them has floats and objects; and floats are read-only where there is
-none. So a batch is converted for each pattern of such nulls, and a group's series or frame is cut from the batch of its
-pattern.
+of integers and booleans do: a group with a null in them has floats and objects; and floats and times are read-only
+where there is none. So a batch is converted for each pattern of such nulls, and a group's series or frame is cut from
+the batch of its pattern.
 """
 
 from __future__ import annotations
@@ -64,7 +64,14 @@ class Groups:
     @staticmethod
     def _depends(kind: pa.DataType) -> bool:
         """Tell whether nulls change more of a column than their own values: its type, or whether it is read-only."""
-        return bool(pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind))
+        types = pa.types
+        return bool(
+            types.is_integer(kind)
+            or types.is_boolean(kind)
+            or types.is_floating(kind)
+            or types.is_timestamp(kind)
+            or types.is_duration(kind)
+        )
 
     def bounds(self, group: int) -> tuple[int, int]:
         """Return the first row of a group, and the first behind it."""
