@@ -7,7 +7,7 @@ changed on its disk, or is found elsewhere by now. Modules that are installed, a
 
 from __future__ import annotations
 
-import importlib
+import functools
 import linecache
 import os
 import site
@@ -19,6 +19,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+from zipimport import zipimporter
 
 _INSTALLED = tuple(
     os.path.join(place, "")  # noqa: PTH118 (prefixes of names)
@@ -35,6 +36,7 @@ _STANDARD_ZIP = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
 _Stamp = tuple[str, int, int]
 
 _known: dict[str, _Stamp | None] = {}
+_archives: dict[str, tuple[int, int] | None] = {}
 _looked: int | None = None  # when, by the clock that files have; None in a process that is no worker
 
 
@@ -66,10 +68,27 @@ def search(paths: Sequence[str]) -> None:
     before = list(sys.path)
     sys.path[:] = dict.fromkeys([*filter(_is_standard, before), *paths, *before])
     if sys.path != before and _looked is not None:
-        importlib.invalidate_caches()
+        look_again()
         own = {name: module for name, module in list(sys.modules.items()) if _is_own(name, module)}
         if any(_is_elsewhere(name, module) for name, module in own.items() if "." not in name):
             _forget(own)
+
+
+def look_again() -> None:
+    """Let imports find what came since the last task, as ``importlib.invalidate_caches`` does.
+
+    That reads the index of each archive, of which PySpark itself is one: here only of those that changed.
+    """
+    state_of = functools.cache(_state)  # an archive has a finder for each package in it
+    for path, finder in list(sys.path_importer_cache.items()):
+        if isinstance(finder, zipimporter):
+            if _archives.get(path) != (state := state_of(finder.archive)):
+                _archives[path] = state
+                finder.invalidate_caches()
+        elif finder is None:  # there was nothing
+            del sys.path_importer_cache[path]
+        elif hasattr(finder, "invalidate_caches"):
+            finder.invalidate_caches()
 
 
 def refresh() -> None:
@@ -90,8 +109,16 @@ def refresh() -> None:
 def _forget(names: Iterable[str]) -> None:
     for name in names:
         del sys.modules[name]
-    importlib.invalidate_caches()
+    look_again()
     linecache.checkcache()
+
+
+def _state(file: str) -> tuple[int, int] | None:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _is_standard(entry: str) -> bool:

@@ -8,6 +8,7 @@ the batch of its pattern.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import logging
 from collections.abc import Callable
@@ -86,15 +87,25 @@ class Groups:
         """Return the columns of a group as PySpark gives them."""
         return self._series_of(self.rows(group))
 
-    def part(self, group: int) -> tuple[Any, int, int] | None:
-        """Return what makes the arguments of a group, of which rows; None where it is to be converted on its own."""
+    def until(self, first: int, rows: int) -> int:
+        """Return the first group behind those that, from `first` on, have so many rows together; one at least."""
+        return max(first + 1, bisect.bisect_right(self._bounds, self._bounds[first] + rows) - 1)
+
+    def parts(self, first: int, end: int) -> list[tuple[Any, int, int] | None]:
+        """Return what makes the arguments of groups, of which rows; None where one is to be converted on its own."""
         if self._is_nested:  # what a null in a struct does to others in its column differs between versions
-            return None
+            return [None] * (end - first)
+        bounds = self._bounds
+        return [
+            None if (cut := self._cut_of(group)) is None else (cut, bounds[group], bounds[group + 1])
+            for group in range(first, end)
+        ]
+
+    def _cut_of(self, group: int) -> Cut | None:
         pattern = self._patterns[group]
         if pattern not in self._made:
             self._made[pattern] = self._make(pattern, group) if len(self._made) < _PATTERNS else None
-        cut = self._made[pattern]
-        return None if cut is None else (cut, *self.bounds(group))
+        return self._made[pattern]
 
     @functools.cached_property
     def _patterns(self) -> list[bytes]:

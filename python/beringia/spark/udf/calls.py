@@ -7,6 +7,7 @@ What a kind of function gets for a group, and what becomes of its result, is the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -15,6 +16,9 @@ from beringia.spark.udf.batch import Groups
 from beringia.spark.udf.command import Command
 from beringia.spark.udf.explain import explain
 from beringia.spark.udf.results import Results
+
+_AHEAD = 2000
+"""Rows that are copied for groups whose turn is yet to come."""
 
 
 class Calls(ABC):
@@ -36,21 +40,26 @@ class Calls(ABC):
         self.function = function
         self._sides = sides
         self._results = results
+        self._ahead: deque[Any] = deque()  # of the next groups, what their calls get; None of which pandas makes it
         self._arguments: Any = None
         self._rows: list[pa.Table] | None = None
 
     def prepare(self, group: int) -> None:
         """Make what a group's call gets."""
-        parts = [part for side in self._sides if (part := side.part(group)) is not None]
-        if len(parts) < len(self._sides):
+        if not self._ahead:
+            self._ahead.extend(self._made(group))
+        self._arguments = self._ahead.popleft()
+        if self._arguments is None:
             self._rows = [side.rows(group) for side in self._sides]
-        else:
-            self._arguments = self.arguments(*parts)
 
     def call(self) -> Any:
         """Call the function, and check its result as PySpark does."""
+        arguments, self._arguments = self._arguments, None
         try:
-            return self._called()
+            if arguments is not None:
+                return self.run(arguments)
+            rows, self._rows = self._rows or [], None
+            return self.function.run(*rows)
         except BaseException as error:
             raised = error  # and nothing is raised within its handling: PySpark's tracebacks would show that
         self._results.table()  # what an earlier group returned may be at fault too, and comes first
@@ -72,12 +81,10 @@ class Calls(ABC):
     def run(self, arguments: Any) -> Any:
         """Call the function; return a frame, or a list of its columns."""
 
-    def _called(self) -> Any:
-        if self._rows is not None:
-            rows, self._rows = self._rows, None
-            return self.function.run(*rows)
-        arguments, self._arguments = self._arguments, None
-        return self.run(arguments)
+    def _made(self, first: int) -> list[Any]:
+        """Make what some groups' calls get at once: one after the other, between calls, takes twice as long."""
+        sides = [side.parts(first, min(side.until(first, _AHEAD) for side in self._sides)) for side in self._sides]
+        return [None if None in parts else self.arguments(*parts) for parts in zip(*sides, strict=True)]
 
 
 class Caller(ABC):

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
-from zipimport import zipimporter
 
 import pyarrow as pa
 from pyspark import Broadcast, SparkFiles, __version__
@@ -24,13 +23,13 @@ from pyspark.resource import ResourceInformation
 from pyspark.sql.types import StructType
 from pyspark.taskcontext import TaskContext
 
+from beringia import _modules
 from beringia.spark.udf.accumulators import Accumulators
 from beringia.spark.udf.offsets import sides
 from beringia.spark.udf.types import as_given
 
 # Of the line of Spark that is installed.
 _worker = importlib.import_module(f"beringia.spark.udf.pyspark_{__version__.partition('.')[0]}")
-_archives: dict[str, tuple[int, int] | None] = {}
 _broadcasts: dict[int, Any] = vars(sys.modules[Broadcast.__module__])["_broadcastRegistry"]
 
 
@@ -234,7 +233,7 @@ def _enter(task: dict[str, Any]) -> None:
     for entry in reversed([str(files), *(str(files / name) for name in task["includes"])]):
         if entry not in sys.path:
             sys.path.insert(1, entry)
-    _look_again()
+    _modules.look_again()
     broadcasts = {int(name): path for name, path in task["broadcasts"].items()}
     for gone in set(_broadcasts) - set(broadcasts):
         del _broadcasts[gone]
@@ -242,27 +241,3 @@ def _enter(task: dict[str, Any]) -> None:
         if name not in _broadcasts:
             _broadcasts[name] = Broadcast(path=path)
     _accumulatorRegistry.clear()
-
-
-def _look_again() -> None:
-    """Let imports find what came since the last task, as ``importlib.invalidate_caches`` does.
-
-    That reads the index of each archive, of which PySpark itself is one: here only of those that changed.
-    """
-    for path, finder in list(sys.path_importer_cache.items()):
-        if isinstance(finder, zipimporter):
-            if _archives.get(path) != (state := _state(Path(finder.archive))):
-                _archives[path] = state
-                finder.invalidate_caches()
-        elif finder is None:  # there was nothing
-            del sys.path_importer_cache[path]
-        elif hasattr(finder, "invalidate_caches"):
-            finder.invalidate_caches()
-
-
-def _state(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size

@@ -35,6 +35,9 @@ class Frames:
         self._keys = [series[i]._values for i in keys]
         empty = _frame(one.iloc[:0] for one in self._series)
         self._columns = empty.columns
+        names = self._columns._values
+        # `frame.columns.values[0] = "b"` renames a column, of one frame; pandas 3 has names that cannot be written.
+        self._names = names if isinstance(names, np.ndarray) and names.flags.writeable else None
         self._manager: Any = type(empty._mgr)
         self._layout: list[Any] = list(empty._mgr.blocks)
 
@@ -57,7 +60,9 @@ class Frames:
             kind(_stacked(values, rows) if type(values) is list else _copied(values, rows), placement=places, ndim=2)
             for kind, values, places in of_batch
         ]
-        axes = [self._columns._view(), pd.RangeIndex.from_range(range(end - start))]
+        columns = self._columns
+        columns = columns._view() if self._names is None else type(columns)._simple_new(self._names.copy(), name=None)
+        axes = [columns, index_of(range(end - start))]
         manager = self._manager(tuple(blocks), axes, verify_integrity=False)
         return pd.DataFrame._from_mgr(manager, axes)  # type: ignore[attr-defined, no-any-return, unused-ignore]
 
@@ -78,6 +83,11 @@ class Frames:
                 [values] = [one.values for one in _frame(columns)._mgr.blocks]
             blocks.append((type(block), values, block.mgr_locs))
         return blocks
+
+
+def index_of(rows: range) -> Any:
+    """Return the index of so many rows; pandas' own looks at the range first."""
+    return pd.RangeIndex._simple_new(rows, name=None)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _frame(series: Iterable[Any]) -> Any:

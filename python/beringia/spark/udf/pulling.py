@@ -235,7 +235,7 @@ class _PullingPandas(_Pulling):
 
         def portion(group: int) -> Portion:
             start, end = groups.bounds(group)
-            part = groups.part(group)
+            [part] = groups.parts(group, group + 1)
             if part is None:
                 return Portion(end - start, batch=structs(group))
             return Portion(end - start, self.made(*part))

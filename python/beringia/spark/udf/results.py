@@ -49,20 +49,33 @@ class Results:
         # Of each field: arrays of NumPy that wait to be converted, and columns that are.
         self._parts: list[list[Any]] = [[] for _ in self._names]
         self._called: dict[tuple[int, int], Any] = {}  # of series, by field and group: their names
+        self._fitting: Any = None
         self.count = 0
         self.nbytes = 0
 
     def fits(self, result: Any) -> bool:
         """Tell whether a result has the fields under their names in their order: then nothing else is to be checked."""
-        return type(result) is pd.DataFrame and self._is_plain and result.columns.tolist() == self._names
+        if type(result) is not pd.DataFrame or not self._is_plain:
+            return False
+        names: Any = result.columns
+        # Where pandas keeps texts as those of Arrow, which never change, to list them takes long.
+        held = getattr(names._values, "_pa_array", None)
+        if held is not None and held is self._fitting:
+            return True
+        if names.tolist() != self._names:
+            return False
+        self._fitting = held
+        return True
 
     def append(self, result: Any) -> int:
         """Take the result of a group, a frame or a list of its columns; return how many rows there are."""
-        taken, rows = (result, len(result[0])) if isinstance(result, list) else (self._taken(result), len(result))
+        taken = result if isinstance(result, list) else self._taken(result)
+        nbytes = 0
         for parts, part in zip(self._parts, taken, strict=True):
             parts.append(part)
-            self.nbytes += part.nbytes
-        self.count += rows
+            nbytes += part.nbytes
+        self.nbytes += nbytes
+        self.count += len(taken[0] if taken is result else result)
         return self.count
 
     def part(self, field: int, series: Any) -> Any:
@@ -98,9 +111,15 @@ class Results:
         taken: list[Any] = [None] * len(self._names)
         for block in result._mgr.blocks:
             values = block.values
-            for j, i in enumerate(block.mgr_locs):
+            places = block.mgr_locs.as_array.tolist()
+            if isinstance(values, np.ndarray) and values.dtype.kind in _KINDS:
+                values = values.copy()  # the function may use its frame again
+                for j, i in enumerate(places):
+                    taken[i] = values[j]
+                continue
+            for j, i in enumerate(places):
                 if self._is_taken(values, i):
-                    taken[i] = np.array(values[j])  # a copy: the function may use its frame again
+                    taken[i] = np.array(values[j])
                 else:
                     taken[i] = self._function.column(i, result[self._names[i]])
         return taken

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from beringia.spark.udf.frames import index_of
+
 
 class Series:
     """What makes series of the rows of a batch.
@@ -31,14 +33,14 @@ class Series:
 
     def series(self, start: int, end: int) -> list[Any]:
         """Return the columns of some rows."""
-        rows = end - start
-        index = pd.RangeIndex.from_range(range(rows))
-        places = self._placement(slice(0, rows))
+        places = self._placement(slice(0, end - start))
+        rows = range(end - start)
         made = []
         for manager, kind, values, is_writeable, name in self._parts:
             part = values[start:end].copy()
             if not is_writeable:
                 _array(part).setflags(write=False)
+            index = index_of(rows)
             block = kind(part, placement=places, ndim=1)
             one = pd.Series._from_mgr(manager(block, index), [index])  # type: ignore[attr-defined, unused-ignore]
             object.__setattr__(one, "_name", name)  # pandas' own looks for a column first
