@@ -17,7 +17,7 @@ from beringia.spark.udf.command import Command
 from beringia.spark.udf.explain import explain
 from beringia.spark.udf.results import Results
 
-_AHEAD = 2000
+_AHEAD = 500
 """Rows that are copied for groups whose turn is yet to come."""
 
 
