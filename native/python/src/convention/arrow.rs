@@ -19,6 +19,7 @@ use beringia_core::definition::{Definition, RowCount};
 use beringia_core::placement;
 use beringia_core::protocol::ArrayDescriptor;
 use beringia_core::segment::{Arena, Segment};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -85,12 +86,13 @@ pub struct ArrowCalls<'a, 'py> {
 
 impl<'py> Calls<'py> for ArrowCalls<'_, 'py> {
     fn prepare(&mut self, group: usize) -> Result<()> {
-        self.calls.call_method1("prepare", (group,)).map_err(|error| self.explain(&error))?;
+        let name = intern!(self.calls.py(), "prepare");
+        self.calls.call_method1(name, (group,)).map_err(|error| self.explain(&error))?;
         Ok(())
     }
 
     fn call(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        self.calls.call_method0("call")
+        self.calls.call_method0(intern!(self.calls.py(), "call"))
     }
 
     fn explain(&self, error: &PyErr) -> Failure {
@@ -98,7 +100,8 @@ impl<'py> Calls<'py> for ArrowCalls<'_, 'py> {
     }
 
     fn append(&mut self, group: usize, result: &Bound<'py, PyAny>) -> Result<()> {
-        let appended = self.calls.call_method1("append", (result,)).and_then(|rows| rows.extract());
+        let name = intern!(self.calls.py(), "append");
+        let appended = self.calls.call_method1(name, (result,)).and_then(|rows| rows.extract());
         let rows: usize = appended.map_err(|error| self.explain(&error))?;
         let group = i32::try_from(group).map_err(|_| too_many(group))?;
         self.groups.resize(rows, group);

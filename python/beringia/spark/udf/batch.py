@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -95,14 +96,15 @@ class Groups:
         """Return what makes the arguments of groups, of which rows; None where one is to be converted on its own."""
         if self._is_nested:  # what a null in a struct does to others in its column differs between versions
             return [None] * (end - first)
-        bounds = self._bounds
+        patterns = self._patterns[first:end]
+        cuts = {pattern: self._cut_of(pattern, first + patterns.index(pattern)) for pattern in dict.fromkeys(patterns)}
+        bounds = itertools.pairwise(self._bounds[first : end + 1])
         return [
-            None if (cut := self._cut_of(group)) is None else (cut, bounds[group], bounds[group + 1])
-            for group in range(first, end)
+            None if (cut := cuts[pattern]) is None else (cut, *rows)
+            for pattern, rows in zip(patterns, bounds, strict=True)
         ]
 
-    def _cut_of(self, group: int) -> Cut | None:
-        pattern = self._patterns[group]
+    def _cut_of(self, pattern: bytes, group: int) -> Cut | None:
         if pattern not in self._made:
             self._made[pattern] = self._make(pattern, group) if len(self._made) < _PATTERNS else None
         return self._made[pattern]

@@ -42,7 +42,7 @@ class Calls(ABC):
         self._results = results
         self._ahead: deque[Any] = deque()  # of the next groups, what their calls get; None of which pandas makes it
         self._arguments: Any = None
-        self._rows: list[pa.Table] | None = None
+        self._rows: list[pa.Table] = []
 
     def prepare(self, group: int) -> None:
         """Make what a group's call gets."""
@@ -58,7 +58,7 @@ class Calls(ABC):
         try:
             if arguments is not None:
                 return self.run(arguments)
-            rows, self._rows = self._rows or [], None
+            rows, self._rows = self._rows, []
             return self.function.run(*rows)
         except BaseException as error:
             raised = error  # and nothing is raised within its handling: PySpark's tracebacks would show that
@@ -83,7 +83,8 @@ class Calls(ABC):
 
     def _made(self, first: int) -> list[Any]:
         """Make what some groups' calls get at once: one after the other, between calls, takes twice as long."""
-        sides = [side.parts(first, min(side.until(first, _AHEAD) for side in self._sides)) for side in self._sides]
+        end = min(side.until(first, _AHEAD) for side in self._sides)
+        sides = [side.parts(first, end) for side in self._sides]
         return [None if None in parts else self.arguments(*parts) for parts in zip(*sides, strict=True)]
 
 

@@ -181,13 +181,20 @@ class SeriesResults(Results):
 class ValueResults(Results):
     """Results that are one value of each field: of NumPy's numbers and Python's, arrays are made when all are there."""
 
+    def __init__(self, function: Any, schema: pa.Schema) -> None:
+        super().__init__(function, schema)
+        self._values: list[list[Any]] = []
+
     def append(self, result: list[Any]) -> int:
         """Take the values of a group, or columns of one value."""
-        for parts, value in zip(self._parts, result, strict=True):
-            parts.append(value)
-        self.nbytes += 8 * len(result)
-        self.count += 1
-        return self.count
+        self._values.append(result)
+        return len(self._values)
+
+    def table(self) -> pa.Table:
+        """Return the rows of all groups."""
+        if self._values:
+            self._parts = [list(parts) for parts in zip(*self._values, strict=True)]
+        return super().table()
 
     def _arrays(self, parts: list[Any]) -> list[Any]:
         arrays: list[Any] = []

@@ -30,11 +30,14 @@ class Series:
             for one, block in zip(series, blocks, strict=True)
         ]
         self._placement: Any = type(blocks[0].mgr_locs) if blocks else None
+        self._placed: tuple[int, Any] = (-1, None)  # the place of so many rows, which never changes
 
     def series(self, start: int, end: int) -> list[Any]:
         """Return the columns of some rows."""
-        places = self._placement(slice(0, end - start))
         rows = range(end - start)
+        if self._placed[0] != rows.stop:
+            self._placed = (rows.stop, self._placement(slice(0, rows.stop)))
+        places = self._placed[1]
         made = []
         for manager, kind, values, is_writeable, name in self._parts:
             part = values[start:end].copy()
