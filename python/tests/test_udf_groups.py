@@ -127,6 +127,7 @@ def cut_by(patterns):
     allowed = batches._PATTERNS if patterns is None else patterns
     warning = AssertionError("this pandas makes another frame")
     with (
+        mock.patch("beringia.spark.udf.calls._AHEAD", 5),
         mock.patch.object(batches, "_PATTERNS", allowed),
         mock.patch.object(batches._log, "warning", side_effect=warning),
     ):

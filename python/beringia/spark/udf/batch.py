@@ -24,6 +24,14 @@ from beringia.spark.udf.command import Command
 _PATTERNS = 8
 """Of nulls, in one batch: each takes as much memory as the batch."""
 
+_DEPENDING = (
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_floating,
+    pa.types.is_timestamp,
+    pa.types.is_duration,
+)
+
 _Checked = dict[bytes, bool]
 
 _log = logging.getLogger(__name__)
@@ -66,14 +74,7 @@ class Groups:
     @staticmethod
     def _depends(kind: pa.DataType) -> bool:
         """Tell whether nulls change more of a column than their own values: its type, or whether it is read-only."""
-        types = pa.types
-        return bool(
-            types.is_integer(kind)
-            or types.is_boolean(kind)
-            or types.is_floating(kind)
-            or types.is_timestamp(kind)
-            or types.is_duration(kind)
-        )
+        return any(is_such(kind) for is_such in _DEPENDING)
 
     def bounds(self, group: int) -> tuple[int, int]:
         """Return the first row of a group, and the first behind it."""
