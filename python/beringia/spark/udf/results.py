@@ -188,7 +188,8 @@ class ValueResults(Results):
     def append(self, result: list[Any]) -> int:
         """Take the values of a group, or columns of one value."""
         self._values.append(result)
-        return len(self._values)
+        self.count += 1
+        return self.count
 
     def table(self) -> pa.Table:
         """Return the rows of all groups."""
