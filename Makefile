@@ -76,7 +76,7 @@ test-jvm: $(LIBRARY) $(STAMPS)/package
 	$(call say,JVM tests)
 	@for line in $(LINES); do $(GRADLE_RUN) -Pberingia.spark=$$line test || exit 1; done
 
-test-python: $(STAMPS)/package
+test-python: $(STAMPS)/package $(STAMPS)/classes
 	$(call say,Python tests and jobs on Spark)
 	@$(PYTEST) python/tests
 	@$(PYTEST) integration-tests --ignore=integration-tests/hail --ignore=integration-tests/faults \
@@ -129,7 +129,7 @@ SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contr
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
   -k "fault_cancel or fault_ends and (stopped or executor) and not posix or fault_starts and not local \
   or fault_table and Spark and (killed or exits or loops or replaces)"
-test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
+test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(STAMPS)/classes-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \
 	  and not every_type_comes_back and not encrypted_and_off_the_heap \
@@ -190,7 +190,7 @@ test-comet: $(STAMPS)/package $(STAMPS)/python-4 build/comet build/spark-$(COMET
 	@$(PYTEST) integration-tests/comet
 	@export PYTHONPATH=$(CURDIR)/build/spark-$(COMET_4) && $(PYTEST_4) integration-tests/comet
 
-test-hail: $(STAMPS)/package ## Jobs on a real Hail.
+test-hail: $(STAMPS)/package $(STAMPS)/classes ## Jobs on a real Hail.
 	$(call say,Jobs on Hail)
 	@$(PYTEST) integration-tests/hail
 
@@ -349,6 +349,15 @@ $(STAMPS)/jars: $(LIBRARY) $(JVM_SOURCES) | $(STAMPS)/python
 	@rm -rf $(JARS)
 	@mkdir -p $(JARS)
 	cp jvm-plugin/hail/build/spark-*/libs/*.jar $(LINES:%=jvm-plugin/spark/build/spark-%/libs/*.jar) $(JARS)
+	@touch $@
+
+# Archives of Spark's classes: the JVMs of the tests start with them in half the time.
+$(STAMPS)/classes: python = $(RUN)
+$(STAMPS)/classes-4: python = $(RUN_4)
+$(STAMPS)/classes-4: $(STAMPS)/python-4
+$(STAMPS)/classes $(STAMPS)/classes-4: integration-tests/jvm.py | $(STAMPS)/package
+	$(call say,Archive of the classes of Spark for tests)
+	@$(WITH_JAVA) && export SPARK_LOCAL_IP=127.0.0.1 && $(python) integration-tests/jvm.py
 	@touch $@
 
 $(STAMPS)/package: $(STAMPS)/python $(STAMPS)/jars $(EXTENSION_SOURCES) pyproject.toml

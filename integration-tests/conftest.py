@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import jvm
+
 pytest.register_assert_rewrite("accelerated", "contract.case")
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +25,7 @@ RUN = f"beringia-test-{uuid.uuid4().hex}"
 # from the processes of somebody else's Spark.
 os.environ["BERINGIA_TEST_RUN"] = RUN
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+os.environ.setdefault("SPARK_SUBMIT_OPTS", jvm.options())
 for name in ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON"):
     os.environ.pop(name, None)
 os.environ["JAVA_HOME"] = subprocess.run(

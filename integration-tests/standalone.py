@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pyspark
 
+import jvm
+
 SPARK_HOME = Path(pyspark.__file__).parent
 HOSTS = ("127.0.0.2", "127.0.0.3")
 
@@ -32,7 +34,7 @@ def started(directory, hosts=HOSTS, settings=None):
     Spark's, for the daemons.
     """
     environments = hosts if isinstance(hosts, dict) else {host: {} for host in hosts}
-    options = " ".join(f"-D{name}={value}" for name, value in (settings or {}).items())
+    options = " ".join([jvm.options(), *(f"-D{name}={value}" for name, value in (settings or {}).items())])
 
     with contextlib.ExitStack() as stack:
 

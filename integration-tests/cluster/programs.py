@@ -27,6 +27,7 @@ def session(**settings):
         .config("spark.sql.shuffle.partitions", "4")
         .config("spark.sql.adaptive.enabled", "false")  # so little data would be one task
         .config("spark.executor.cores", "1")
+        .config("spark.executor.extraJavaOptions", os.environ["SPARK_SUBMIT_OPTS"])
         .config("spark.cores.max", "2")
         .config("spark.scheduler.minRegisteredResourcesRatio", "1.0")  # both hosts
         .config(map=beringia.spark.conf(**settings))

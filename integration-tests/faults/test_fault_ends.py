@@ -94,6 +94,7 @@ def session(**more):
         .config("spark.sql.shuffle.partitions", "4")
         .config("spark.sql.adaptive.enabled", "false")  # so little data would be one task
         .config("spark.executorEnv.BERINGIA_TEST_RUN", os.environ["BERINGIA_TEST_RUN"])
+        .config("spark.executor.extraJavaOptions", os.environ["SPARK_SUBMIT_OPTS"])
         .config(map=beringia.spark.conf(**more))
         .getOrCreate()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from fronts import TOTALS, Local
+from fronts import TOTALS, Local, settled
 
 import beringia
 from beringia.errors import InterpreterError
@@ -56,7 +56,7 @@ def runs(front, monkeypatch):
     yield runs
     monkeypatch.undo()
     front.check()
-    assert front.zombies() == []
+    assert settled(lambda: front.zombies() == [])
 
 
 @pytest.mark.parametrize("fault", DEADLY)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from beringia.spark.udf.calls import Calls, CuttingCaller
-from beringia.spark.udf.results import ValueResults, dtype_of
+from beringia.spark.udf.results import FLOATS, ValueResults, dtype_of
 from beringia.spark.udf.series import Series
 
 
@@ -42,13 +42,14 @@ class AggregateCalls(SeriesCalls):
 
     def run(self, arguments: list[Any]) -> list[Any]:
         """Return the values of all functions; as columns, if they are not all plain numbers."""
+        of = arguments.__getitem__
         values = [
-            function(*[arguments[i] for i in places], **{name: arguments[i] for name, i in named.items()})
+            function(*map(of, places), **{name: of(i) for name, i in named.items()})
             if named
-            else function(*[arguments[i] for i in places])
+            else function(*map(of, places))
             for function, places, named in self.function.functions
         ]
-        if None in map(dtype_of, values):
+        if not FLOATS.issuperset(map(type, values)) and None in map(dtype_of, values):
             return self.columns([[value] for value in values])
         return values
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from beringia.spark.udf.objects import Maker, has_state_of, index_of
+
 _LARGE = 1000
 """Rows of a group that are put together on their own: with all of the batch they would be copied twice."""
 
@@ -39,9 +41,10 @@ class Frames:
         # `frame.columns.values[0] = "b"` renames a column, of one frame; pandas 3 has names that cannot be written.
         self._names = names if isinstance(names, np.ndarray) and names.flags.writeable else None
         self._manager: Any = type(empty._mgr)
+        self._maker = Maker(empty)
         self._layout: list[Any] = list(empty._mgr.blocks)
 
-    def frame(self, start: int, end: int) -> pd.DataFrame:
+    def frame(self, start: int, end: int) -> Any:
         """Return the frame of some rows, which has memory of its own: functions may write to it, and keep it."""
         return self._cut(self._apart if end - start >= _LARGE else self._together, start, end)
 
@@ -54,7 +57,7 @@ class Frames:
         """Return the key of a group by its first row."""
         return tuple(values[row] for values in self._keys)
 
-    def _cut(self, of_batch: list[tuple[Any, Any, Any]], start: int, end: int) -> pd.DataFrame:
+    def _cut(self, of_batch: list[tuple[Any, Any, Any]], start: int, end: int) -> Any:
         rows = slice(start, end)
         blocks = [
             kind(_stacked(values, rows) if type(values) is list else _copied(values, rows), placement=places, ndim=2)
@@ -64,7 +67,7 @@ class Frames:
         columns = columns._view() if self._names is None else type(columns)._simple_new(self._names.copy(), name=None)
         axes = [columns, index_of(range(end - start))]
         manager = self._manager(tuple(blocks), axes, verify_integrity=False)
-        return pd.DataFrame._from_mgr(manager, axes)  # type: ignore[attr-defined, no-any-return, unused-ignore]
+        return self._maker.make(manager)
 
     @functools.cached_property
     def _together(self) -> list[tuple[Any, Any, Any]]:
@@ -83,11 +86,6 @@ class Frames:
                 [values] = [one.values for one in _frame(columns)._mgr.blocks]
             blocks.append((type(block), values, block.mgr_locs))
         return blocks
-
-
-def index_of(rows: range) -> Any:
-    """Return the index of so many rows; pandas' own looks at the range first."""
-    return pd.RangeIndex._simple_new(rows, name=None)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _frame(series: Iterable[Any]) -> Any:
@@ -110,8 +108,7 @@ def is_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Tell whether two frames are the same to the last of their blocks."""
     index, columns = one.index, one.columns
     return (
-        type(one) is type(other)
-        and type(one._mgr) is type(other._mgr)
+        has_state_of(one, other)
         and type(index) is type(other.index)
         and index.identical(other.index)
         and type(columns) is type(other.columns)

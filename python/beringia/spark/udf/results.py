@@ -19,8 +19,9 @@ from beringia.spark.udf.types import as_taken
 _KINDS = "biufM"  # booleans, numbers, times
 _MANY = 1000
 """Rows that are not worth to be converted with others."""
-_DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", np.int64: "i8"}
-"""Of the series that pandas makes of such values."""
+_DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", int: "i8", np.int64: "i8"}
+"""Of the series that pandas makes of such values; of int, if they are not too large."""
+FLOATS = frozenset(kind for kind, dtype in _DTYPES.items() if dtype == "f8")
 
 
 class Results:
@@ -53,29 +54,27 @@ class Results:
         self.count = 0
         self.nbytes = 0
 
-    def fits(self, result: Any) -> bool:
-        """Tell whether a result has the fields under their names in their order: then nothing else is to be checked."""
-        if type(result) is not pd.DataFrame or not self._is_plain:
-            return False
-        names: Any = result.columns
-        # Where pandas keeps texts as those of Arrow, which never change, to list them takes long.
-        held = getattr(names._values, "_pa_array", None)
-        if held is not None and held is self._fitting:
-            return True
-        if names.tolist() != self._names:
-            return False
-        self._fitting = held
-        return True
+    def take(self, result: Any) -> list[Any] | None:
+        """Return a frame as columns for :meth:`append`, if it has the fields under their names in their order.
+
+        Then nothing else of it is to be checked.
+        """
+        if not self._fits(result):
+            return None
+        try:
+            return self._of_blocks(result)
+        except Exception as error:
+            raised = error
+        self._function.columns(result)  # an earlier column may be at fault too, and comes first
+        raise raised
 
     def append(self, result: Any) -> int:
         """Take the result of a group, a frame or a list of its columns; return how many rows there are."""
         taken = result if isinstance(result, list) else self._taken(result)
-        nbytes = 0
         for parts, part in zip(self._parts, taken, strict=True):
             parts.append(part)
-            nbytes += part.nbytes
-        self.nbytes += nbytes
-        self.count += len(taken[0] if taken is result else result)
+            self.nbytes += part.nbytes
+        self.count += len(taken[0] if taken else result)
         return self.count
 
     def part(self, field: int, series: Any) -> Any:
@@ -87,7 +86,8 @@ class Results:
 
     def columns(self, result: Any) -> list[Any]:
         """Return a result as columns for :meth:`append`."""
-        return self._take(result) if self.fits(result) else self._function.columns(result)
+        taken = self.take(result)
+        return self._function.columns(result) if taken is None else taken
 
     def table(self) -> pa.Table:
         """Return the rows of all groups."""
@@ -103,11 +103,23 @@ class Results:
             return self.columns(result)
         except Exception as error:
             raised = error
-        self.table()  # what an earlier group returned may be at fault too, and comes first;
-        self._function.columns(result)  # and then an earlier column
+        self.table()  # what an earlier group returned may be at fault too, and comes first
         raise raised
 
-    def _take(self, result: pd.DataFrame) -> list[Any]:
+    def _fits(self, result: Any) -> bool:
+        if type(result) is not pd.DataFrame or not self._is_plain:
+            return False
+        names: Any = result.columns
+        # Where pandas keeps texts as those of Arrow, which never change, to list them takes long.
+        held = getattr(names._values, "_pa_array", None)
+        if held is not None and held is self._fitting:
+            return True
+        if names.tolist() != self._names:
+            return False
+        self._fitting = held
+        return True
+
+    def _of_blocks(self, result: pd.DataFrame) -> list[Any]:
         taken: list[Any] = [None] * len(self._names)
         for block in result._mgr.blocks:
             values = block.values
@@ -186,7 +198,7 @@ class ValueResults(Results):
         self._values: list[list[Any]] = []
 
     def append(self, result: list[Any]) -> int:
-        """Take the values of a group, or columns of one value."""
+        """Take the values of a group, none of which :func:`dtype_of` does not know, or columns of one value."""
         self._values.append(result)
         self.count += 1
         return self.count
@@ -199,17 +211,17 @@ class ValueResults(Results):
 
     def _arrays(self, parts: list[Any]) -> list[Any]:
         arrays: list[Any] = []
-        for dtype, run in itertools.groupby(parts, dtype_of):
-            if dtype is None:
-                arrays.extend(run)
+        for kind, run in itertools.groupby(parts, type):
+            if kind in _DTYPES:
+                arrays.append(np.array(list(run), _DTYPES[kind]))
             else:
-                arrays.append(np.array(list(run), dtype))
+                arrays.extend(run)
         return arrays
 
 
 def dtype_of(value: Any) -> str | None:
     """Return the dtype of the series that pandas makes of a number; None of anything else."""
-    return "i8" if type(value) is int and abs(value) < 1 << 63 else _DTYPES.get(type(value))
+    return None if type(value) is int and abs(value) >= 1 << 63 else _DTYPES.get(type(value))
 
 
 def _never_changes(kind: pa.DataType) -> bool:

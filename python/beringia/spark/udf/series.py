@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from beringia.spark.udf.frames import index_of
+from beringia.spark.udf.objects import Maker, has_state_of, index_of
+
+_AHEAD = 500
+"""Rows that are copied together, of columns that functions cannot write to."""
 
 
 class Series:
@@ -26,9 +29,13 @@ class Series:
     def __init__(self, series: Sequence[Any]) -> None:
         blocks = [one._mgr.blocks[0] for one in series]
         self._parts = [
-            (type(one._mgr), type(block), block.values, _is_writeable(block.values), one.name)
-            for one, block in zip(series, blocks, strict=True)
+            (type(one._mgr), type(block), block.values, maker.make, one.name)
+            for one, block, maker in zip(series, blocks, map(Maker, series), strict=True)
         ]
+        self._is_written = [_is_writeable(block.values) for block in blocks]
+        self._copied = (0, 0)  # rows of those that are not
+        self._copies: list[Any] = [None] * len(blocks)
+        self._copy(0, 0)
         self._placement: Any = type(blocks[0].mgr_locs) if blocks else None
         self._placed: tuple[int, Any] = (-1, None)  # the place of so many rows, which never changes
 
@@ -37,18 +44,26 @@ class Series:
         rows = range(end - start)
         if self._placed[0] != rows.stop:
             self._placed = (rows.stop, self._placement(slice(0, rows.stop)))
-        places = self._placed[1]
+        if not self._copied[0] <= start <= end <= self._copied[1]:
+            self._copy(start, max(end, start + _AHEAD))
+        places, first = self._placed[1], self._copied[0]
         made = []
-        for manager, kind, values, is_writeable, name in self._parts:
-            part = values[start:end].copy()
-            if not is_writeable:
-                _array(part).setflags(write=False)
-            index = index_of(rows)
-            block = kind(part, placement=places, ndim=1)
-            one = pd.Series._from_mgr(manager(block, index), [index])  # type: ignore[attr-defined, unused-ignore]
+        for (manager, kind, values, make, name), copied in zip(self._parts, self._copies, strict=True):
+            part = values[start:end].copy() if copied is None else copied[start - first : end - first]
+            one = make(manager(kind(part, placement=places, ndim=1), index_of(rows)))
             object.__setattr__(one, "_name", name)  # pandas' own looks for a column first
             made.append(one)
+        if rows.stop > _AHEAD:
+            self._copy(0, 0)  # what is large is the function's alone
         return made
+
+    def _copy(self, start: int, end: int) -> None:
+        """Copy rows of what functions cannot write to, of which series may be views on the same memory."""
+        self._copied = (start, end)
+        for i, (_, _, values, _, _) in enumerate(self._parts):
+            if not self._is_written[i]:
+                self._copies[i] = values[start:end].copy()
+                _array(self._copies[i]).setflags(write=False)
 
     def matches(self, own: Sequence[Any], start: int, end: int) -> bool:
         """Tell whether the series of some rows are those that PySpark made, `own`."""
@@ -67,8 +82,7 @@ def part(series: Any, begin: int, end: int) -> Any:
 def _is_same(one: Any, other: Any) -> bool:
     block, another = one._mgr.blocks[0], other._mgr.blocks[0]
     return bool(
-        type(one) is type(other)
-        and type(one._mgr) is type(other._mgr)
+        has_state_of(one, other)
         and type(block) is type(another)
         and type(block.values) is type(another.values)
         and block.values.dtype == another.values.dtype
