@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyspark
 
+import jvm
 from beringia.spark import lines
 
 JARS = str(Path(pyspark.__file__).parent / "jars" / "*")
@@ -25,7 +26,8 @@ ABOVE = (SPARK, "scala/")
 def javap(classes, *options, path):
     """What ``javap`` says of classes, or of those that there are, without its complaints of the others."""
     names = [name.replace("/", ".") for name in classes]
-    command = [Path(os.environ["JAVA_HOME"], "bin", "javap"), "-p", *options, "-cp", path, *names]
+    quick = [f"-J{option}" for option in jvm.QUICK.split()]
+    command = [Path(os.environ["JAVA_HOME"], "bin", "javap"), *quick, "-p", *options, "-cp", path, *names]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 

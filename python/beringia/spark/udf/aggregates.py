@@ -42,13 +42,10 @@ class AggregateCalls(SeriesCalls):
 
     def run(self, arguments: list[Any]) -> list[Any]:
         """Return the values of all functions; as columns, if they are not all plain numbers."""
-        of = arguments.__getitem__
-        values = [
-            function(*map(of, places), **{name: of(i) for name, i in named.items()})
-            if named
-            else function(*map(of, places))
-            for function, places, named in self.function.functions
-        ]
+        of, values = arguments.__getitem__, []
+        for function, places, named in self.function.functions:
+            by_name = {name: of(i) for name, i in named.items()} if named else named
+            values.append(function(*map(of, places), **by_name))
         if not FLOATS.issuperset(map(type, values)) and None in map(dtype_of, values):
             return self.columns([[value] for value in values])
         return values
