@@ -125,8 +125,7 @@ test-adapters: $(STAMPS)/package $(ADAPTERS:%=build/apart/%/installed) ## Apache
 ON_4 := $(wildcard integration-tests/test_accelerate*.py) $(addprefix integration-tests/,test_docs.py test_examples.py \
   test_exchange.py test_executor_metrics.py test_keep.py test_ml_types.py test_plans.py test_refusals.py test_sessions.py \
   test_spark_arrays.py test_spark_executor.py test_spark_spmd.py test_spark_types.py test_sql.py test_streams.py test_uncaught.py)
-SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py \
-  integration-tests/test_sql.py
+SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py integration-tests/test_sql.py
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
   -k "fault_cancel or fault_ends and (stopped or executor) and not posix or fault_starts and not local \
   or fault_table and Spark and (killed or exits or loops or replaces)"

@@ -198,7 +198,7 @@ class ValueResults(Results):
         self._values: list[list[Any]] = []
 
     def append(self, result: list[Any]) -> int:
-        """Take the values of a group, none of which :func:`dtype_of` does not know, or columns of one value."""
+        """Take the values of a group, all of which :func:`dtype_of` knows, or columns of one value."""
         self._values.append(result)
         self.count += 1
         return self.count

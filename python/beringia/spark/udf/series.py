@@ -1,6 +1,6 @@
 """Series of groups, cut from those of a whole batch, as :mod:`beringia.spark.udf.frames` cuts frames.
 
-PySpark's are read-only where they are views on Arrow's memory; so are these, which have memory of their own.
+PySpark's are read-only where they are views on Arrow's memory; so are these, which are views on a copy of some rows.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Series:
     def __init__(self, series: Sequence[Any]) -> None:
         blocks = [one._mgr.blocks[0] for one in series]
         self._parts = [
-            (type(one._mgr), type(block), block.values, maker.make, one.name)
-            for one, block, maker in zip(series, blocks, map(Maker, series), strict=True)
+            (type(one._mgr), type(block), block.values, one.name) for one, block in zip(series, blocks, strict=True)
         ]
+        self._make: Any = Maker(series[0]).make if series else None
         self._is_written = [_is_writeable(block.values) for block in blocks]
         self._copied = (0, 0)  # rows of those that are not
         self._copies: list[Any] = [None] * len(blocks)
@@ -46,9 +46,9 @@ class Series:
             self._placed = (rows.stop, self._placement(slice(0, rows.stop)))
         if not self._copied[0] <= start <= end <= self._copied[1]:
             self._copy(start, max(end, start + _AHEAD))
-        places, first = self._placed[1], self._copied[0]
+        make, places, first = self._make, self._placed[1], self._copied[0]
         made = []
-        for (manager, kind, values, make, name), copied in zip(self._parts, self._copies, strict=True):
+        for (manager, kind, values, name), copied in zip(self._parts, self._copies, strict=True):
             part = values[start:end].copy() if copied is None else copied[start - first : end - first]
             one = make(manager(kind(part, placement=places, ndim=1), index_of(rows)))
             object.__setattr__(one, "_name", name)  # pandas' own looks for a column first
@@ -60,7 +60,7 @@ class Series:
     def _copy(self, start: int, end: int) -> None:
         """Copy rows of what functions cannot write to, of which series may be views on the same memory."""
         self._copied = (start, end)
-        for i, (_, _, values, _, _) in enumerate(self._parts):
+        for i, (_, _, values, _) in enumerate(self._parts):
             if not self._is_written[i]:
                 self._copies[i] = values[start:end].copy()
                 _array(self._copies[i]).setflags(write=False)
