@@ -1,5 +1,5 @@
 """A worker that lies: it answers every batch with a result of doubles, strings and arrays of which a few numbers are
-wrong, and goes on writing to its memory afterwards. The number at the end of its file's name seeds what it does.
+wrong, and goes on writing to its memory for a while. The number at the end of its file's name seeds what it does.
 
 It speaks the protocol of native/core/src/protocol.rs by hand: postcard, in datagrams, with memfds beside them.
 """
@@ -14,10 +14,12 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 VERSION = 8
 SHRINK, GROW, FUTURE_WRITE = 0x2, 0x4, 0x10
 SEGMENT = 1 << 16
+WHILE = 0.5  # seconds: results are read at once
 
 seed = int(re.search(r"(\d+)$", sys.argv[0]).group())
 rng = random.Random(seed)
@@ -81,8 +83,9 @@ class Memory:
         return [1, offset, len(content)]
 
     def spoil(self):
-        """Writes anything anywhere, for ever."""
-        while True:
+        """Writes anything anywhere, while the result is read; an idle worker stays in its pool, and would go on."""
+        end = time.monotonic() + WHILE
+        while time.monotonic() < end:
             at = rng.randrange(0, SEGMENT - 8)
             self.map[at : at + 8] = rng.randbytes(8)
 

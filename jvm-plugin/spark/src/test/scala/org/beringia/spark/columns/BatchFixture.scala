@@ -1,6 +1,8 @@
 // A batch written from plain values, and read back from its raw addresses.
 package org.beringia.spark.columns
 
+import scala.collection.mutable
+
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{UnsafeProjection, UnsafeRow}
 import org.apache.spark.sql.catalyst.util.{ArrayData, GenericArrayData}
@@ -18,9 +20,11 @@ object BatchFixture {
   /** Column `i` of `types`, as the row projection puts it. */
   def column(types: Seq[DataType])(i: Int): InputColumn = InputColumn(s"c$i", types(i), i)
 
+  private val projections = mutable.Map.empty[Seq[DataType], UnsafeProjection] // Spark writes code for each
+
   def rows(types: Seq[DataType], values: Seq[Seq[Any]]): Iterator[UnsafeRow] = {
-    val projection = UnsafeProjection.create(types.toArray)
-    values.iterator.map(row => projection(InternalRow.fromSeq(row.map(catalyst))))
+    val projection = projections.getOrElseUpdate(types, UnsafeProjection.create(types.toArray))
+    values.iterator.map(row => projection(InternalRow.fromSeq(row.map(catalyst))).copy())
   }
 
   /** Each inner sequence is one group of rows. */
