@@ -26,6 +26,9 @@ RUN = f"beringia-test-{uuid.uuid4().hex}"
 os.environ["BERINGIA_TEST_RUN"] = RUN
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 os.environ.setdefault("SPARK_SUBMIT_OPTS", jvm.options())
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).with_name("site")), os.environ.get("PYTHONPATH")])
+)
 for name in ("SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON"):
     os.environ.pop(name, None)
 os.environ["JAVA_HOME"] = subprocess.run(

@@ -15,6 +15,7 @@ from hail.utils.java import Env
 
 from beringia import errors
 from beringia.spark.failures import EXCEPTION_CLASS
+from beringia.spark.jvm import find_class
 
 
 def install() -> None:
@@ -34,7 +35,7 @@ def install() -> None:
 
 def typed(expanded: str) -> errors.BeringiaError | None:
     """Return the typed error of what Hail printed of an exception, or None if the JVM kept none for it."""
-    found: Any = Env.backend()._jvm.org.beringia.hail.FailureLog.find(expanded)
+    found: Any = find_class(Env.backend()._jvm, "org.beringia.hail.FailureLog").find(expanded)
     if found is None:
         return None
     return errors.from_code(

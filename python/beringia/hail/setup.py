@@ -38,7 +38,7 @@ def conf(**settings: Any) -> dict[str, str]:
     jar = jar_path(machine)
     if machine is not None:
         spark_setup.add_to_class_path(machine, spark_setup.jar_path(machine))
-        if not jvm.knows(machine.org.beringia.hail.HailFront):
+        if jvm.find_class(machine, "org.beringia.hail.HailFront") is None:
             jvm.add_jar(machine, jar)
     given = spark_setup.conf(**settings)
     given["spark.jars"] = spark_setup.appended(given["spark.jars"], str(jar))
@@ -71,11 +71,11 @@ def front() -> Any:
             'it with hl.init(backend="spark", spark_conf=beringia.hail.conf())'
         )
     context = hl.spark_context()
-    package = context._jvm.org.beringia.hail
-    if not jvm.knows(package.HailFront):
+    found = jvm.find_class(context._jvm, "org.beringia.hail.HailFront")
+    if found is None:
         raise ConfigError(
             "Hail runs without Beringia. Start it with\n    hl.init(spark_conf=beringia.hail.conf())\n"
             "(in a session where Hail has started already: hl.stop() first)"
         )
-    package.FailureLog.watch(context._jsc.sc())
-    return package.HailFront
+    jvm.find_class(context._jvm, "org.beringia.hail.FailureLog").watch(context._jsc.sc())
+    return found

@@ -35,6 +35,7 @@ from beringia.futures import CallTimeoutError, WorkerDiedError
 from beringia.futures.lanes import CallFuture, complete
 from beringia.futures.options import check_options
 from beringia.spark import numpy_map, setup
+from beringia.spark.jvm import find_class
 
 Bytes = NDArray[np.uint8]
 
@@ -271,7 +272,7 @@ class Jobs:
 
         # As PySpark's `parallelize`, without a worker that makes rows of what is pickled.
         packed = context._serialize_to_jvm([_packed(call, where) for call in calls], NoOpSerializer(), read, serve)
-        binary = jvm.org.apache.spark.sql.Encoders.BINARY()
+        binary = find_class(jvm, "org.apache.spark.sql.Encoders").BINARY()
         rows = DataFrame(self._session._jsparkSession.createDataset(packed.rdd(), binary).toDF(), self._session)
         return numpy_map(
             functools.partial(_make, shared=None) if shared is None else _make,

@@ -18,6 +18,7 @@ from pyspark import SparkContext
 from pyspark.errors.exceptions import captured
 
 from beringia import errors
+from beringia.spark.jvm import find_class
 
 EXCEPTION_CLASS = "org.beringia.BeringiaException"
 
@@ -77,7 +78,7 @@ def _shows_java() -> bool:
     machine = SparkContext._jvm
     if machine is None:
         return False
-    return bool(machine.org.apache.spark.sql.internal.SQLConf.get().pysparkJVMStacktraceEnabled())
+    return bool(find_class(machine, "org.apache.spark.sql.internal.SQLConf").get().pysparkJVMStacktraceEnabled())
 
 
 def _causes(java_exception: Any) -> Iterator[Any]:

@@ -24,9 +24,14 @@ def running() -> Any:
     return SparkContext._jvm
 
 
-def knows(java_class: Any) -> bool:
-    """Tell whether what was named, such as ``jvm.org.beringia.spark.PythonFront``, is a class of this JVM."""
-    return not isinstance(java_class, JavaPackage)
+def find_class(machine: Any, name: str) -> Any:
+    """Return a class of a JVM by its full name, else None.
+
+    Named at once: for ``jvm.org.beringia`` and so on, the JVM would look into each jar for a class ``org``, then for
+    one ``org.beringia``.
+    """
+    found = getattr(machine, name)
+    return None if isinstance(found, JavaPackage) else found
 
 
 def add_jar(jvm: Any, jar: Path) -> None:

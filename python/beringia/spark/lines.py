@@ -18,6 +18,7 @@ import pyspark
 
 import beringia
 from beringia.errors import ConfigError
+from beringia.spark.jvm import find_class
 
 _ABOUT = "org/beringia/spark/line.properties"
 
@@ -65,8 +66,8 @@ def installed() -> Spark:
 
 def running(machine: Any) -> Spark:
     """Return the Spark of a JVM that runs."""
-    version = machine.org.apache.spark.package.SPARK_VERSION()
-    return Spark(version, _minor(machine.scala.util.Properties.versionNumberString()))
+    version = find_class(machine, "org.apache.spark.package").SPARK_VERSION()
+    return Spark(version, _minor(find_class(machine, "scala.util.Properties").versionNumberString()))
 
 
 def jar(spark: Spark) -> Path:

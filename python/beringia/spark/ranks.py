@@ -109,8 +109,7 @@ def spmd(
     name = _function.name_of(f)
     body, buffers = dump_rank(relay.current, f, args, kwargs)
     classic = Classic(session)
-    machine: Any = session._jvm
-    java = machine.org.beringia.spark.ranks.RankRun(session._jsparkSession)
+    java = jvm.find_class(session._jvm, "org.beringia.spark.ranks.RankRun")(session._jsparkSession)
     try:
         slots = _slots(java, size or 1)
         if (size or 1) > slots:
@@ -177,7 +176,7 @@ class _Run:
                 batch_bytes=None,
                 timeout=None,
             )
-            front = self._session._jvm.org.beringia.spark.PythonFront  # type: ignore[union-attr]
+            front = jvm.find_class(self._session._jvm, "org.beringia.spark.PythonFront")
             function = jvm.function_bytes(front, call.function)
             self._returned = [bytes(each) for each in self._java.run(function, call.job.json(), self._size)]
         except BaseException as error:

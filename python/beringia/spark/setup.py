@@ -103,7 +103,7 @@ def attach(spark: SparkSession) -> SparkSession:
         return spark
     jar = jar_path(spark._jvm)
     add_to_class_path(spark._jvm, jar)
-    attacher = spark._jvm.org.beringia.spark.Attach  # type: ignore[union-attr]
+    attacher = jvm.find_class(spark._jvm, "org.beringia.spark.Attach")
     if not attacher.isAttached(spark._jsparkSession):
         context._jsc.addJar(str(jar))
         attacher.attach(spark._jsparkSession)
@@ -119,8 +119,8 @@ def front(spark: SparkSession) -> Any:
     ConfigError
         If the session does not have the plugin's classes.
     """
-    found = spark._jvm.org.beringia.spark.PythonFront  # type: ignore[union-attr]
-    if not jvm.knows(found):
+    found = jvm.find_class(spark._jvm, "org.beringia.spark.PythonFront")
+    if found is None:
         raise ConfigError(
             "this Spark session runs without Beringia. Make it with\n"
             "    spark = SparkSession.builder.config(map=beringia.spark.conf()).getOrCreate()\n"
@@ -161,8 +161,8 @@ def add_to_class_path(machine: Any, jar: Path) -> None:
     ConfigError
         If it takes no jar, or has one of Beringia that is for another Spark.
     """
-    line = machine.org.beringia.spark.SparkLine
-    if not jvm.knows(line):
+    line = jvm.find_class(machine, "org.beringia.spark.SparkLine")
+    if line is None:
         jvm.add_jar(machine, jar)
     elif obstacle := line.obstacle():
         raise ConfigError(obstacle)

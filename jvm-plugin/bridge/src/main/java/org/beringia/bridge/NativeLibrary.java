@@ -7,8 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import org.beringia.BeringiaException;
 import org.beringia.ErrorCode;
 
@@ -93,7 +92,7 @@ public final class NativeLibrary {
     static Path extract(byte[] content, Path directory) throws IOException {
         Path part = directory.resolve(NAME + ".part");
         Files.write(part, content, StandardOpenOption.CREATE_NEW);
-        if (!MessageDigest.isEqual(sha256(content), sha256(Files.readAllBytes(part)))) {
+        if (!Arrays.equals(content, Files.readAllBytes(part))) {
             throw new BeringiaException(
                 ErrorCode.RESOURCE, "the native library written to " + part + " does not read back as written");
         }
@@ -120,14 +119,6 @@ public final class NativeLibrary {
 
     private static int mode(Path path) throws IOException {
         return (Integer) Files.getAttribute(path, "unix:mode");
-    }
-
-    private static byte[] sha256(byte[] content) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(content);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 
     private static void remove(Path directory) throws IOException {
