@@ -29,8 +29,10 @@ TARGETS = {
     "to_pandas": ("`to_pandas` of it", "`Table.to_pandas`", 5),
     "to_numpy": ("`to_numpy`, 20,000 by 1,000 entries", "`BlockMatrix.from_entry_expr`, `to_numpy`", 5),
     "from_numpy": ("`from_numpy` of them, counted", "`BlockMatrix.from_numpy`, `to_matrix_table_row_major`", 10),
-    "to_spark": ("`to_spark`, 18·10⁶ doubles, counted", "`Table.to_spark`", 2),
+    "to_spark": ("`to_spark`, 18,000 arrays of 1,000 doubles, counted", "`Table.to_spark`", 2),
     "from_spark": ("`from_spark` of them, counted", "`Table.from_spark`", 2),
+    "to_spark_columns": ("`to_spark`, 10⁶ rows of 18 doubles, counted", "`Table.to_spark`", 2),
+    "from_spark_columns": ("`from_spark` of them, counted", "`Table.from_spark`", 2),
 }
 COPIED = 1.5  # times reading the entries and a copy of them
 ALL, FEW = 18_000, 8  # rows of a thousand doubles
@@ -64,8 +66,8 @@ def ways(name: str, hl: Any, bh: Any) -> tuple[Callable[[], Any], Callable[[], A
             )
         mt = entries(hl, bh, array)
         return lambda: bh.to_numpy(mt.element), lambda: hl.linalg.BlockMatrix.from_entry_expr(mt.element).to_numpy()
-    ht = doubles(hl, ALL)
-    if name == "to_spark":
+    ht = columns(hl) if name.endswith("_columns") else doubles(hl, ALL)
+    if name.startswith("to_spark"):
         return lambda: counted(bh.to_spark(ht)), lambda: counted(ht.to_spark())
     return from_spark(hl, bh, ht)
 
@@ -81,6 +83,13 @@ def doubles(hl: Any, rows: int) -> Any:
     ht = hl.utils.range_table(rows, 8)
     ht = ht.annotate(x=hl.range(1_000).map(lambda i: hl.float64(ht.idx + i)))
     return ht.checkpoint(f"/tmp/beringia-bench-doubles-{rows}.ht", overwrite=True)
+
+
+def columns(hl: Any) -> Any:
+    """Return a table of as many doubles in 18 fields."""
+    ht = hl.utils.range_table(ALL * 1_000 // 18, 8)
+    ht = ht.annotate(**{f"x{i}": hl.float64(ht.idx + i) for i in range(18)})
+    return ht.key_by().drop("idx").checkpoint("/tmp/beringia-bench-columns.ht", overwrite=True)
 
 
 def entries(hl: Any, bh: Any, array: np.ndarray[Any, Any]) -> Any:

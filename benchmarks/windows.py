@@ -1,7 +1,7 @@
 """Measure windows that overlap, against rows that are exploded by window and grouped.
 
 ``python -m benchmarks.windows`` writes docs/benchmarks/windows.md and its picture. A row lies in four windows, and the
-function is one product. Both ways of a front run in one process, by `numpy_map` both; the fastest run counts.
+function is one product. Both ways of a front run in one process, in turn, by `numpy_map` both; the fastest run counts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import apart, bars
+from benchmarks import apart, bars, workload
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "windows.md"
 RUNS = 5
@@ -71,7 +70,6 @@ def on_spark() -> tuple[Callable[[], Any], Callable[[], Any]]:
     from pyspark.sql import functions as F
 
     import beringia
-    from benchmarks import workload
     from beringia.spark import numpy_map
 
     spark = workload.session()
@@ -121,15 +119,8 @@ def measure(front: str) -> dict[str, float]:
     """Return the seconds of both ways."""
     warnings.filterwarnings("ignore")
     windows, exploded = {"hail": on_hail, "spark": on_spark, "local": on_this_machine}[front]()
-    found = {}
-    for name, run in (("windows", windows), ("exploded", exploded)):
-        times = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            run()
-            times.append(time.perf_counter() - start)
-        found[name] = min(times)
-    return found
+    taken = workload.in_turn({"windows": windows, "exploded": exploded}, warmups=1, runs=RUNS)
+    return {name: min(seconds) for name, seconds in taken.items()}
 
 
 def page(found: dict[str, dict[str, float]]) -> str:
@@ -137,7 +128,7 @@ def page(found: dict[str, dict[str, float]]) -> str:
     lines = [
         "# Windows that overlap",
         "",
-        "Written by `make bench`, with two workers: a row lies in four windows, the function is one product. Each way",
+        "Written by `make bench`, with two workers: a row lies in four windows, the function is one product. Both ways",
         f"ran {RUNS} times, the fastest run counts. Python {platform.python_version()}, NumPy {np.__version__}. Ratios",
         "travel between machines, seconds do not.",
         "",

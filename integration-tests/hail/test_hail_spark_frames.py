@@ -60,6 +60,18 @@ def test_from_spark_gives_what_hails_gives(bh, hl, mixed, key):
         frame.unpersist()
 
 
+@pytest.mark.parametrize("columns", [1, 7, 8, 9, 17])
+def test_rows_with_and_without_missing_values(bh, hl, columns):
+    """Whole rows go another way: however many bits say what is missing, and whichever is set."""
+    ht = hl.utils.range_table(40, 2).key_by()
+    kinds = [hl.float64, hl.int32, hl.int64, hl.float32, hl.str]
+    fields = {f"x{i}": hl.or_missing(ht.idx != i, kinds[i % 5](ht.idx * 3 + i)) for i in range(columns)}
+    ht = ht.select(**fields, required=ht.idx)
+    frame = bh.to_spark(ht)
+    assert frame.collect() == ht.to_spark().collect()
+    assert bh.from_spark(frame).collect() == hl.Table.from_spark(ht.to_spark()).collect() == ht.collect()
+
+
 def test_there_and_back_in_one_query(bh, hl, mixed):
     """Values of one task stay out of the rows of another."""
     big = hl.utils.range_table(20_000, 8)

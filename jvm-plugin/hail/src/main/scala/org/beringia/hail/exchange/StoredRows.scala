@@ -12,7 +12,7 @@ import is.hail.types.virtual.TStruct
 import org.apache.commons.io.IOUtils
 import org.apache.spark.unsafe.Platform
 import org.beringia.bridge.{ArrowArrayStruct, ArrowField}
-import org.beringia.hail.{ArrowForms, ValueReader}
+import org.beringia.hail.{ArrowForms, FieldOffsets, ValueReader}
 
 import scala.annotation.tailrec
 
@@ -31,6 +31,7 @@ final class StoredRows(
   private[this] val memory = new OwnMemory
   private[this] val schema =
     ArrowField.struct("", fields.fields.map(f => ArrowForms.field(f.name, f.typ)): _*)
+  private[this] val offsets = FieldOffsets.of(output)
   private[this] val array = new ArrowArrayStruct(schema)
   private[this] val copied = new Array[Byte](256 << 10)
   private[this] var in: DataInputStream = _
@@ -57,11 +58,11 @@ final class StoredRows(
     var i = 0
     while (i < readers.length) {
       if (readers(i).isMissing(row)) output.setFieldMissing(address, i)
-      else readers(i).store(row, region, output.fieldOffset(address, i))
+      else readers(i).store(row, region, address + offsets(i))
       i += 1
     }
     while (i < output.size) {
-      Region.storeLong(output.fieldOffset(address, i), batch.first + row)
+      Region.storeLong(address + offsets(i), batch.first + row)
       i += 1
     }
     row += 1

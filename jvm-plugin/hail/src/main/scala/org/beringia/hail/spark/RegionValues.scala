@@ -4,7 +4,7 @@ package org.beringia.hail.spark
 import is.hail.annotations.Region
 import is.hail.types.physical._
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData, UnsafeRow}
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.bitset.BitSetMethods
 import org.beringia.hail.ArrowForms
@@ -110,6 +110,9 @@ final class RegionArray(array: PCanonicalArray) extends RegionValue {
 
 final class RegionStruct(struct: PCanonicalBaseStruct) extends RegionValue {
   private[this] val fields = struct.types.map(RegionValue.of).toArray
+  private[this] val places = FieldPlaces.of(struct)
+  private[this] val values =
+    UnsafeRow.calculateBitSetWidthInBytes(fields.length) // where they begin in a binary row
 
   override def store(from: SpecializedGetters, ordinal: Int, region: Region, to: Long): Unit =
     store(from.getStruct(ordinal, fields.length), region, to)
@@ -117,10 +120,41 @@ final class RegionStruct(struct: PCanonicalBaseStruct) extends RegionValue {
   /** Writes a whole row. */
   def store(row: InternalRow, region: Region, to: Long): Unit = {
     struct.initialize(to)
+    row match {
+      case binary: UnsafeRow if !binary.anyNull => storeWhole(binary, region, to)
+      case _ =>
+        var i = 0
+        while (i < fields.length) {
+          if (row.isNullAt(i)) struct.setFieldMissing(to, i)
+          else fields(i).store(row, i, region, to + places.offsets(i))
+          i += 1
+        }
+    }
+  }
+
+  private def storeWhole(row: UnsafeRow, region: Region, to: Long): Unit = {
+    val base = row.getBaseObject
+    val start = row.getBaseOffset + values
+    val offsets = places.offsets
+    val wide = places.wide
     var i = 0
-    while (i < fields.length) {
-      if (row.isNullAt(i)) struct.setFieldMissing(to, i)
-      else fields(i).store(row, i, region, struct.fieldOffset(to, i))
+    while (i < wide.length) {
+      val field = wide(i)
+      Platform.putLong(null, to + offsets(field), Platform.getLong(base, start + 8L * field))
+      i += 1
+    }
+    val narrow = places.narrow
+    i = 0
+    while (i < narrow.length) {
+      val field = narrow(i)
+      Platform.putInt(null, to + offsets(field), Platform.getInt(base, start + 8L * field))
+      i += 1
+    }
+    val others = places.others
+    i = 0
+    while (i < others.length) {
+      val field = others(i)
+      fields(field).store(row, field, region, to + offsets(field))
       i += 1
     }
   }

@@ -76,12 +76,55 @@ final class UnsafeStruct(out: UnsafeWriter, struct: PCanonicalBaseStruct) extend
 /** The fields of a struct, in a row. */
 final class UnsafeFields(row: UnsafeRowWriter, struct: PBaseStruct) {
   private[this] val fields = struct.types.map(UnsafeValue.of(_, row)).toArray
+  private[this] val places = FieldPlaces.of(struct)
 
-  def write(address: Long): Unit = {
+  /** Where the bits are that tell what is missing: with those after the last, which may be anything. */
+  private[this] val (missingBytes, lastBits) = struct match {
+    case canonical: PCanonicalBaseStruct =>
+      (canonical.nMissingBytes, 0xff >> (8 * canonical.nMissingBytes - canonical.nMissing))
+    case _ => (-1, 0) // they lie anywhere
+  }
+
+  def write(address: Long): Unit =
+    if (isWhole(address)) writeWhole(address)
+    else {
+      var i = 0
+      while (i < fields.length) {
+        if (struct.isFieldDefined(address, i)) fields(i).write(i, struct.loadField(address, i))
+        else row.setNullAt(i)
+        i += 1
+      }
+    }
+
+  /** Whether no field is missing: where in doubt, it is not. */
+  private def isWhole(address: Long): Boolean = {
     var i = 0
-    while (i < fields.length) {
-      if (struct.isFieldDefined(address, i)) fields(i).write(i, struct.loadField(address, i))
-      else row.setNullAt(i)
+    while (i < missingBytes - 1 && Platform.getByte(null, address + i) == 0) i += 1
+    missingBytes == 0 || i == missingBytes - 1 && (Platform.getByte(null, address + i) & lastBits) == 0
+  }
+
+  private def writeWhole(address: Long): Unit = {
+    val offsets = places.offsets
+    val wide = places.wide
+    val buffer = row.getBuffer
+    var i = 0
+    while (i < wide.length) {
+      val field = wide(i)
+      Platform.putLong(buffer, row.getFieldOffset(field), Platform.getLong(null, address + offsets(field)))
+      i += 1
+    }
+    val narrow = places.narrow
+    i = 0
+    while (i < narrow.length) {
+      val field = narrow(i)
+      row.write(field, Platform.getInt(null, address + offsets(field)))
+      i += 1
+    }
+    val others = places.others
+    i = 0
+    while (i < others.length) {
+      val field = others(i)
+      fields(field).write(field, struct.loadField(address, field))
       i += 1
     }
   }
