@@ -48,8 +48,8 @@ def frame(rows: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def ways(name: str, hl: Any, bh: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """Return our way and Hail's, each what is to be measured."""
+def ways(name: str, hl: Any, bh: Any) -> tuple[Callable[[], Any], ...]:
+    """Return our way and Hail's, each what is to be measured; for `from_spark`, also Spark's own pass over the rows."""
     if name in ("from_pandas", "to_pandas"):
         data = frame(10_000)
         if name == "from_pandas":
@@ -66,13 +66,13 @@ def ways(name: str, hl: Any, bh: Any) -> tuple[Callable[[], Any], Callable[[], A
             )
         mt = entries(hl, bh, array)
         return lambda: bh.to_numpy(mt.element), lambda: hl.linalg.BlockMatrix.from_entry_expr(mt.element).to_numpy()
-    ht = rows_of(hl, name)
+    ht = columns(hl) if name.endswith("_columns") else doubles(hl, ALL)
     if name.startswith("to_spark"):
         return lambda: counted(bh.to_spark(ht)), lambda: counted(ht.to_spark())
-    return from_spark(hl, bh, ht)[:2]
+    return from_spark(hl, bh, ht)
 
 
-def from_spark(hl: Any, bh: Any, ht: Any) -> tuple[Callable[[], Any], Callable[[], Any], Callable[[], Any]]:
+def from_spark(hl: Any, bh: Any, ht: Any) -> tuple[Callable[[], Any], ...]:
     """Return both ways of making a table of one's rows, which a DataFrame holds, and Spark's own pass over them."""
     rows = ht.to_spark().localCheckpoint()
     return (
@@ -80,11 +80,6 @@ def from_spark(hl: Any, bh: Any, ht: Any) -> tuple[Callable[[], Any], Callable[[
         lambda: hl.Table.from_spark(rows)._force_count(),
         lambda: counted(rows),
     )
-
-
-def rows_of(hl: Any, name: str) -> Any:
-    """Return the table of a way by Spark's rows."""
-    return columns(hl) if name.endswith("_columns") else doubles(hl, ALL)
 
 
 def doubles(hl: Any, rows: int) -> Any:
@@ -135,7 +130,7 @@ def measure(name: str) -> dict[str, float]:
 
     conf = bh.conf(**{"spark.driver.memory": "6g", "spark.ui.showConsoleProgress": "false"})
     hl.init(spark_conf=conf, master=f"local[{CORES}]", quiet=True, log="/tmp/beringia-bench-hail.log")
-    ours, hails = ways(name, hl, bh)
+    ours, hails, *sparks = ways(name, hl, bh)
     found = {"ours": fastest(ours), "hails": fastest(hails)}
     if name == "to_numpy":
         mt = hl.read_matrix_table("/tmp/beringia-bench-entries.mt")
@@ -144,7 +139,7 @@ def measure(name: str) -> dict[str, float]:
     if name.startswith("from_spark"):
         few, hails_few, sparks_few = from_spark(hl, bh, doubles(hl, FEW))
         found |= {"few": fastest(few), "hails_few": fastest(hails_few), "sparks_few": fastest(sparks_few)}
-        found["sparks"] = fastest(from_spark(hl, bh, rows_of(hl, name))[2])
+        found["sparks"] = fastest(*sparks)
         found["copy"] = fastest(np.ones((ALL, 1_000)).copy)
     hl.stop()
     return found
