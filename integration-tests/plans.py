@@ -1,6 +1,34 @@
-"""Reading a physical plan over py4j: the metrics of Beringia's nodes, and what they take."""
+"""What a session plans with, and reading a physical plan over py4j: the metrics of Beringia's nodes, and what they take."""
 
 from __future__ import annotations
+
+from contextlib import contextmanager
+
+
+@contextmanager
+def setting(spark, **values):
+    """Set, and set back: `_` stands for the points of names."""
+    values = {name.replace("_", "."): str(value) for name, value in values.items()}
+    before = {name: spark.conf.get(name, None) for name in values}
+    for name, value in values.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            spark.conf.set(name, value) if value is not None else spark.conf.unset(name)
+
+
+@contextmanager
+def spilling(spark, rows):
+    """Have sorts spill that have more rows than that: they read what Spark was started with."""
+    name = "spark.shuffle.spill.numElementsForceSpillThreshold"
+    conf = spark._jsc.sc().conf()
+    conf.set(name, str(rows))
+    try:
+        yield
+    finally:
+        conf.remove(name)
 
 
 def nodes(plan):
@@ -45,3 +73,10 @@ def takes_columns(df):
     """Whether the columns of its source go straight into the one node of Beringia."""
     child = calling(df._jdf.queryExecution().executedPlan()).children().apply(0)
     return child.supportsColumnar() and child.nodeName() != "RowToColumnar"
+
+
+def sorted_as_rows(df):
+    """How many partitions of a plan that has run were sorted as rows, and what was spilled."""
+    (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if n.nodeName() == "SortedColumns")
+    value = lambda name: node.metrics().apply(name).value()  # noqa: E731
+    return value("partitionsSortedAsRows"), value("spillSize")

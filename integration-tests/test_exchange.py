@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 
 from accelerated import covered
 from beringia.spark import numpy_map
-from plans import names, nodes
+from plans import names, nodes, setting, sorted_as_rows, spilling
 
 ROW = """
   id AS i, id % 5 = 0 AS b, CAST(id % 100 AS tinyint) AS i8, CAST(id AS smallint) AS i16, CAST(id AS int) AS i32,
@@ -23,20 +21,6 @@ KEYS = """
   CASE id % 6 WHEN 0 THEN NULL WHEN 1 THEN double('NaN') WHEN 2 THEN -double('NaN') WHEN 3 THEN 0.0D WHEN 4 THEN -0.0D
     ELSE 1.5D END AS g
 """
-
-
-@contextmanager
-def setting(spark, **values):
-    """Set, and set back: `_` stands for the points of names."""
-    values = {name.replace("_", "."): str(value) for name, value in values.items()}
-    before = {name: spark.conf.get(name, None) for name in values}
-    for name, value in values.items():
-        spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            spark.conf.set(name, value) if value is not None else spark.conf.unset(name)
 
 
 def told(df):
@@ -58,25 +42,6 @@ def count(i):
 def whole(i8, i16, i32, f, x, d, e, day, t, u, s, y):
     """All that a group has, as text."""
     return repr([np.asarray(column, dtype=object).tolist() for column in (i8, i16, i32, f, x, d, e, day, t, u, s, y)])
-
-
-@contextmanager
-def spilling(spark, rows):
-    """Have sorts spill that have more rows than that: they read what Spark was started with."""
-    name = "spark.shuffle.spill.numElementsForceSpillThreshold"
-    conf = spark._jsc.sc().conf()
-    conf.set(name, str(rows))
-    try:
-        yield
-    finally:
-        conf.remove(name)
-
-
-def sorted_as_rows(df):
-    """How many partitions of a plan that has run were sorted as rows, and what was spilled."""
-    (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if n.nodeName() == "SortedBlocks")
-    value = lambda name: node.metrics().apply(name).value()  # noqa: E731
-    return value("partitionsSortedAsRows"), value("spillSize")
 
 
 @pytest.mark.parametrize("keys", [("b", "s"), ("g",), ("e", "y"), ("d", "f", "i8"), ("t", "day"), ("u", "x")])
@@ -121,7 +86,7 @@ def test_keys_are_the_same_as_with_rows(spark, rows, adaptive, partitions):
     with setting(spark, spark_sql_adaptive_enabled=adaptive, spark_sql_shuffle_partitions=partitions):
         result = numpy_map(count, rows.groupBy("g"), "n long, sum long")
         found = told(result)
-        assert "SortedBlocks" in names(result)
+        assert "SortedColumns" in names(result)
         with setting(spark, spark_beringia_exchange_columns="false"):
             assert told(numpy_map(count, rows.groupBy("g"), "n long, sum long")) == found
     assert len(found) == 4  # null, NaN, zero, one and a half
@@ -145,7 +110,7 @@ def test_rows_are_ordered_within_their_groups(spark, rows):
     with setting(spark, spark_beringia_exchange_columns="false"):
         expected = told(run())
     assert told(run()) == expected
-    assert "SortedBlocks" in names(run())
+    assert "SortedColumns" in names(run())
     with spilling(spark, 500):
         assert told(run()) == expected
 
@@ -190,7 +155,7 @@ def test_functions_of_pyspark_are_given_columns_too(spark, rows):
     with setting(spark, spark_beringia_accelerate="true"):
         result = run()
         assert told(result) == expected
-        assert "SortedBlocks" in names(result)
+        assert "SortedColumns" in names(result)
 
 
 def test_what_a_join_asks_of_the_partitions_holds(spark, rows):
@@ -198,7 +163,7 @@ def test_what_a_join_asks_of_the_partitions_holds(spark, rows):
         left = numpy_map(count, rows.groupBy("i32"), "n long, sum long")
         joined = left.join(rows.select("i32", "x"), "i32")
         assert joined.count() == 3000
-        assert "SortedBlocks" in names(joined)
+        assert "SortedColumns" in names(joined)
 
 
 def test_a_plan_that_has_the_rows_elsewhere_too_counts_them_right(spark, rows, tmp_path):
@@ -244,7 +209,7 @@ def groups(n):
     found = ours.collect()
     assert len(found) == 1000 and sum(row.total for row in found) == n * (n - 1) // 2
     node = ours._jdf.queryExecution().executedPlan()
-    while node.nodeName() != "SortedBlocks":
+    while node.nodeName() != "SortedColumns":
         node = node.children().apply(0)
     return node.metrics().apply("partitionsSortedAsRows").value()
 assert groups(20_000) == 0

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 import beringia.spark
 from beringia.errors import GroupError
 from beringia.spark import explain_acceleration, numpy_map
-from plans import calling
+from plans import calling, names, setting, sorted_as_rows, spilling
 
 LINE = "3.5" if pyspark.__version__.startswith("3.") else "4"
 JARS = Path(__file__).parents[2] / "build" / "comet" / f"spark-{LINE}"
@@ -63,15 +63,17 @@ def file(spark, tmp_path_factory):
     return path
 
 
-def child(df):
-    """The node that feeds the one node of Beringia."""
-    node = calling(df._jdf.queryExecution().executedPlan())
-    return node.children().apply(0)
+def source(df):
+    """The node whose columns the one node of Beringia gets, in order or as they are; of an exchange that has run, it."""
+    node = calling(df._jdf.queryExecution().executedPlan()).children().apply(0)
+    while node.nodeName() in ("SortedColumns", "AQEShuffleRead"):
+        node = node.children().apply(0)
+    return node.plan() if node.nodeName() == "ShuffleQueryStage" else node
 
 
 def is_comets(df):
-    """Whether Comet's columns go straight into the function."""
-    node = child(df)
+    """Whether these columns are Comet's."""
+    node = source(df)
     return node.supportsColumnar() and "comet" in node.getClass().getName().lower()
 
 
@@ -79,7 +81,7 @@ def twice(spark, query):
     """What the query gives with Comet, and without: rows in order, as text. With it, its columns are taken."""
     with_comet = query()
     found = sorted(map(str, with_comet.collect()))
-    assert is_comets(with_comet), child(with_comet).toString()
+    assert is_comets(with_comet), source(with_comet).toString()
     spark.conf.set("spark.comet.enabled", "false")
     try:
         without = query()
@@ -91,13 +93,46 @@ def twice(spark, query):
 
 
 @pytest.mark.parametrize("keys", [["k"], ["k", "s"], ["s"], ["day"]])
+@pytest.mark.parametrize("adaptive", ["true", "false"])
+def test_rows_come_out_of_its_exchange_and_are_sorted_as_columns(spark, file, keys, adaptive):
+    def query():
+        df = spark.read.parquet(file)
+        return numpy_map(lambda x: (x.size, np.ptp(x)), df.groupBy(*keys), "size long, span double")
+
+    with setting(spark, spark_sql_adaptive_enabled=adaptive):
+        found, expected = twice(spark, query)
+        assert found == expected
+        assert "CometSort" not in names(query())
+
+
+@pytest.mark.parametrize("keys", [["k"], ["k", "s"]])
 def test_groups_are_found_in_its_sorted_columns(spark, file, keys):
     def query():
         df = spark.read.parquet(file)
         return numpy_map(lambda x: (x.size, np.ptp(x)), df.groupBy(*keys), "size long, span double")
 
+    with setting(spark, spark_beringia_exchange_columns="false"):
+        found, expected = twice(spark, query)
+        assert found == expected
+        assert "CometSort" in names(query())
+
+
+def test_what_there_is_no_memory_for_is_sorted_as_rows(spark, file):
+    def whole(id, s, x, n, d, even, day, t):
+        return repr([np.asarray(column, dtype=object).tolist() for column in (id, s, x, n, d, even, day, t)])
+
+    def query():
+        df = spark.read.parquet(file).withColumn("n", F.col("n").cast("double"))  # missing: NaN
+        return numpy_map(whole, df.groupBy("k"), "text string", order_by=["id"])
+
     found, expected = twice(spark, query)
     assert found == expected
+    with spilling(spark, 500):
+        spilled = query()
+        assert sorted(map(str, spilled.collect())) == expected
+    partitions, spill = sorted_as_rows(spilled)
+    assert partitions > 0 and spill > 0
+    assert is_comets(spilled)
 
 
 @pytest.mark.parametrize("per", ["row", "batch", "partition"])

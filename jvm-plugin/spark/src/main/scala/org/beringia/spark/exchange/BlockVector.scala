@@ -147,6 +147,10 @@ final class BlockVector(dataType: DataType, order: Array[Int] = null) extends Co
 }
 
 object BlockVector {
+
+  /** As nodes tell of their vectors. */
+  val name: String = classOf[BlockVector].getName
+
   private[exchange] def broken() =
     new BeringiaException(ErrorCode.INTERNAL, "a block of the exchange is not as it was written")
 }

@@ -32,7 +32,7 @@ final class BlockIterator(
 ) extends Iterator[InternalRow] {
   private[this] val scattered = columns.map(column => ScatteredColumn.of(column.dataType, partitions)).toArray
   private[this] val partition = new SpecificInternalRow(Seq(IntegerType))
-  private[this] val toPartition = {
+  private[this] lazy val toPartition = {
     val id = HashPartitioning(keys, partitions).partitionIdExpression
     MutableProjection.create(Seq(id), columns).target(partition)
   }
@@ -112,7 +112,7 @@ final class BlockIterator(
   private def takeColumns(): Unit = {
     val count = math.min(batch.numRows - at, Blocks.Rows)
     var i = 0
-    while (i < count) {
+    while (i < count && partitions > 1) {
       partitionOfRow(i) = partitionOf(batch.getRow(at + i))
       i += 1
     }
@@ -124,10 +124,12 @@ final class BlockIterator(
     at += count
   }
 
-  private def partitionOf(row: InternalRow): Int = {
-    toPartition(row)
-    partition.getInt(0)
-  }
+  private def partitionOf(row: InternalRow): Int =
+    if (partitions == 1) 0
+    else {
+      toPartition(row)
+      partition.getInt(0)
+    }
 
   private def used: Long = {
     var bytes = 0L
@@ -210,6 +212,13 @@ object Blocks {
     context.addTaskCompletionListener[Unit](_ => memory.freeMemory(memory.getUsed))
     math.max(LeastBudget, granted / OfBudget)
   }
+
+  /** What is `input` as batches of block vectors, each valid until the next. */
+  def of(columns: Seq[Attribute], input: Input): Iterator[ColumnarBatch] =
+    // Those of one partition come out as they go in.
+    new BlockBatches(columns.map(_.dataType), new BlockIterator(Nil, 1, columns, input, BatchBytes))
+
+  private val BatchBytes = 1L << 20
 
   /** How many rows a block has. */
   def rowsOf(row: UnsafeRow): Int = {

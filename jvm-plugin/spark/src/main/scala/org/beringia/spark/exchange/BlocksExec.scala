@@ -1,13 +1,13 @@
 // The nodes below and above Spark's own exchange where columns are moved: rows or columns become blocks, and
-// blocks columns, in the order that the node above wants.
+// blocks columns.
 package org.beringia.spark.exchange
 
 import org.apache.spark.TaskContext
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, AttributeSet, SortOrder}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference, AttributeSet}
 import org.apache.spark.sql.catalyst.plans.physical._
-import org.apache.spark.sql.execution.{ColumnarToRowExec, LeafExecNode, SortExec, SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.execution.{ColumnarToRowExec, SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.types.{BinaryType, IntegerType}
 import org.apache.spark.sql.vectorized.ColumnarBatch
@@ -52,28 +52,18 @@ object BlocksExec {
   }
 }
 
-/**
- * @param order by columns of the output alone
- * @param child an exchange of blocks, or its stage, whose partitions may have been put together
- */
-final case class SortedBlocksExec(
-    keys: Seq[Attribute],
-    order: Seq[SortOrder],
-    output: Seq[Attribute],
-    child: SparkPlan
-) extends UnaryExecNode
+/** @param child an exchange of blocks, or its stage, whose partitions may have been put together */
+final case class BlockColumnsExec(keys: Seq[Attribute], output: Seq[Attribute], child: SparkPlan)
+    extends UnaryExecNode
     with ColumnarNode {
 
   override def producedAttributes: AttributeSet = outputSet
 
-  override lazy val metrics: Map[String, SQLMetric] =
-    BlockMetrics.created(sparkContext) ++ SortMetrics.created(sparkContext)
+  override lazy val metrics: Map[String, SQLMetric] = BlockMetrics.created(sparkContext)
 
   override def takesColumns: Boolean = false
 
-  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => classOf[BlockVector].getName))
-
-  override def outputOrdering: Seq[SortOrder] = order
+  override def vectorTypes: Option[Seq[String]] = Some(output.map(_ => BlockVector.name))
 
   // The rows of a partition are those that Spark's exchange of rows would have put there.
   override def outputPartitioning: Partitioning = child.outputPartitioning match {
@@ -85,20 +75,9 @@ final case class SortedBlocksExec(
   }
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val columns = output
-    val by = TableOrder.columns(order, output).getOrElse(Nil)
-    val sort = SortExec(order, global = false, Columns(output))
-    val (blocks, sorting) = (BlockMetrics.of(metrics), SortMetrics.of(metrics))
-    rowsOf(child).mapPartitions { rows =>
-      new SortedBlocks(columns, by, sort, blocks.counting(rows), sorting, TaskContext.get())
-    }
+    val (types, metrics) = (output.map(_.dataType), BlockMetrics.of(this.metrics))
+    rowsOf(child).mapPartitions(rows => new BlockBatches(types, metrics.counting(rows)))
   }
 
-  override protected def withNewChildInternal(newChild: SparkPlan): SortedBlocksExec = copy(child = newChild)
-}
-
-/** Says what columns a sort of rows gets, and gives none. */
-final case class Columns(output: Seq[Attribute]) extends LeafExecNode {
-  override protected def doExecute(): RDD[InternalRow] =
-    throw new UnsupportedOperationException("no rows come from here")
+  override protected def withNewChildInternal(newChild: SparkPlan): BlockColumnsExec = copy(child = newChild)
 }

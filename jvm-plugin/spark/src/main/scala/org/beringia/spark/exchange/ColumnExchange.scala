@@ -1,13 +1,15 @@
 // Lets the exchange of Spark below a node of groups move blocks of columns instead of rows: what it does with
-// partitions (statistics, reuse, putting small ones together, encryption) stays Spark's.
+// partitions (statistics, reuse, putting small ones together, encryption) stays Spark's. Where somebody else's exchange
+// moves columns already, only the sort over it goes.
 package org.beringia.spark.exchange
 
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, SortOrder}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.{HashPartitioning, Partitioning}
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.execution.{SortExec, SparkPlan}
-import org.apache.spark.sql.execution.exchange.ShuffleExchangeExec
+import org.apache.spark.sql.execution.{SortExec, SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.execution.adaptive.{AQEShuffleReadExec, ShuffleQueryStageExec}
+import org.apache.spark.sql.execution.exchange.{ShuffleExchangeExec, ShuffleExchangeLike}
 import org.beringia.executor.Settings
 import org.beringia.spark.ColumnarNode
 
@@ -24,6 +26,8 @@ object ColumnExchange extends Rule[SparkPlan] {
         node.children match {
           case Seq(sort: SortExec) if !sort.global =>
             sortedBlocks(plan, sort).fold[SparkPlan](node)(blocks => node.withNewChildren(Seq(blocks)))
+          case Seq(SortOfColumns(order, columns)) =>
+            node.withNewChildren(Seq(SortedColumnsExec(order, columns)))
           case _ => node
         }
     }
@@ -33,15 +37,35 @@ object ColumnExchange extends Rule[SparkPlan] {
     case exchange: ShuffleExchangeExec if movesRowsForOne(plan, exchange) =>
       exchange.outputPartitioning match {
         case HashPartitioning(Attributes(keys), partitions)
-            if partitions <= MostPartitions && TableOrder.columns(
-              sort.sortOrder,
-              exchange.output
-            ).isDefined =>
+            if partitions <= MostPartitions && canBeSorted(exchange, sort.sortOrder) =>
           Some(ofBlocks(exchange, keys, partitions, sort.sortOrder))
         case _ => None
       }
     case _ => None
   }
+
+  /** A sort of columns by somebody else's node, which keeps the sort of Spark's that it stands for, over an exchange. */
+  private object SortOfColumns {
+    def unapply(plan: SparkPlan): Option[(Seq[SortOrder], SparkPlan)] = plan match {
+      case sort: UnaryExecNode if sort.supportsColumnar && sort.child.supportsColumnar && isExchange(sort.child) =>
+        sort.productIterator.collectFirst {
+          case spark: SortExec
+              if !spark.global && sort.outputOrdering == spark.sortOrder && canBeSorted(sort.child, spark.sortOrder) =>
+            (spark.sortOrder, sort.child)
+        }
+      case _ => None
+    }
+
+    private def isExchange(plan: SparkPlan): Boolean = plan match {
+      case _: ShuffleExchangeLike | _: ShuffleQueryStageExec | _: AQEShuffleReadExec => true
+      case _ => false
+    }
+  }
+
+  /** Whether all columns can go in blocks, and are ordered by themselves alone. */
+  private def canBeSorted(plan: SparkPlan, order: Seq[SortOrder]): Boolean =
+    plan.output.nonEmpty && plan.output.forall(column => ScatteredColumn.takes(column.dataType)) &&
+      TableOrder.columns(order, plan.output).isDefined
 
   private object Attributes {
     def unapply(expressions: Seq[Expression]): Option[Seq[Attribute]] = {
@@ -51,19 +75,17 @@ object ColumnExchange extends Rule[SparkPlan] {
   }
 
   /**
-   * Whether all columns can go in blocks, and nobody else has to do with the exchange: one that Spark would reuse for
-   * another node stays as it is, and so does one of what the plan has elsewhere too, for Spark takes the number of
-   * blocks for the number of its rows.
+   * Whether nobody else has to do with the exchange: one that Spark would reuse for another node stays as it is, and so
+   * does one of what the plan has elsewhere too, for Spark takes the number of blocks for the number of its rows.
    */
-  private def movesRowsForOne(plan: SparkPlan, exchange: ShuffleExchangeExec): Boolean =
-    exchange.output.nonEmpty && exchange.output.forall(column => ScatteredColumn.takes(column.dataType)) && {
-      val others = outside(plan, exchange)
-      val link = linkOf(exchange.child)
-      !others.exists {
-        case other: ShuffleExchangeExec => other.sameResult(exchange)
-        case _ => false
-      } && !others.exists(other => link.exists(link => other.logicalLink.exists(_ eq link)))
-    }
+  private def movesRowsForOne(plan: SparkPlan, exchange: ShuffleExchangeExec): Boolean = {
+    val others = outside(plan, exchange)
+    val link = linkOf(exchange.child)
+    !others.exists {
+      case other: ShuffleExchangeExec => other.sameResult(exchange)
+      case _ => false
+    } && !others.exists(other => link.exists(link => other.logicalLink.exists(_ eq link)))
+  }
 
   /** The nodes of `plan` that are not below `node`. */
   private def outside(plan: SparkPlan, node: SparkPlan): Seq[SparkPlan] =
@@ -87,9 +109,10 @@ object ColumnExchange extends Rule[SparkPlan] {
       case child if child.asInstanceOf[AnyRef] eq exchange.child => blocks
       case other => other.asInstanceOf[AnyRef]
     }
-    val columns = SortedBlocksExec(keys, order, exchange.output, exchange.makeCopy(arguments.toArray))
+    val columns = BlockColumnsExec(keys, exchange.output, exchange.makeCopy(arguments.toArray))
+    val sorted = SortedColumnsExec(order, columns)
     // Once the stage has run, Spark plans the rest anew, over this node in the place of what it stands for.
-    linkOf(exchange.child).foreach(columns.setLogicalLink)
-    columns
+    linkOf(exchange.child).foreach(sorted.setLogicalLink)
+    sorted
   }
 }

@@ -1,10 +1,9 @@
-// The rows of a partition's blocks in order, as batches of columns. Where Spark has memory for all of them at once
+// The rows of a partition in order, as batches of columns. Where Spark has memory for all of them at once
 // they are one batch, whose columns are read in the order that was found; else Spark sorts them as rows, which it
 // can spill.
 package org.beringia.spark.exchange
 
 import org.apache.spark.{SparkEnv, TaskContext}
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeProjection}
 import org.apache.spark.sql.execution.SortExec
 import org.apache.spark.sql.vectorized.ColumnarBatch
@@ -13,13 +12,13 @@ import org.beringia.spark.Input
 /**
  * @param order  columns to order by
  * @param sort   what orders rows
- * @param blocks what the exchange gives
+ * @param blocks batches of block vectors, each valid until the next
  */
-final class SortedBlocks(
+final class SortedColumns(
     columns: Seq[Attribute],
     order: Seq[OrderColumn],
     sort: SortExec,
-    blocks: Iterator[InternalRow],
+    blocks: Iterator[ColumnarBatch],
     metrics: SortMetrics,
     context: TaskContext
 ) extends Iterator[ColumnarBatch] {
@@ -41,12 +40,11 @@ final class SortedBlocks(
   override def next(): ColumnarBatch = batches.next()
 
   private def sorted(): Iterator[ColumnarBatch] = {
-    val arriving = new BlockBatches(types, blocks)
     // The block that there is no memory for, if any.
-    val tooMuch = arriving.find(!takes(_))
+    val tooMuch = blocks.find(!takes(_))
     metrics.memory += table.bytes
     val inOrder = if (tooMuch.isDefined) None else inMemory()
-    inOrder.getOrElse(asRows(Iterator.single(table.batch(null)) ++ tooMuch ++ arriving))
+    inOrder.getOrElse(asRows(Iterator.single(table.batch(null)) ++ tooMuch ++ blocks))
   }
 
   private def takes(block: ColumnarBatch): Boolean =
@@ -59,7 +57,7 @@ final class SortedBlocks(
       val found = memory.within(TableOrder.bytes(table, order))(TableOrder.of(table, order))
       metrics.time += System.nanoTime() - started
       found.map { order =>
-        memory.upTo(SortedBlocks.BytesOfOrder * table.rows)
+        memory.upTo(SortedColumns.BytesOfOrder * table.rows)
         Iterator.single(table.batch(order))
       }
     }
@@ -74,9 +72,7 @@ final class SortedBlocks(
     release()
     metrics.partitions += 1
     metrics.spilled += context.taskMetrics().memoryBytesSpilled - spilledBefore
-    // Rows as blocks, and blocks as columns: those of one partition come out as they go in.
-    val again = new BlockIterator(Nil, 1, columns, Input.Rows(sorted), SortedBlocks.BatchBytes)
-    new BlockBatches(types, again)
+    Blocks.of(columns, Input.Rows(sorted))
   }
 
   private def release(): Unit = {
@@ -85,9 +81,7 @@ final class SortedBlocks(
   }
 }
 
-object SortedBlocks {
-  private val BatchBytes = 1L << 20
-
+object SortedColumns {
   /** What says of a row where it comes. */
   private val BytesOfOrder = 4L
 }
