@@ -69,7 +69,8 @@ def test_rows_with_and_without_missing_values(bh, hl, columns):
     ht = ht.select(**fields, required=ht.idx)
     frame = bh.to_spark(ht)
     assert frame.collect() == ht.to_spark().collect()
-    assert bh.from_spark(frame).collect() == hl.Table.from_spark(ht.to_spark()).collect() == ht.collect()
+    # Not what Hail's own two ways give in one query: that has a row of another task now and then.
+    assert bh.from_spark(frame).collect() == ht.collect()
 
 
 def test_there_and_back_in_one_query(bh, hl, mixed):

@@ -34,6 +34,9 @@ pub struct Windows {
     pub extent: Extent,
 }
 
+/// Positions that are read at once: reads that lie anywhere wait for each other where each is used before the next.
+const BLOCK: usize = 1 << 10;
+
 /// From this one on the numbers of windows are not exact as floats.
 const FARTHEST: f64 = (1_u64 << 52) as f64;
 
@@ -95,6 +98,22 @@ impl<'a> Positions<'a> {
         Ok(Positions { values, nulls: data.nulls() })
     }
 
+    /// Those of the rows at some places in `order`, with these places.
+    fn of_places(
+        &self,
+        order: Option<&UInt32Array>,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = (usize, Option<Position>)> {
+        places.clone().step_by(BLOCK).flat_map(move |start| {
+            let block = start..(start + BLOCK).min(places.end);
+            let positions: Vec<_> = match order {
+                None => block.clone().map(|row| self.at(row)).collect(),
+                Some(order) => order.values()[block.clone()].iter().map(|row| self.at(*row as usize)).collect(),
+            };
+            block.zip(positions)
+        })
+    }
+
     fn at(&self, row: usize) -> Option<Position> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return None;
@@ -125,12 +144,11 @@ impl Windows {
     pub fn find(&self, column: &ArrayRef, order: Option<&UInt32Array>, bounds: &[usize]) -> Result<Found> {
         let data = column.to_data();
         let positions = Positions::of(&data)?;
-        let at = |place: usize| positions.at(order.map_or(place, |order| order.value(place) as usize));
         let mut found = Found::default();
         for group in bounds.windows(2) {
             // Rows without a position lie before the others, or behind them.
-            let rows = (group[0]..group[1]).skip_while(|place| at(*place).is_none());
-            self.of_group(rows.map_while(|place| Some((place, at(place)?))), &mut found)?;
+            let rows = positions.of_places(order, group[0]..group[1]).skip_while(|(_, at)| at.is_none());
+            self.of_group(rows.map_while(|(place, at)| Some((place, at?))), &mut found)?;
         }
         Ok(found)
     }
