@@ -114,8 +114,9 @@ warm; medians of {RUNS} runs in turn, each session in a process of its own. Pyth
 {chr(10).join(rows)}
 | **the slope, over Spark's own exchange and sort and the loop** | {over} |
 
-Comet scans, moves and sorts columns; `numpy_map` takes them [as they are](../spark.md#without-grouping), so that no row
-is made between the file and the function. The sink of the first two lines wants rows, which are made for it alone.
+Comet scans and moves columns; `numpy_map` takes them [as they are](../spark.md#without-grouping), in an order that it
+finds itself, so that no row is made between the file and the function. The sink of the first two lines wants rows: they
+are made for it alone.
 """
 
 

@@ -1,4 +1,4 @@
-"""What a session plans with, and reading a physical plan over py4j: the metrics of Beringia's nodes, and what they take."""
+"""Reading a physical plan over py4j: the metrics of Beringia's nodes, and what they take. What sessions plan with."""
 
 from __future__ import annotations
 

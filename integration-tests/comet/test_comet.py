@@ -64,7 +64,7 @@ def file(spark, tmp_path_factory):
 
 
 def source(df):
-    """The node whose columns the one node of Beringia gets, in order or as they are; of an exchange that has run, it."""
+    """The node whose columns the one node of Beringia gets, in their order or another."""
     node = calling(df._jdf.queryExecution().executedPlan()).children().apply(0)
     while node.nodeName() in ("SortedColumns", "AQEShuffleRead"):
         node = node.children().apply(0)
@@ -118,12 +118,12 @@ def test_groups_are_found_in_its_sorted_columns(spark, file, keys):
 
 
 def test_what_there_is_no_memory_for_is_sorted_as_rows(spark, file):
-    def whole(id, s, x, n, d, even, day, t):
-        return repr([np.asarray(column, dtype=object).tolist() for column in (id, s, x, n, d, even, day, t)])
+    def whole(i, s, x, n, d, even, day, t):
+        return repr([np.asarray(column, dtype=object).tolist() for column in (i, s, x, n, d, even, day, t)])
 
     def query():
         df = spark.read.parquet(file).withColumn("n", F.col("n").cast("double"))  # missing: NaN
-        return numpy_map(whole, df.groupBy("k"), "text string", order_by=["id"])
+        return numpy_map(whole, df.withColumnRenamed("id", "i").groupBy("k"), "text string", order_by=["i"])
 
     found, expected = twice(spark, query)
     assert found == expected

@@ -108,7 +108,9 @@ impl<'a> Positions<'a> {
             let block = start..(start + BLOCK).min(places.end);
             let positions: Vec<_> = match order {
                 None => block.clone().map(|row| self.at(row)).collect(),
-                Some(order) => order.values()[block.clone()].iter().map(|row| self.at(*row as usize)).collect(),
+                Some(order) => {
+                    order.values()[block.clone()].iter().map(|row| self.at(*row as usize)).collect()
+                }
             };
             block.zip(positions)
         })

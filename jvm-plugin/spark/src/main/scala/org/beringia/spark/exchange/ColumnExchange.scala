@@ -47,10 +47,14 @@ object ColumnExchange extends Rule[SparkPlan] {
   /** A sort of columns by somebody else's node, which keeps the sort of Spark's that it stands for, over an exchange. */
   private object SortOfColumns {
     def unapply(plan: SparkPlan): Option[(Seq[SortOrder], SparkPlan)] = plan match {
-      case sort: UnaryExecNode if sort.supportsColumnar && sort.child.supportsColumnar && isExchange(sort.child) =>
+      case sort: UnaryExecNode
+          if sort.supportsColumnar && sort.child.supportsColumnar && isExchange(sort.child) =>
         sort.productIterator.collectFirst {
           case spark: SortExec
-              if !spark.global && sort.outputOrdering == spark.sortOrder && canBeSorted(sort.child, spark.sortOrder) =>
+              if !spark.global && sort.outputOrdering == spark.sortOrder && canBeSorted(
+                sort.child,
+                spark.sortOrder
+              ) =>
             (spark.sortOrder, sort.child)
         }
       case _ => None

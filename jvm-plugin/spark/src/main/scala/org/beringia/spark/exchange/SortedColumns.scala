@@ -82,6 +82,7 @@ final class SortedColumns(
 }
 
 object SortedColumns {
+
   /** What says of a row where it comes. */
   private val BytesOfOrder = 4L
 }

@@ -16,7 +16,8 @@ import org.beringia.spark.{ColumnarNode, Input}
  * @param order by columns of the child alone
  * @param child gives columns of types that can go in blocks
  */
-final case class SortedColumnsExec(order: Seq[SortOrder], child: SparkPlan) extends UnaryExecNode with ColumnarNode {
+final case class SortedColumnsExec(order: Seq[SortOrder], child: SparkPlan) extends UnaryExecNode
+    with ColumnarNode {
 
   override def output: Seq[Attribute] = child.output
 
