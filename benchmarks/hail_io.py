@@ -32,7 +32,7 @@ TARGETS = {
     "to_spark": ("`to_spark`, 18,000 arrays of 1,000 doubles, counted", "`Table.to_spark`", 2),
     "from_spark": ("`from_spark` of them, counted", "`Table.from_spark`", 2),
     "to_spark_columns": ("`to_spark`, 10⁶ rows of 18 doubles, counted", "`Table.to_spark`", 2),
-    "from_spark_columns": ("`from_spark` of them, counted", "`Table.from_spark`", 2),
+    "from_spark_columns": ("`from_spark` of these rows, counted", "`Table.from_spark`", 2),
 }
 COPIED = 1.5  # times reading the entries and a copy of them
 ALL, FEW = 18_000, 8  # rows of a thousand doubles
