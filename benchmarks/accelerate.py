@@ -146,6 +146,7 @@ def pluses(pairs: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.Series]:
 
 def beside(function: Callable[..., Any], df: DataFrame) -> DataFrame:
     """Return the query of a UDF of two columns, beside two others."""
+    # Only Spark 4 has `arrow_udf`.
     udf = F.arrow_udf if function is plus_of_arrow else pandas_udf  # type: ignore[attr-defined, unused-ignore]
     return df.select(udf(function, "double")("a", "b"), "c", "d")  # type: ignore[call-overload]  # the type is text
 

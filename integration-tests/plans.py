@@ -78,5 +78,4 @@ def takes_columns(df):
 def sorted_as_rows(df):
     """How many partitions of a plan that has run were sorted as rows, and what was spilled."""
     (node,) = (n for n in nodes(df._jdf.queryExecution().executedPlan()) if n.nodeName() == "SortedColumns")
-    value = lambda name: node.metrics().apply(name).value()  # noqa: E731
-    return value("partitionsSortedAsRows"), value("spillSize")
+    return tuple(node.metrics().apply(name).value() for name in ("partitionsSortedAsRows", "spillSize"))

@@ -82,23 +82,27 @@ def twice(spark, query):
     with_comet = query()
     found = sorted(map(str, with_comet.collect()))
     assert is_comets(with_comet), source(with_comet).toString()
-    spark.conf.set("spark.comet.enabled", "false")
-    try:
+    with setting(spark, spark_comet_enabled="false"):
         without = query()
         expected = sorted(map(str, without.collect()))
         assert not is_comets(without)
-    finally:
-        spark.conf.set("spark.comet.enabled", "true")
     return found, expected
+
+
+def spans(spark, file, keys):
+    """Make a query of groups."""
+
+    def query():
+        df = spark.read.parquet(file)
+        return numpy_map(lambda x: (x.size, np.ptp(x)), df.groupBy(*keys), "size long, span double")
+
+    return query
 
 
 @pytest.mark.parametrize("keys", [["k"], ["k", "s"], ["s"], ["day"]])
 @pytest.mark.parametrize("adaptive", ["true", "false"])
 def test_rows_come_out_of_its_exchange_and_are_sorted_as_columns(spark, file, keys, adaptive):
-    def query():
-        df = spark.read.parquet(file)
-        return numpy_map(lambda x: (x.size, np.ptp(x)), df.groupBy(*keys), "size long, span double")
-
+    query = spans(spark, file, keys)
     with setting(spark, spark_sql_adaptive_enabled=adaptive):
         found, expected = twice(spark, query)
         assert found == expected
@@ -107,10 +111,7 @@ def test_rows_come_out_of_its_exchange_and_are_sorted_as_columns(spark, file, ke
 
 @pytest.mark.parametrize("keys", [["k"], ["k", "s"]])
 def test_groups_are_found_in_its_sorted_columns(spark, file, keys):
-    def query():
-        df = spark.read.parquet(file)
-        return numpy_map(lambda x: (x.size, np.ptp(x)), df.groupBy(*keys), "size long, span double")
-
+    query = spans(spark, file, keys)
     with setting(spark, spark_beringia_exchange_columns="false"):
         found, expected = twice(spark, query)
         assert found == expected

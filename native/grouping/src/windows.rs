@@ -104,14 +104,10 @@ impl<'a> Positions<'a> {
         order: Option<&UInt32Array>,
         places: Range<usize>,
     ) -> impl Iterator<Item = (usize, Option<Position>)> {
+        let row = move |place: usize| order.map_or(place, |order| order.value(place) as usize);
         places.clone().step_by(BLOCK).flat_map(move |start| {
             let block = start..(start + BLOCK).min(places.end);
-            let positions: Vec<_> = match order {
-                None => block.clone().map(|row| self.at(row)).collect(),
-                Some(order) => {
-                    order.values()[block.clone()].iter().map(|row| self.at(*row as usize)).collect()
-                }
-            };
+            let positions: Vec<_> = block.clone().map(|place| self.at(row(place))).collect();
             block.zip(positions)
         })
     }

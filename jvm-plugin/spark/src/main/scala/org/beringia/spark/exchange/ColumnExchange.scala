@@ -34,10 +34,10 @@ object ColumnExchange extends Rule[SparkPlan] {
 
   /** What gives the same as a sort over an exchange, if columns can be moved. */
   private def sortedBlocks(plan: SparkPlan, sort: SortExec): Option[SparkPlan] = sort.child match {
-    case exchange: ShuffleExchangeExec if movesRowsForOne(plan, exchange) =>
+    case exchange: ShuffleExchangeExec
+        if canBeSorted(exchange, sort.sortOrder) && movesRowsForOne(plan, exchange) =>
       exchange.outputPartitioning match {
-        case HashPartitioning(Attributes(keys), partitions)
-            if partitions <= MostPartitions && canBeSorted(exchange, sort.sortOrder) =>
+        case HashPartitioning(Attributes(keys), partitions) if partitions <= MostPartitions =>
           Some(ofBlocks(exchange, keys, partitions, sort.sortOrder))
         case _ => None
       }
@@ -49,14 +49,12 @@ object ColumnExchange extends Rule[SparkPlan] {
     def unapply(plan: SparkPlan): Option[(Seq[SortOrder], SparkPlan)] = plan match {
       case sort: UnaryExecNode
           if sort.supportsColumnar && sort.child.supportsColumnar && isExchange(sort.child) =>
-        sort.productIterator.collectFirst {
-          case spark: SortExec
-              if !spark.global && sort.outputOrdering == spark.sortOrder && canBeSorted(
-                sort.child,
-                spark.sortOrder
-              ) =>
-            (spark.sortOrder, sort.child)
+        val order = sort.outputOrdering
+        val keepsSparks = sort.productIterator.exists {
+          case spark: SortExec => !spark.global && spark.sortOrder == order
+          case _ => false
         }
+        if (keepsSparks && canBeSorted(sort.child, order)) Some((order, sort.child)) else None
       case _ => None
     }
 

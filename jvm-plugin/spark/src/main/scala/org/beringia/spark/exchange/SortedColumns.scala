@@ -22,9 +22,8 @@ final class SortedColumns(
     metrics: SortMetrics,
     context: TaskContext
 ) extends Iterator[ColumnarBatch] {
-  private[this] val types = columns.map(_.dataType)
   private[this] val memory = TaskMemory.ofSorts(context)
-  private[this] val table = new Table(types, memory)
+  private[this] val table = new Table(columns.map(_.dataType), memory)
   // With more rows than this Spark's sorts spill, if somebody says so.
   private[this] val mostRows =
     SparkEnv.get.conf.getInt("spark.shuffle.spill.numElementsForceSpillThreshold", Int.MaxValue)
