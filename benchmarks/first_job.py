@@ -79,8 +79,9 @@ each run in a process of its own, medians of {RUNS} in turn. Python {platform.py
 |---|--:|--:|--:|--:|
 {rows}
 
-Workers start while Spark plans the job and runs what is before the function. What is left is Spark's own: its classes
-are loaded, its code is generated and compiled, whatever the function. The last column is the same slope without Python,
+The plugin's driver loads the classes of Spark that a first job wants while the session starts, whatever the job: all
+three have that. Workers start while Spark plans the job and runs what is before the function. What is left is Spark's
+own: code is generated and compiled, and nothing has run before. The last column is the same slope without Python,
 `covar_pop(x, y) / var_pop(x)`: the first job of a session takes {spark["first"] / pandas["first"]:.2f} of
 `{PANDAS}` with no function at all.
 """

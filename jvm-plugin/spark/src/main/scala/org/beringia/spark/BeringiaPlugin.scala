@@ -23,6 +23,7 @@ final class BeringiaDriverPlugin extends DriverPlugin {
   private[this] var local = false
 
   override def init(context: SparkContext, plugin: PluginContext): JavaMap[String, String] = {
+    FirstJobClasses.loadAhead()
     val conf = plugin.conf
     // The session that is about to be built reads the one after us, a Spark Connect server the others.
     for ((setting, ours) <- BeringiaDriverPlugin.Extensions) {
