@@ -62,8 +62,8 @@ help: ## Show this.
 build: $(STAMPS)/package ## Everything, into .venv: native libraries, the JVM plugin, the Python package.
 
 # Two lanes of about the same length, as a job waits more than it computes. What the second prints comes at the end.
-HERE := test-python test-rust
-BESIDE := test-spark-4 test-jvm test-hail
+HERE := test-python test-rust test-jvm
+BESIDE := test-spark-4 test-hail
 test: $(STAMPS)/package $(STAMPS)/python-4 $(OLDER_4:%=build/spark-%/pyspark) ## All tests but the slow ones: Rust, JVM, Python, and jobs on real Sparks and a real Hail.
 	$(call say,All tests: $(HERE) here and beside them $(BESIDE): build/beside.log)
 	@$(MAKE) --no-print-directory $(BESIDE) > build/beside.log 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM HUP; \

@@ -30,12 +30,14 @@ import beringia.spark
 from benchmarks import apart, bars
 from benchmarks.report import ROOT
 from benchmarks.spark import ENVIRONMENTS
-from benchmarks.workload import CORES, in_turn, into_nothing, session
+from benchmarks.workload import CORES, in_turn, into_nothing, session, settled
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "accelerate.md"
 NEWEST_PANDAS = sorted((ROOT / "build").glob("pandas-*"))[-1:]
 LIMIT = 3600
 """Seconds that a line of Spark may take."""
+WARM = 30.0
+"""Seconds after which a query counts as warm."""
 
 SCHEMA = "g long, x double, y double"
 DOUBLES = "a double, b double, c double, d double"
@@ -260,7 +262,10 @@ def check(spark: SparkSession, df: DataFrame, case: Case) -> None:
 
 
 def measure(spark: SparkSession, case: Case) -> Times:
-    """Measure both ways in turn, warm; the medians."""
+    """Measure both ways in turn, warm; the medians.
+
+    Ours are short, and take tens of runs until the JVM has compiled them. Theirs spend their time in Python.
+    """
     df = case.data(spark, case.groups, case.rows)
     check(spark, df, case)
     works: dict[str, Callable[[], object]] = {way: partial(run, spark, df, case, way) for way in ("true", "false")}
@@ -269,7 +274,7 @@ def measure(spark: SparkSession, case: Case) -> Times:
         frame = df.where("g = 0").toPandas()
         works["sorted"] = lambda: into_nothing(df.repartition(CORES, "g").sortWithinPartitions("g"))
         works["calls"] = lambda: [function(frame) for _ in range(case.groups)]
-    in_turn({"true": works["true"]}, warmups=4, runs=0)
+    settled({"true": works["true"]}, agree=5, long=WARM)
     found = in_turn(works, warmups=1, runs=case.runs)
     df.unpersist()
     medians = {way: statistics.median(seconds) for way, seconds in found.items()}

@@ -13,6 +13,7 @@ import platform
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from benchmarks import apart, report
 
 PAGE = report.DIRECTORY / "comet.md"
 GROUPS = 100_000
-WARMUPS, RUNS = 12, 12
+RUNS = 12
+WARM = 40.0
+"""Seconds after which a part counts as warm."""
 SPARKS = {"3.5": (".venv", None), "4": (".venv-spark-4", "build/spark-4.1.4")}
 """By the line of Spark that a jar is for: an environment, and a PySpark that goes before its own."""
 WITH, WITHOUT = "with Comet", "without"
@@ -70,17 +73,15 @@ def measure(line: str, way: str, smaller: int) -> dict[str, float | str]:
         df = spark.read.parquet(path)
         rows = df.toPandas().sort_values("g", kind="stable")
         x, y = rows.x.to_numpy().copy(), rows.y.to_numpy().copy()
-        found = workload.in_turn(
-            {
-                "scan": lambda: workload.into_nothing(df),
-                "shuffle": lambda: workload.into_nothing(df.repartition(workload.CORES, "g").sortWithinPartitions("g")),
-                "constant": lambda: workload.into_nothing(numpy_map(constant, df.groupBy("g"), "slope double")),
-                "slope": lambda: workload.into_nothing(numpy_map(workload.slope, df.groupBy("g"), "slope double")),
-                "loop": lambda: loop(x, y),
-            },
-            warmups=WARMUPS,
-            runs=RUNS,
-        )
+        works: dict[str, Callable[[], object]] = {
+            "scan": lambda: workload.into_nothing(df),
+            "shuffle": lambda: workload.into_nothing(df.repartition(workload.CORES, "g").sortWithinPartitions("g")),
+            "constant": lambda: workload.into_nothing(numpy_map(constant, df.groupBy("g"), "slope double")),
+            "slope": lambda: workload.into_nothing(numpy_map(workload.slope, df.groupBy("g"), "slope double")),
+            "loop": lambda: loop(x, y),
+        }
+        workload.settled(works, agree=5, long=WARM)
+        found = workload.in_turn(works, warmups=0, runs=RUNS)
         medians = {part: statistics.median(seconds) for part, seconds in found.items()}
         version = spark.version
         spark.stop()

@@ -1,7 +1,7 @@
 """Measure how data of Hail come in and go out, against Hail's own ways.
 
 ``python -m benchmarks.hail_io`` writes docs/benchmarks/hail_io.md and its picture. Both ways of a row run in one
-process; the fastest run counts, and a way that takes long runs once.
+process, in turn until none gets faster; the fastest run counts, and a way that takes long runs once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import apart, bars
-from benchmarks.workload import CORES
+from benchmarks.workload import CORES, settled
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "hail_io.md"
-RUNS = 15  # by then the JVM has compiled what runs
-LONG = 20  # seconds after which a way is not run again
+AGREE = 10  # runs that were no faster than those before: by then the JVM has compiled what runs
+LONG = 60  # seconds after which a way is not run again
 TARGETS = {
     "from_pandas": ("`from_pandas`, 10,000 by 67 mixed columns, built and counted", "`Table.from_pandas`", 100),
     "to_pandas": ("`to_pandas` of it", "`Table.to_pandas`", 5),
@@ -48,38 +47,40 @@ def frame(rows: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def ways(name: str, hl: Any, bh: Any) -> tuple[Callable[[], Any], ...]:
-    """Return our way and Hail's, each what is to be measured; for `from_spark`, also Spark's own pass over the rows."""
+def ways(name: str, hl: Any, bh: Any) -> dict[str, Callable[[], Any]]:
+    """Return our way and Hail's, each what is to be measured."""
     if name in ("from_pandas", "to_pandas"):
         data = frame(10_000)
         if name == "from_pandas":
-            return lambda: bh.from_pandas(data).count(), lambda: hl.Table.from_pandas(data).count()
+            return pair(lambda: bh.from_pandas(data).count(), lambda: hl.Table.from_pandas(data).count())
         table = bh.from_pandas(data).checkpoint("/tmp/beringia-bench-frame.ht", overwrite=True)
-        return lambda: bh.to_pandas(table), table.to_pandas
+        return pair(lambda: bh.to_pandas(table), table.to_pandas)
     if name in ("to_numpy", "from_numpy"):
         array = np.random.default_rng(1).normal(size=(20_000, 1_000))
         if name == "from_numpy":
             matrix = hl.linalg.BlockMatrix
-            return (
+            return pair(
                 lambda: bh.from_numpy(array)._force_count_rows(),
                 lambda: matrix.from_numpy(array).to_matrix_table_row_major()._force_count_rows(),
             )
         mt = entries(hl, bh, array)
-        return lambda: bh.to_numpy(mt.element), lambda: hl.linalg.BlockMatrix.from_entry_expr(mt.element).to_numpy()
+        block = hl.linalg.BlockMatrix.from_entry_expr
+        return pair(lambda: bh.to_numpy(mt.element), lambda: block(mt.element).to_numpy())
     ht = columns(hl) if name.endswith("_columns") else doubles(hl, ALL)
     if name.startswith("to_spark"):
-        return lambda: counted(bh.to_spark(ht)), lambda: counted(ht.to_spark())
+        return pair(lambda: counted(bh.to_spark(ht)), lambda: counted(ht.to_spark()))
     return from_spark(hl, bh, ht)
 
 
-def from_spark(hl: Any, bh: Any, ht: Any) -> tuple[Callable[[], Any], ...]:
-    """Return both ways of making a table of one's rows, which a DataFrame holds, and Spark's own pass over them."""
+def pair(ours: Callable[[], Any], hails: Callable[[], Any]) -> dict[str, Callable[[], Any]]:
+    """Return both by their names."""
+    return {"ours": ours, "hails": hails}
+
+
+def from_spark(hl: Any, bh: Any, ht: Any) -> dict[str, Callable[[], Any]]:
+    """Return both ways of making a table of one's rows, which a DataFrame holds."""
     rows = ht.to_spark().localCheckpoint()
-    return (
-        lambda: bh.from_spark(rows)._force_count(),
-        lambda: hl.Table.from_spark(rows)._force_count(),
-        lambda: counted(rows),
-    )
+    return pair(lambda: bh.from_spark(rows)._force_count(), lambda: hl.Table.from_spark(rows)._force_count())
 
 
 def doubles(hl: Any, rows: int) -> Any:
@@ -109,40 +110,24 @@ def counted(frame: Any) -> Any:
     return frame.write.format("noop").mode("overwrite").save()
 
 
-def fastest(run: Callable[[], Any]) -> float:
-    """Return the seconds of the fastest of some runs."""
-    best, spent = float("inf"), 0.0
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        run()
-        taken = time.perf_counter() - start
-        best, spent = min(best, taken), spent + taken
-        if spent > LONG:
-            break
-    return best
-
-
 def measure(name: str) -> dict[str, float]:
-    """Measure both ways; for entries and `from_spark`, also what nothing can do without."""
+    """Measure both ways; of entries also reading and a copy of them, and `from_spark` also of a few rows."""
     warnings.filterwarnings("ignore")
     import beringia.hail as bh
     import hail as hl
 
     conf = bh.conf(**{"spark.driver.memory": "6g", "spark.ui.showConsoleProgress": "false"})
     hl.init(spark_conf=conf, master=f"local[{CORES}]", quiet=True, log="/tmp/beringia-bench-hail.log")
-    ours, hails, *sparks = ways(name, hl, bh)
-    found = {"ours": fastest(ours), "hails": fastest(hails)}
+    both = ways(name, hl, bh)
     if name == "to_numpy":
         mt = hl.read_matrix_table("/tmp/beringia-bench-entries.mt")
-        found["read"] = fastest(mt._force_count_rows)
-        found["copy"] = fastest(np.ones((20_000, 1_000)).copy)
+        both |= {"read": mt._force_count_rows, "copy": np.ones((20_000, 1_000)).copy}
     if name.startswith("from_spark"):
-        few, hails_few, sparks_few = from_spark(hl, bh, doubles(hl, FEW))
-        found |= {"few": fastest(few), "hails_few": fastest(hails_few), "sparks_few": fastest(sparks_few)}
-        found["sparks"] = fastest(*sparks)
-        found["copy"] = fastest(np.ones((ALL, 1_000)).copy)
+        few = from_spark(hl, bh, doubles(hl, FEW))
+        both |= {f"{way}_few": run for way, run in few.items()}
+    taken = settled(both, agree=AGREE, long=LONG)
     hl.stop()
-    return found
+    return {way: min(seconds) for way, seconds in taken.items()}
 
 
 def page(found: dict[str, dict[str, float]]) -> str:
@@ -152,8 +137,9 @@ def page(found: dict[str, dict[str, float]]) -> str:
     lines = [
         "# Data in and out of Hail",
         "",
-        "Written by `make bench`, on `local[2]`: each way fifteen times, or until 20 seconds are over; the fastest",
-        f"run counts. Hail {hl.version().partition('-')[0]}, Python {platform.python_version()},",
+        f"Written by `make bench`, on `local[2]`: both ways in turn until {AGREE} runs of each are no faster than",
+        f"before, or {LONG} seconds are over; the fastest run counts.",
+        f"Hail {hl.version().partition('-')[0]}, Python {platform.python_version()},",
         f"NumPy {np.__version__}, pandas {pd.__version__}. Ratios travel between machines, seconds do not.",
         "",
         "![Both ways beside each other](hail_io.png)",
@@ -175,21 +161,15 @@ def page(found: dict[str, dict[str, float]]) -> str:
             f"To read the entries takes {seconds['read']:.2f} s, and one copy of them {seconds['copy']:.2f} s: "
             f"`to_numpy` takes **{copied(seconds):.2f}** times both (target ≤ {COPIED}).",
         ]
-    for name in ("from_spark", "from_spark_columns"):
+    for name, form in (("from_spark", "arrays"), ("from_spark_columns", "rows of fields")):
         if name in found:
-            lines += ["", *of_from_spark(found[name], "rows of fields" if name.endswith("_columns") else "arrays")]
+            seconds = found[name]
+            lines += [
+                "",
+                f"`from_spark` of {FEW} {form}, which is what a query costs: {seconds['ours_few']:.2f} s, and "
+                f"{seconds['hails_few']:.2f} s by Hail's way.",
+            ]
     return "\n".join(lines) + "\n"
-
-
-def of_from_spark(seconds: dict[str, float], form: str) -> list[str]:
-    """Return what there is to gain in `from_spark`, as lines of text."""
-    few, hails_few = seconds["few"], seconds["hails_few"]
-    return [
-        f"`from_spark` of {form}: a query of {FEW} rows takes {few:.2f} s, and {hails_few:.2f} s by Hail's way;",
-        f"what all rows take beyond that is **{by_row(seconds):.1f}** times faster. That query, Spark's own pass over",
-        f"the rows and a copy of them into Hail's memory are {least(seconds):.2f} s: no way is more than",
-        f"{seconds['hails'] / least(seconds):.1f} times as fast as Hail's.",
-    ]
 
 
 def draw(found: dict[str, dict[str, float]]) -> None:
@@ -204,16 +184,6 @@ def draw(found: dict[str, dict[str, float]]) -> None:
 def copied(seconds: dict[str, float]) -> float:
     """Return the time of `to_numpy` over that of reading and copying."""
     return seconds["ours"] / (seconds["read"] + seconds["copy"])
-
-
-def least(seconds: dict[str, float]) -> float:
-    """Return the seconds that `from_spark` cannot do without: a query of few rows, Spark's pass over all, a copy."""
-    return seconds["few"] + seconds["sparks"] - seconds["sparks_few"] + seconds["copy"] / CORES
-
-
-def by_row(seconds: dict[str, float]) -> float:
-    """Return how many times faster `from_spark` is at what rows take, beyond a query of few."""
-    return (seconds["hails"] - seconds["hails_few"]) / (seconds["ours"] - seconds["few"])
 
 
 def main() -> None:

@@ -76,3 +76,20 @@ def in_turn(works: Mapping[str, Callable[[], object]], *, warmups: int, runs: in
             if run >= warmups:
                 taken[name].append(once)
     return taken
+
+
+def settled(works: Mapping[str, Callable[[], object]], *, agree: int, long: float) -> dict[str, list[float]]:
+    """Run the works in turn until none gets faster, as a JVM compiles for a long time; return the seconds of each run.
+
+    The last `agree` runs of each are no faster than those before, or it has run for `long` seconds in all.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    since = 0
+    while since < agree:
+        since += 1
+        for name in [name for name, runs in taken.items() if sum(runs) < long]:
+            once = seconds(works[name])
+            if once < 0.98 * min(taken[name], default=float("inf")):
+                since = 0
+            taken[name].append(once)
+    return taken

@@ -112,7 +112,7 @@ final class BlockIterator(
   private def takeColumns(): Unit = {
     val count = math.min(batch.numRows - at, Blocks.Rows)
     var i = 0
-    while (i < count) {
+    while (partitions > 1 && i < count) {
       partitionOfRow(i) = partitionOf(batch.getRow(at + i))
       i += 1
     }

@@ -176,7 +176,11 @@ final class ScatteredLongs(partitions: Int, value: PutFixed, floating: Boolean)
       scatter(partitionOf, from.getDoubles(start, count), Platform.DOUBLE_ARRAY_OFFSET, count)
     else scatter(partitionOf, from.getLongs(start, count), Platform.LONG_ARRAY_OFFSET, count)
 
-  private def scatter(partitionOf: Array[Int], values: AnyRef, from: Int, count: Int): Unit = {
+  private def scatter(partitionOf: Array[Int], values: AnyRef, from: Int, count: Int): Unit =
+    if (partitions == 1) fixed(0).append(values, from.toLong, 8 * count)
+    else scatterEach(partitionOf, values, from, count)
+
+  private def scatterEach(partitionOf: Array[Int], values: AnyRef, from: Int, count: Int): Unit = {
     var i = 0
     while (i < count) {
       val buffer = fixed(partitionOf(i))
