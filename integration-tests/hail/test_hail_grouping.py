@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from spark_stages import checked, jobs, newest_stage, shuffled
 
+import beringia.hail
+
 ROWS = 1_500
 
 
@@ -241,6 +243,23 @@ def test_keys_are_looked_at_without_their_rows(hl, tmp_path, lie):
     with pytest.raises(Exception, match="does not exist"):
         table.collect()
     assert [status for number, status in jobs(hl).items() if number not in before] == ["SUCCEEDED", "FAILED"]
+
+
+def test_entries_that_nobody_asks_for_are_not_read(hl, tmp_path):
+    """Those of a matrix are in files of their own."""
+    path = str(tmp_path / "m.mt")
+    hl.utils.range_matrix_table(300, 20, n_partitions=5).annotate_entries(e=1.0).write(path)
+    (tmp_path / "m.mt" / "entries" / "rows" / "parts").rename(tmp_path / "elsewhere")
+    mt = hl.read_matrix_table(path)
+    mt = mt.filter_rows(mt.row_idx >= 100)
+    mt = mt.annotate_rows(x=hl.float64(mt.row_idx))
+    assert rows_of(hl, together(hl, mt.row_idx // 50, mt.x)) == [
+        (key, [float(i) for i in range(50 * key, 50 * key + 50)]) for key in range(2, 6)
+    ]
+    np.testing.assert_array_equal(beringia.hail.to_numpy(mt.x), np.arange(100.0, 300.0))
+    assert beringia.hail.to_arrow(mt.rows())["x"].to_pylist() == list(range(100, 300))
+    with pytest.raises(Exception, match="does not exist"):
+        beringia.hail.to_numpy(mt.e)
 
 
 def test_keys_of_rows_that_something_else_moves(hl):

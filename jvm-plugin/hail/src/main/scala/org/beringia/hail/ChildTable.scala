@@ -33,9 +33,6 @@ final class ChildTable private (lowered: TableIR) {
     val row = SelectFields(Ref(TableIR.rowName, bare.typ.rowType), fields)
     new ChildTable(pruning(ctx, TableMapRows(bare, row)).asInstanceOf[TableIR])
   }
-
-  /** The same, reading rows of a matrix without its entries, which are in files of their own, if none are asked for. */
-  def withoutEntries: ChildTable = new ChildTable(ChildTable.withoutEntries(lowered).asInstanceOf[TableIR])
 }
 
 object ChildTable {
@@ -54,13 +51,6 @@ object ChildTable {
         log.info("numpy_map leaves the rows of its table to Hail", e)
         None
     }
-
-  private def withoutEntries(ir: BaseIR): BaseIR = ir match {
-    case TableRead(of, dropRows, both: TableNativeZippedReader) if both.leftRType(of.rowType) == of.rowType =>
-      val rows = TableNativeReaderParameters(both.pathLeft, both.options)
-      TableRead(of, dropRows, new TableNativeReader(rows, both.specLeft))
-    case other => other.mapChildren(withoutEntries)
-  }
 
   private def isInPlace(ir: BaseIR): Boolean = ir match {
     case table: TableIR => keepsRows(table) && table.children.forall(isInPlace)

@@ -32,6 +32,17 @@ object CompiledRows {
 
   /** Does so where neither matrices nor values of other tables are left in it. */
   def ofLowered(ctx: ExecuteContext, lowered: TableIR): TableValue =
+    ofAsked(ctx, withoutEntries(lowered).asInstanceOf[TableIR])
+
+  /** The same, reading rows of a matrix without its entries, which are in files of their own, if none are asked for. */
+  private def withoutEntries(ir: BaseIR): BaseIR = ir match {
+    case TableRead(of, dropRows, both: TableNativeZippedReader) if both.leftRType(of.rowType) == of.rowType =>
+      val rows = TableNativeReaderParameters(both.pathLeft, both.options)
+      TableRead(of, dropRows, new TableNativeReader(rows, both.specLeft))
+    case other => other.mapChildren(withoutEntries)
+  }
+
+  private def ofAsked(ctx: ExecuteContext, lowered: TableIR): TableValue =
     if (CanLowerEfficiently(ctx, lowered).isDefined) ExecuteRelational(ctx, lowered).asTableValue(ctx)
     else {
       val stage = LowerTableIR.applyTable(lowered, DArrayLowering.All, ctx, LoweringAnalyses(lowered, ctx))

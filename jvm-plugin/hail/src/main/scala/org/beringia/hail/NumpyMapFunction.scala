@@ -121,7 +121,7 @@ object NumpyMapFunction {
       grouping <- plan.grouping if plan.largeRows && !grouping.keyed
       table <- lowered if table.stays
       found = table.select(ctx, grouping.fields) if found.isInPlace
-    } yield found.withoutEntries
+    } yield found
     // A node has a child in the query: at this one's rows, of which there are none, nobody looks.
     val child = if (own.isDefined) TableRange(0, 1) else rows
     TableToTableApply(child, new NumpyMapFunction(plan, function, own, keys))
