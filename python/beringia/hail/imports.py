@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 from hail.expr.types import HailType, dtype
-from hail.utils.java import Env
 
 import hail as hl
 from beringia.errors import ArgumentError
@@ -281,7 +280,7 @@ class UploadedFile:
 
     def __init__(self, data: pa.Buffer):
         self.path = hl.utils.new_temp_file("beringia-import", "arrows")
-        self.close = weakref.finalize(self, _remove, Env.fs(), self.path)
+        self.close = weakref.finalize(self, _remove, hl.current_backend(), self.path)
         try:
             with hl.hadoop_open(self.path, "wb") as remote:
                 remote.write(memoryview(data))
@@ -290,6 +289,8 @@ class UploadedFile:
             raise
 
 
-def _remove(files: Any, path: str) -> None:
+def _remove(backend: Any, path: str) -> None:
+    if backend.fs is None:  # Hail was stopped: whoever asks its JVM now may wait for ever
+        return
     with contextlib.suppress(Exception):  # the JVM may be gone, and the folder is one for temporary files
-        files.remove(path)
+        backend.fs.remove(path)

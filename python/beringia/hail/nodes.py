@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -49,15 +50,17 @@ class NumpyMap(Node):
         function: bytes | bytearray,
     ) -> NumpyMap:
         """Make the node by the JVM's `front`; for the rows see :class:`beringia.hail.grouping.Rows`."""
-        backend = hl.current_backend()
-        rendered = backend._render_ir(rows._tir)
+        rendered = hl.current_backend()._render_ir(rows._tir)
         data = jvm.function_bytes(spark_setup.front(Env.spark_session()), function)
+        return cls._numbered(front, rendered, data, rows, plan, None)
 
-        def make(row_number: str | None) -> NumpyMap:
-            text = json.dumps({**plan, "rowNumber": row_number})
-            return cls(front.numpyMap(backend._jbackend, rendered, text, data), rows, make)
-
-        return make(None)
+    @classmethod
+    def _numbered(
+        cls, front: Any, rendered: str, data: Any, rows: hl.Table, plan: Mapping[str, Any], row_number: str | None
+    ) -> NumpyMap:
+        text = json.dumps({**plan, "rowNumber": row_number})
+        answer = front.numpyMap(hl.current_backend()._jbackend, rendered, text, data)
+        return cls(answer, rows, partial(cls._numbered, front, rendered, data, rows, plan))
 
     def base_search(self, criteria: Callable[[ir.BaseIR], bool]) -> list[ir.BaseIR]:
         """Search what the rows are made of too: where Hail looks for the expression that an error comes from."""
@@ -68,14 +71,10 @@ class Import(Node):
     """Rows that are in a file."""
 
     @classmethod
-    def of(cls, front: Any, file: Any, plan: Mapping[str, Any]) -> Import:
+    def of(cls, front: Any, file: Any, plan: Mapping[str, Any], row_number: str | None = None) -> Import:
         """Make the node by the JVM's `front`, of a plan (see ``ImportPlan.scala``); `file` must be there meanwhile."""
         backend = hl.current_backend()
         child = hl.utils.range_table(1, 1).key_by().select()
-        rendered = backend._render_ir(child._tir)
-
-        def make(row_number: str | None) -> Import:
-            answer = front.importTable(backend._jbackend, rendered, json.dumps({**plan, "rowNumber": row_number}))
-            return cls(answer, (file, child), make)
-
-        return make(None)
+        text = json.dumps({**plan, "rowNumber": row_number})
+        answer = front.importTable(backend._jbackend, backend._render_ir(child._tir), text)
+        return cls(answer, (file, child), partial(cls.of, front, file, plan))
