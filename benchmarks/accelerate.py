@@ -37,7 +37,7 @@ NEWEST_PANDAS = sorted((ROOT / "build").glob("pandas-*"))[-1:]
 LIMIT = 3600
 """Seconds that a line of Spark may take."""
 WARM = 30.0
-"""Seconds after which a query counts as warm."""
+"""Seconds after which a query counts as warm, if it gets faster still."""
 
 SCHEMA = "g long, x double, y double"
 DOUBLES = "a double, b double, c double, d double"

@@ -25,7 +25,7 @@ PAGE = report.DIRECTORY / "comet.md"
 GROUPS = 100_000
 RUNS = 12
 WARM = 25.0
-"""Seconds after which a part counts as warm."""
+"""Seconds after which a part counts as warm, if it gets faster still."""
 SPARKS = {"3.5": (".venv", None), "4": (".venv-spark-4", "build/spark-4.1.4")}
 """By the line of Spark that a jar is for: an environment, and a PySpark that goes before its own."""
 WITH, WITHOUT = "with Comet", "without"

@@ -1,5 +1,5 @@
-// The classes of Spark that the first job of an application wants. They are some thousands, and to load them takes as
-// long as the job: a thread loads them while the session still starts, and while the program prepares its query.
+// The classes of Spark that the first job of an application wants. They are some thousands, and to load them takes a
+// quarter of the job: a thread does so while the session still starts, and while the program prepares its query.
 package org.beringia.spark
 
 import java.util.concurrent.atomic.AtomicBoolean
