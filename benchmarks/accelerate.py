@@ -36,8 +36,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "accelerate.md"
 NEWEST_PANDAS = sorted((ROOT / "build").glob("pandas-*"))[-1:]
 LIMIT = 3600
 """Seconds that a line of Spark may take."""
-WARM = 30.0
-"""Seconds after which a query counts as warm, if it gets faster still."""
 
 SCHEMA = "g long, x double, y double"
 DOUBLES = "a double, b double, c double, d double"
@@ -274,7 +272,7 @@ def measure(spark: SparkSession, case: Case) -> Times:
         frame = df.where("g = 0").toPandas()
         works["sorted"] = lambda: into_nothing(df.repartition(CORES, "g").sortWithinPartitions("g"))
         works["calls"] = lambda: [function(frame) for _ in range(case.groups)]
-    settled({"true": works["true"]}, agree=5, long=WARM)
+    settled({"true": works["true"]}, agree=5, long=30)
     found = in_turn(works, warmups=1, runs=case.runs)
     df.unpersist()
     medians = {way: statistics.median(seconds) for way, seconds in found.items()}

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from benchmarks.workload import data, in_turn, into_nothing, slope
+from benchmarks.workload import data, in_turn, into_nothing, settled, slope
 from beringia.spark import numpy_map
 
 GROUPS = 20_000
@@ -47,7 +47,7 @@ def by_beringia(df: DataFrame) -> DataFrame:
 def measure(spark: SparkSession, groups: int = GROUPS) -> dict[str, float]:
     """Measure, warm, in turn; return the median seconds of five runs by way.
 
-    The JVM compiles what runs often: our jobs are short, and take thirty of them to be as fast as they will be. Theirs
+    The JVM compiles what runs often: our jobs are short, and take tens of them to be as fast as they will be. Theirs
     spend their time in Python, and are as fast from the second run on.
     """
     ways: dict[str, Callable[[DataFrame], DataFrame]] = {OURS: by_beringia, PANDAS: by_pandas}
@@ -70,7 +70,7 @@ def _seconds(spark: SparkSession, groups: int, ways: dict[str, Callable[[DataFra
     df = data(spark, groups)
     works = {name: lambda way=way: into_nothing(way(df)) for name, way in ways.items()}
     if OURS in works:
-        in_turn({OURS: works[OURS]}, warmups=30, runs=0)
+        settled({OURS: works[OURS]}, agree=5, long=30)
     found = in_turn(works, warmups=1, runs=5)
     df.unpersist()
     return {name: statistics.median(seconds) for name, seconds in found.items()}

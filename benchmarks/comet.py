@@ -24,8 +24,6 @@ from benchmarks import apart, report
 PAGE = report.DIRECTORY / "comet.md"
 GROUPS = 100_000
 RUNS = 12
-WARM = 25.0
-"""Seconds after which a part counts as warm, if it gets faster still."""
 SPARKS = {"3.5": (".venv", None), "4": (".venv-spark-4", "build/spark-4.1.4")}
 """By the line of Spark that a jar is for: an environment, and a PySpark that goes before its own."""
 WITH, WITHOUT = "with Comet", "without"
@@ -85,7 +83,7 @@ def measure(line: str, way: str, smaller: int) -> dict[str, float | str]:
             "slope": lambda: workload.into_nothing(numpy_map(workload.slope, df.groupBy("g"), "slope double")),
             "loop": lambda: loop(x, y),
         }
-        workload.settled(works, agree=5, long=WARM)
+        workload.settled(works, agree=5, long=25)
         found = workload.in_turn(works, warmups=0, runs=RUNS)
         medians = {part: statistics.median(seconds) for part, seconds in found.items()}
         version = spark.version

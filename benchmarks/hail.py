@@ -1,8 +1,8 @@
 """Measure ``numpy_map`` on Hail against the ways there were before.
 
 ``python -m benchmarks.hail`` runs one workload after the other and writes docs/benchmarks/hail.md and hail.png. Each
-way runs in a process of its own, so that its peak memory is its own: after a warm-up of Hail and of the workers forty
-times, or until a minute is over; the fastest run counts, as the JVM compiles for a long time.
+way runs in a process of its own, so that its peak memory is its own: after a warm-up of Hail and of the workers until
+it gets no faster, or for a minute; the fastest run counts.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from typing import Any
 
 from benchmarks import apart, hail_report
 from benchmarks.hail_report import CORES, OTHERS, WORKLOADS, Found
-from benchmarks.workload import in_turn
+from benchmarks.workload import settled
 
-LONG = 60  # seconds after which a way is not run again
-RUNS = 40
 PARTS = {("blocks", "driver"): 10, ("blocks", "pandas"): 10}  # of what is done, one is measured
 
 
@@ -222,10 +220,7 @@ def measure(workload: str, way: str) -> dict[str, Found]:
 
     watcher = threading.Thread(target=watch, daemon=True)  # a way that fails ends the process
     watcher.start()
-    found: dict[str, list[float]] = {}
-    while len(found.get(way, ())) < RUNS and sum(found.get(way, ())) < LONG:
-        for name, once in in_turn(works, warmups=0, runs=1).items():
-            found.setdefault(name, []).extend(once)
+    found = settled(works)
     done.set()
     watcher.join()
     parts = PARTS.get((workload, way), 1)

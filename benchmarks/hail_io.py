@@ -18,11 +18,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import apart, bars
-from benchmarks.workload import CORES, settled
+from benchmarks.workload import AGREE, CORES, LONG, settled
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "hail_io.md"
-AGREE = 10  # runs that were no faster than those before: by then the JVM has compiled what runs
-LONG = 60  # seconds after which a way is not run again
 TARGETS = {
     "from_pandas": ("`from_pandas`, 10,000 by 67 mixed columns, built and counted", "`Table.from_pandas`", 100),
     "to_pandas": ("`to_pandas` of it", "`Table.to_pandas`", 5),
@@ -125,7 +123,7 @@ def measure(name: str) -> dict[str, float]:
     if name.startswith("from_spark"):
         few = from_spark(hl, bh, doubles(hl, FEW))
         both |= {f"{way}_few": run for way, run in few.items()}
-    taken = settled(both, agree=AGREE, long=LONG)
+    taken = settled(both)
     hl.stop()
     return {way: min(seconds) for way, seconds in taken.items()}
 
@@ -138,7 +136,7 @@ def page(found: dict[str, dict[str, float]]) -> str:
         "# Data in and out of Hail",
         "",
         f"Written by `make bench`, on `local[2]`: both ways in turn until {AGREE} runs of each are no faster than",
-        f"before, or {LONG} seconds are over; the fastest run counts.",
+        f"before, or {LONG:g} seconds are over; the fastest run counts.",
         f"Hail {hl.version().partition('-')[0]}, Python {platform.python_version()},",
         f"NumPy {np.__version__}, pandas {pd.__version__}. Ratios travel between machines, seconds do not.",
         "",

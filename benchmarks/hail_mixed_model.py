@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks import apart, bars
-from benchmarks.workload import CORES, settled
+from benchmarks.workload import AGREE, CORES, LONG, settled
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "hail_mixed_model.md"
 VARIANTS, SAMPLES, BLOCK = 20_000, 1_000, 500
-AGREE = 10  # runs that were no faster than those before: by then the JVM has compiled what runs
-LONG = 60  # seconds after which a way is not run again
 TARGET = 1.3
 
 
@@ -65,7 +63,7 @@ def measure() -> dict[str, float]:
         blocks = (G[start : start + BLOCK] for start in range(0, VARIANTS, BLOCK))
         return [recipe.scan(locus, block, model.whiten, model.trait, model.freedom) for block in blocks]
 
-    found = settled({"ours": ours, "loop": loop, "read": mt._force_count_rows}, agree=AGREE, long=LONG)
+    found = settled({"ours": ours, "loop": loop, "read": mt._force_count_rows})
     hl.stop()
     return {name: min(seconds) for name, seconds in found.items()}
 
@@ -85,7 +83,7 @@ def page(found: dict[str, float]) -> str:
         "",
         f"Written by `make bench`, on `local[{CORES}]`: [the recipe](../hail-recipes.md#a-mixed-model) on",
         f"{VARIANTS:,} variants of {SAMPLES:,} samples, in blocks of {BLOCK}, and the same function on the same",
-        f"blocks in one process of NumPy, in turn until {AGREE} runs of each are no faster than before, or {LONG}",
+        f"blocks in one process of NumPy, in turn until {AGREE} runs of each are no faster than before, or {LONG:g}",
         "seconds are over; the fastest run counts. Hail",
         f"{hl.version().partition('-')[0]}, Python {platform.python_version()}, NumPy {np.__version__}. Ratios travel",
         "between machines, seconds do not.",

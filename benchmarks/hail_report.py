@@ -109,8 +109,8 @@ def page(found: Results) -> str:
     parts = [
         "# Benchmarks on Hail",
         "",
-        f"Written by `make bench`, on `local[{CORES}]`. Each way runs in a process of its own, forty times or for a",
-        "minute, `numpy_map` in turn with the query and the loop; the fastest run counts: the JVM compiles for long.",
+        f"Written by `make bench`, on `local[{CORES}]`. Each way runs in a process of its own, until it gets no",
+        "faster or for a minute, `numpy_map` in turn with the query and the loop; the fastest run counts.",
         "Memory is the peak of all processes together. The query is Hail's own: the rows grouped by `group_by` and",
         "`collect`, and counted. To collect all blocks takes minutes and more memory than there is: a tenth of them",
         "is, and its time multiplied.",

@@ -19,6 +19,10 @@ QUIET = 0.5
 """Load of the machine beyond which measurements are doubtful."""
 ROWS = 20
 """Rows of a group."""
+AGREE = 10
+"""Runs that are no faster than those before: by then the JVM has compiled what runs."""
+LONG = 60.0
+"""Seconds after which a work is not run again."""
 
 
 def slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
@@ -78,7 +82,9 @@ def in_turn(works: Mapping[str, Callable[[], object]], *, warmups: int, runs: in
     return taken
 
 
-def settled(works: Mapping[str, Callable[[], object]], *, agree: int, long: float) -> dict[str, list[float]]:
+def settled(
+    works: Mapping[str, Callable[[], object]], *, agree: int = AGREE, long: float = LONG
+) -> dict[str, list[float]]:
     """Run the works in turn until none gets faster, as a JVM compiles for a long time; return the seconds of each run.
 
     The last `agree` runs of each are no faster than those before, or it has run for `long` seconds in all.
