@@ -42,6 +42,17 @@ def test_short_calls_share_jobs(spark, executor):
     assert len(after) - len(before) < 100
 
 
+def test_calls_with_large_arrays_of_their_own_share_no_job(spark, executor, monkeypatch):
+    def jobs():
+        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(executor._lanes._group))
+
+    monkeypatch.setattr("beringia.spark.executor._MOST_BYTES", 1 << 20)
+    before = jobs()
+    sums = [executor.submit(lambda x: int(x.sum()), np.full(1 << 20, i, "u1")) for i in range(8)]
+    assert [each.result(timeout=60) for each in sums] == [i << 20 for i in range(8)]
+    assert jobs() - before == 8
+
+
 def test_arrays_come_and_go_as_they_are(executor):
     large, strided = np.arange(300_000.0), np.arange(90_000.0).reshape(300, 300)[:, ::2]
     futures = [executor.submit(lambda x, y, n: (x[n] + y.sum(), x.nbytes), large, strided, n) for n in range(4)]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beringia import _known_functions, _main_namespace, _pickler
+from beringia import _known_functions, _main_namespace, _modules, _pickler
 
 Buffers = list[NDArray[np.uint8]]
 Reduce = Callable[[NDArray[Any]], tuple[Any, ...] | None]
@@ -229,8 +229,9 @@ def _function(function: Any) -> bytes:
     return _known_functions.pickled(function, _dump_function)
 
 
-def _dump_function(function: Any) -> tuple[bytes, bytes]:
+def _dump_function(function: Any) -> tuple[bytes, _modules.Stamps]:
     with io.BytesIO() as file:
         pickler = _CallPickler(file, lambda _: True)
         pickler.dump(function)
-        return file.getvalue(), pickler.fingerprint()
+        modules = pickler.own_modules()
+        return file.getvalue() + _pickler.fingerprint(modules), modules

@@ -1,8 +1,9 @@
 """Functions that are called again: what of them can change, and the pickles of those in which nothing has.
 
-A function that a worker imports by its name is pickled once. One that travels by value, such as those of a script, is
-looked at before each call: if its code and all that it refers to are the same objects as before, and of kinds that
-cannot change, so is its pickle. One that refers to a list, an array, or the user's own module is pickled each time.
+A function that a worker imports by its name is pickled once, until the user's own modules that it refers to change.
+One that travels by value, such as those of a script, is looked at before each call: if its code and all that it refers
+to are the same objects as before, and of kinds that cannot change, so is its pickle. One that refers to a list, an
+array, or the user's own module is pickled each time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 import numpy as np
 
-from beringia import _pickler
+from beringia import _modules, _pickler
 
 _MOST = 256
 """Functions by value that are kept."""
@@ -26,18 +27,24 @@ _CONSTANT = frozenset((bool, bytes, complex, float, int, np.ufunc, str, type(Non
 _ABSENT = "no global has this name"
 
 
+class _Named(NamedTuple):
+    code: CodeType | None  # which tools that reload modules replace
+    modules: _modules.Stamps
+    pickled: bytes
+
+
 class _Known(NamedTuple):
     code: CodeType  # held, so that no other has its id
-    modules: int
+    imported: int
     parts: list[Any]
     pickled: bytes
 
 
-_by_name: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
+_by_name: weakref.WeakKeyDictionary[Any, _Named] = weakref.WeakKeyDictionary()
 _by_code: dict[int, _Known] = {}
 
 
-def pickled(function: Any, dump: Callable[[Any], tuple[bytes, bytes]]) -> bytes:
+def pickled(function: Any, dump: Callable[[Any], tuple[bytes, _modules.Stamps]]) -> bytes:
     """Return the pickle of a function.
 
     Parameters
@@ -45,32 +52,34 @@ def pickled(function: Any, dump: Callable[[Any], tuple[bytes, bytes]]) -> bytes:
     function : function or builtin function
         What is to be pickled.
     dump : callable
-        Pickles it: the pickle, and the fingerprint of the user's own modules that it refers to, empty without any.
+        Pickles it: the pickle, and the user's own modules that it refers to.
 
     Returns
     -------
     bytes
-        Both.
+        The pickle.
     """
+    code = getattr(function, "__code__", None)
     found = _by_name.get(function)
-    if found is not None:
-        return found
+    if found is not None and found.code is code and _modules.are_as_before(found.modules):
+        return found.pickled
     if _is_named(function):
-        _by_name[function] = found = b"".join(dump(function))
-        return found
+        pickle, modules = dump(function)
+        _by_name[function] = _Named(code, modules, pickle)
+        return pickle
     parts = _parts(function) if isinstance(function, FunctionType) else None
-    if parts is None:
-        return b"".join(dump(function))
-    code, modules = function.__code__, len(sys.modules)  # whose submodules travel, as far as they are imported
+    if parts is None or code is None:
+        return dump(function)[0]
+    imported = len(sys.modules)  # whose submodules travel, as far as they are imported
     known = _by_code.get(id(code))
-    if known is not None and known.modules == modules and _are_same(known.parts, parts):
+    if known is not None and known.imported == imported and _are_same(known.parts, parts):
         return known.pickled
-    pickle, fingerprint = dump(function)
-    if not fingerprint:
+    pickle, modules = dump(function)
+    if not modules:
         if len(_by_code) >= _MOST:
             _by_code.clear()
-        _by_code[id(code)] = _Known(code, modules, parts, pickle)
-    return pickle + fingerprint
+        _by_code[id(code)] = _Known(code, imported, parts, pickle)
+    return pickle
 
 
 def keeps_state(function: Any) -> bool:

@@ -34,14 +34,16 @@ _STANDARD = sysconfig.get_path("stdlib")
 _STANDARD_ZIP = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
 
 _Stamp = tuple[str, int, int]
+Stamps = list[tuple[str, "_Stamp | None"]]
+"""Modules by name, each with its path, time and size."""
 
 _known: dict[str, _Stamp | None] = {}
 _archives: dict[str, tuple[int, int] | None] = {}
 _looked: int | None = None  # when, by the clock that files have; None in a process that is no worker
 
 
-def fingerprint(names: Iterable[str]) -> list[tuple[str, _Stamp | None]]:
-    """Describe the user's modules among `names`, and those that they refer to: path, time and size of each."""
+def stamps(names: Iterable[str]) -> Stamps:
+    """List the user's modules among `names`, and those that they refer to."""
     found: dict[str, _Stamp | None] = {}
     waiting = list(names)
     while waiting:
@@ -52,6 +54,11 @@ def fingerprint(names: Iterable[str]) -> list[tuple[str, _Stamp | None]]:
         found[name] = _stamp(module)
         waiting.extend(_home(value) for value in list(vars(module).values()))
     return sorted(found.items())
+
+
+def are_as_before(modules: Stamps) -> bool:
+    """Tell whether modules are on disk what they were."""
+    return all(name in sys.modules and _stamp(sys.modules[name]) == stamp for name, stamp in modules)
 
 
 def watch() -> None:
@@ -115,7 +122,7 @@ def _forget(names: Iterable[str]) -> None:
 
 def _state(file: str) -> tuple[int, int] | None:
     try:
-        found = Path(file).stat()
+        found = os.stat(file)  # noqa: PTH116 (before each call of a function of the user's modules: half as long)
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
@@ -167,8 +174,5 @@ def _stamp(module: ModuleType) -> _Stamp | None:
     file = getattr(loader, "archive", None) or getattr(module, "__file__", None)
     if not isinstance(file, str):
         return None
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return None
-    return file, found.st_mtime_ns, found.st_size
+    state = _state(file)
+    return state and (file, *state)

@@ -42,7 +42,12 @@ def dumps(value: Any) -> bytes:
     with io.BytesIO() as file:
         pickler = Pickler(file)
         pickler.dump(value)
-        return file.getvalue() + pickler.fingerprint()
+        return file.getvalue() + fingerprint(pickler.own_modules())
+
+
+def fingerprint(modules: _modules.Stamps) -> bytes:
+    """Return what makes another function of one whose modules changed: unpickling ends where the pickle does."""
+    return hashlib.sha256(repr(modules).encode()).digest() if modules else b""
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
@@ -53,10 +58,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no t
         self.modules: set[str] = set()  # that it may refer to, among other names
         self._within: set[int] = set()  # the code inside other code, whose lines travel with that
 
-    def fingerprint(self) -> bytes:
-        """Return what makes another function of one whose modules changed: unpickling ends where the pickle does."""
-        modules = _modules.fingerprint(self.modules)
-        return hashlib.sha256(repr(modules).encode()).digest() if modules else b""
+    def own_modules(self) -> _modules.Stamps:
+        """List the user's modules that what was pickled refers to, as they are on disk."""
+        return _modules.stamps(self.modules)
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, CodeType):

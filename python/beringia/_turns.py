@@ -40,8 +40,9 @@ class Turns:
 
     def stand(self) -> None:
         """Let the other thread run until it wants this one to go on; called within the function."""
-        self._stands.release()
-        self._goes.acquire()
+        if not self._is_left:  # or it cleans up, and nobody will want it to go on
+            self._stands.release()
+            self._goes.acquire()
         if self._is_left:
             raise LeftBehind
 

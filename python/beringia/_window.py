@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from beringia.errors import ArgumentError
 
 MOST = 1_000_000
@@ -119,9 +121,17 @@ def is_duration(value: Any) -> bool:
     return isinstance(value, datetime.timedelta)
 
 
+def nanoseconds(duration: datetime.timedelta) -> int:
+    """Return how many a duration has: those of pandas have some that the standard library's have not."""
+    return int(duration // datetime.timedelta(microseconds=1)) * 1000 + int(getattr(duration, "nanoseconds", 0))
+
+
 def _is_size(value: Any) -> bool:
     if is_duration(value):
         return bool(value > datetime.timedelta())
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, numbers.Real):
         return False
-    return math.isfinite(value) and float(value) > 0
+    try:
+        return math.isfinite(value) and float(value) > 0
+    except OverflowError:
+        return False

@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 from beringia import __version__
+from beringia._cores import cores
 
 _MIB = 1 << 20
 _FEW_DESCRIPTORS = 256
@@ -88,7 +89,7 @@ def findings() -> Iterator[Finding]:
 
 def machine() -> Iterator[Finding]:
     """Look at what this machine lends to this process."""
-    yield Finding("cores", str(_cores()))
+    yield Finding("cores", str(cores()))
     yield from _memory()
 
 
@@ -183,12 +184,6 @@ def _java(needed: bool) -> Finding:
     return Finding("Java", f"{version}, {program} ({'JAVA_HOME' if home else 'PATH'})")
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _memory() -> Iterator[Finding]:
     """Where shared memory comes from, and what bounds it."""
     yield _memfd()
@@ -248,7 +243,7 @@ def _self_test() -> Finding:
     data = {"k": np.arange(groups * rows) % groups, "x": np.arange(groups * rows, dtype=float)}
     started = time.monotonic()
     try:
-        with Pool(min(2, _cores())) as pool:
+        with Pool(min(2, cores())) as pool:
             table = numpy_map(np.sum, data, pa.schema({"total": pa.float64()}), by="k", args={"a": "x"}, pool=pool)
     except Exception as error:
         return Finding("self-test", f"failed: {type(error).__name__}: {error}", "what the error says; and report it")

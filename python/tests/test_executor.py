@@ -225,6 +225,7 @@ def test_an_initializer_that_raises_breaks_the_executor():
     [
         ({"max_workers": 0}, ValueError),
         ({"initializer": 5}, TypeError),
+        ({"initializer": print, "initargs": (threading.Lock(),)}, ArgumentError),
         ({"max_tasks_per_child": 0}, ValueError),
         ({"max_tasks_per_child": 1.5}, TypeError),
         ({"timeout": -1}, ArgumentError),

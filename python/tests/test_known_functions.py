@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import sys
 
 import pytest
 
@@ -83,9 +85,27 @@ def test_what_changed_is_seen_by_the_next_call(source, change):
     assert [called(namespace["f"]) for _ in range(2)] == [2, 2]
 
 
-def test_a_module_that_is_imported_meanwhile_goes_with_the_function(dumped, monkeypatch):
-    import sys
+@pytest.mark.parametrize("changes", ["mine", "helper"])
+def test_a_named_function_is_pickled_anew_when_a_module_of_it_changes(changes, dumped, tmp_path, monkeypatch):
+    (tmp_path / "helper.py").write_text("def g(): return 1\n", encoding="utf-8")
+    (tmp_path / "mine.py").write_text("import helper\ndef f(): return helper.g()\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("mine", "helper"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    mine = importlib.import_module("mine")
+    first = _call_pickle._function(mine.f)
+    assert _call_pickle._function(mine.f) == first and len(dumped) == 1
+    with (tmp_path / f"{changes}.py").open("a", encoding="utf-8") as file:
+        file.write("# it is another now\n")
+    assert _call_pickle._function(mine.f) != first
+    mine.f.__code__ = (lambda: 2).__code__  # as tools that reload modules do it
+    _call_pickle._function(mine.f)
+    assert len(dumped) == 3
+    for name in ("mine", "helper"):
+        del sys.modules[name]
 
+
+def test_a_module_that_is_imported_meanwhile_goes_with_the_function(dumped, monkeypatch):
     namespace = defined("import xml\ndef f(): return 1")
     called(namespace["f"])
     monkeypatch.setitem(sys.modules, "a_module_of_a_test", sys)

@@ -18,6 +18,7 @@ from beringia.errors import (
 )
 
 ONE = pa.schema({"r": pa.float64()})
+N = pa.schema({"n": pa.int64()})
 MANY = pa.list_(pa.struct({"r": pa.float64()}))
 DATA = {"k": np.array([2, 1, 2, 1, 3]), "x": np.array([1.0, 10.0, 2.0, 20.0, 5.0])}
 
@@ -74,6 +75,20 @@ def test_results_do_not_depend_on_the_size_of_batches(numpy_map, size):
 def test_progress_is_shown_when_asked_for(numpy_map, capsys):
     numpy_map(lambda x: 0.0, DATA, ONE, by="k", progress=True)
     assert "5.00/5.00" in capsys.readouterr().err
+
+
+def test_windows_have_the_nanoseconds_of_their_column(numpy_map):
+    t = np.array([0, 1400, 1600, 4000], "M8[ns]")
+    found = numpy_map(lambda t: t.size, {"t": t}, N, by=beringia.window("t", size=pd.Timedelta(1500, "ns")))
+    starts = [window["start"].value for window in found["window"].to_pylist()]
+    assert (starts, found["n"].to_pylist()) == ([0, 1500, 3000], [2, 1, 1])
+    with pytest.raises(ArgumentError, match="size is no whole number of us"):
+        numpy_map(lambda t: 1, {"t": t.astype("M8[us]")}, N, by=beringia.window("t", size=pd.Timedelta(500, "ns")))
+
+
+def test_two_columns_of_one_name_are_refused(numpy_map):
+    with pytest.raises(ArgumentError, match="two columns of data are called '1'"):
+        numpy_map(len, {1: [1], "1": [2]}, N)
 
 
 def test_nan_is_one_key_and_so_is_zero(numpy_map):

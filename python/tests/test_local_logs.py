@@ -74,3 +74,20 @@ beringia.numpy_map(lambda x: print("hello") or 0.0, data, returns, workers=1)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     assert done.stderr.startswith("hello [worker ")
+
+
+def test_what_is_printed_is_seen_in_a_fork_too():
+    program = """
+import os, sys, time
+import numpy as np, pyarrow as pa, beringia
+data, returns = {"x": np.ones(3)}, pa.schema({"r": pa.float64()})
+beringia.numpy_map(lambda x: 0.0, data, returns, workers=1)
+if os.fork() == 0:
+    beringia.numpy_map(lambda x: print("hello") or 0.0, data, returns, workers=1)
+    time.sleep(1)  # a fork's exit hooks do not run
+    sys.stderr.flush()
+    os._exit(0)
+os.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "hello [worker " in done.stderr

@@ -106,13 +106,56 @@ def test_futures_are_waited_for_as_everywhere(executor, alone):
         calls = [executor.submit(pow, x, 2) for x in range(6)]
         done = sorted(call.result() for call in concurrent.futures.as_completed(calls))
         first = executor.submit(pow, 2, 5)
-        seen = []
-        first.add_done_callback(lambda call: seen.append(call.result()))
+        seen = concurrent.futures.Future()
+        first.add_done_callback(lambda call: seen.set_result(call.result()))
         concurrent.futures.wait([first])
-        return done, seen
+        return done, seen.result(timeout=10)
 
     for each in (executor, alone):
-        assert each.submit(wait, each).result(timeout=30) == ([0, 1, 4, 9, 16, 25], [32])
+        assert each.submit(wait, each).result(timeout=30) == ([0, 1, 4, 9, 16, 25], 32)
+
+
+def waits_otherwise(executor, depth):
+    if depth == 0:
+        return 1
+    calls = [executor.submit(waits_otherwise, executor, depth - 1) for _ in range(2)]
+    return sum(call.result() for call in concurrent.futures.wait(calls).done)
+
+
+def test_any_depth_of_calls_that_are_waited_for_otherwise_cannot_deadlock(executor, alone):
+    for each in (executor, alone):
+        assert each.submit(waits_otherwise, each, 3).result(timeout=30) == 8
+
+
+def test_a_call_that_is_made_here_may_wait_for_one_that_another_worker_makes(executor):
+    def leaf():
+        time.sleep(0.5)
+        return "leaf"
+
+    def inner(executor):
+        call = executor.submit(leaf)
+        time.sleep(0.6)  # by when the other worker has begun it
+        return call.result()
+
+    def outer(executor):
+        call = executor.submit(inner, executor)
+        concurrent.futures.wait([call])
+        return call.result()
+
+    busy = executor.submit(nap, 0.4)
+    assert executor.submit(outer, executor).result(timeout=30) == "leaf"
+    busy.result()
+
+
+def test_a_callback_may_wait_for_another_call(executor):
+    def waits(executor):
+        slow = executor.submit(nap, 0.5)
+        seen = concurrent.futures.Future()
+        first = executor.submit(nap, 0.1)
+        first.add_done_callback(lambda _: seen.set_result(slow.result(timeout=10)))
+        return seen.result(timeout=20)
+
+    assert executor.submit(waits, executor).result(timeout=30)
 
 
 def test_arrays_go_between_workers_and_are_each_calls_own(executor, alone):
@@ -150,6 +193,27 @@ def test_a_call_is_over_when_those_are_that_it_submitted(executor, tmp_path):
 
     assert executor.submit(leave, executor, tmp_path / "x").result(timeout=30) == "left"
     assert (tmp_path / "x").read_text() == "done"
+
+
+def test_a_call_is_over_when_those_are_that_its_calls_submitted(alone, tmp_path):
+    def leave(executor, path, depth):
+        if depth:
+            executor.submit(leave, executor, path, depth - 1)
+        else:
+            path.write_text("done")
+
+    alone.submit(leave, alone, tmp_path / "x", 3).result(timeout=30)
+    assert (tmp_path / "x").read_text() == "done"
+
+
+def test_shutdown_cancels_all_calls_before_it_waits_for_any(executor):
+    def stops(executor):
+        calls = [executor.submit(nap, 0.05) for _ in range(30)]
+        time.sleep(0.08)
+        executor.shutdown(cancel_futures=True)
+        return sum(not call.cancelled() for call in calls)
+
+    assert executor.submit(stops, executor).result(timeout=30) <= 4
 
 
 def test_a_nested_call_can_be_cancelled_until_it_begins(alone):

@@ -64,6 +64,17 @@ def test_imap_takes_no_more_than_it_needs(pool):
     assert [next(results) for _ in range(300)] == list(range(300))
 
 
+@pytest.mark.parametrize("method", ["imap", "imap_unordered"])
+def test_imap_goes_on_after_close(method):
+    pool = beringia.Pool(1)
+    results = getattr(pool, method)(mul, range(300))
+    pool.close()
+    with pytest.raises(ValueError, match="not running"):
+        pool.imap(mul, [1])
+    assert sorted(results) == list(range(300))
+    pool.join()
+
+
 def test_imap_goes_on_after_a_call_that_raises(pool):
     results = pool.imap(inverse, [1, 0, -1])
     assert next(results) == 1

@@ -73,4 +73,4 @@ def divides_exactly(f: np.ufunc, kind: np.dtype[Any]) -> bool:
 
 def left_range(f: Any, values: Any) -> bool:
     """Tell whether sums of a part, of which `values` are the last, may be beyond the type where the whole's are not."""
-    return f is np.add and values.dtype.kind in "fc" and bool(np.isinf(values).any())
+    return f is np.add and values.dtype.kind in "fc" and not np.isfinite(values).all()

@@ -7,7 +7,7 @@ import operator
 import os
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -103,11 +103,11 @@ class Executor(Maps):
         own = pools.Pool(max_workers, **settings) if pool is None else None
         native = (own or pool).native  # type: ignore[union-attr]
         self._max_workers = max_workers or native.workers
-        start = functools.partial(initializer, *initargs) if initializer is not None else None
+        start = _start_of(initializer, initargs)
         calls = _native.Calls(
             native,
             function="pickle" if start else "beringia._calls:nothing",
-            payload=_call_pickle.dump_whole(start) if start else b"",
+            payload=start,
             paths=_function.search_path(),
             interpreter=sys.executable,
             python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -129,7 +129,7 @@ class Executor(Maps):
         ...     executor.options(timeout=5.0).submit(sum, (1, 2)).result()
         3
         """
-        other = object.__new__(Executor)
+        other = object.__new__(type(self))
         # With this one, without which the calls would be over.
         vars(other).update(vars(self), _origin=self)
         other._timeout, other._retries = check_options(timeout, retries)
@@ -150,12 +150,10 @@ class Executor(Maps):
         concurrent.futures.process.BrokenProcessPool
             If no worker can be had, because the initializer raises for instance.
         """
-        self._require_own_process()
-        try:
-            body, buffers = _call_pickle.dump_call(fn, args, kwargs, self._reduce)
-        except Exception as error:
-            return self._lanes.failed(unsendable(error, _function.name_of(fn), arguments(args, kwargs)))
-        return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
+        name = _function.name_of(fn)
+        return self._submitted(
+            name, lambda: _call_pickle.dump_call(fn, args, kwargs, self._reduce), arguments(args, kwargs)
+        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no call any more; the workers end when all are over.
@@ -167,10 +165,10 @@ class Executor(Maps):
         cancel_futures : bool, default False
             Whether to cancel the calls that have not begun.
         """
+        self._lanes.close()
         if cancel_futures and self._lanes.process == os.getpid():
             for future in list(self._lanes.futures.values()):
                 future.cancel()
-        self._lanes.close()
         if wait:
             self._lanes.join()
 
@@ -186,22 +184,27 @@ class Executor(Maps):
 
     def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> CallFuture:
         """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
-        self._require_own_process()
-        try:
-            body, buffers = _call_pickle.dump_chunk(fn, items)
-        except Exception as error:
-            return self._lanes.failed(unsendable(error, _function.name_of(fn), of_items(items)))
-        return self._lanes.submit(_function.name_of(fn), body, buffers, self._timeout, self._retries)
+        return self._submitted(_function.name_of(fn), lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
 
     def submit_scattered(
         self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
     ) -> CallFuture:
         """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
+        return self._submitted(name, lambda: _call_pickle.dump_scattered(function, items), of_items(items), function)
+
+    def _submitted(
+        self,
+        name: str,
+        dump: Callable[[], tuple[bytes, _call_pickle.Buffers]],
+        given: Iterable[tuple[str, Any]],
+        common: _call_pickle.Buffers | None = None,
+    ) -> CallFuture:
+        self._require_own_process()
         try:
-            body, buffers = _call_pickle.dump_scattered(function, items)
+            body, buffers = dump()
         except Exception as error:
-            raise unsendable(error, name, of_items(items)) from None
-        return self._lanes.submit(name, body, [*function, *buffers], self._timeout, self._retries)
+            return self._lanes.failed(unsendable(error, name, given))
+        return self._lanes.submit(name, body, [*(common or ()), *buffers], self._timeout, self._retries)
 
     def _close(self, end: Callable[[], None]) -> bool:
         """Take no call any more, and call `end` when all are over; False, and nothing, when that was so before."""
@@ -240,6 +243,18 @@ class Executor(Maps):
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self.kill_workers()  # whoever stops what goes on does not want to wait for it
         self.shutdown(wait=True)
+
+
+def _start_of(initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> bytes:
+    """Pickle what each worker begins with; nothing for none."""
+    if initializer is None:
+        return b""
+    try:
+        return _call_pickle.dump_whole(functools.partial(initializer, *initargs))
+    except Exception as error:
+        raise ArgumentError(
+            f"the initializer cannot be sent to the workers: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _nothing() -> None:

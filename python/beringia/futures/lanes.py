@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures._base import LOGGER
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
-from typing import Any
+from typing import Any, Protocol
 
 from beringia import _call_pickle, _native
 from beringia.errors import BeringiaError, CancelledError, GroupError
@@ -72,8 +72,7 @@ class Lanes:
         self._living = 0
         self._callbacks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._calls_back = False
-        with _lock:
-            _all.add(self)
+        finish_at_exit(self)
 
     def submit(
         self, name: str, body: bytes, buffers: _call_pickle.Buffers, timeout: float | None, retries: int
@@ -148,12 +147,16 @@ class Lanes:
             return
         thread = threading.Thread(target=self._serve, args=(lane,), name=f"beringia-executor-{lane}")
         with self._lock:
-            self._living += 1
             self._start(thread)
+            self._living += 1
 
     def _start(self, thread: threading.Thread) -> None:
-        thread.start()
-        self.threads.append(thread)
+        self.threads.append(thread)  # before it completes a future, whose callbacks it leaves to others
+        try:
+            thread.start()
+        except BaseException:
+            self.threads.remove(thread)
+            raise
 
     def _serve(self, lane: int) -> None:
         while (outcomes := self.calls.next(lane)) is not None:
@@ -242,8 +245,24 @@ def _unloadable(why: BaseException, what: str) -> BaseException:
     return why
 
 
-_all: weakref.WeakSet[Lanes] = weakref.WeakSet()
+class _Finished(Protocol):
+    """What takes calls, in the process that made it."""
+
+    def close(self) -> object:
+        """Take no call any more."""
+
+    def join(self) -> None:
+        """Wait for all calls to be over."""
+
+
+_all: weakref.WeakSet[_Finished] = weakref.WeakSet()
 _lock = threading.Lock()
+
+
+def finish_at_exit(lanes: _Finished) -> None:
+    """Have calls that are under way finished when the interpreter ends, unless nobody has what took them."""
+    with _lock:
+        _all.add(lanes)
 
 
 def _at_exit() -> None:

@@ -3,7 +3,8 @@
 Who waits for a call that no worker has begun takes it back and makes it: so all who wait, wait for calls that run, and
 none for itself. Where there is a bound on the time, of the call or of who waits, a thread here makes it, so that there
 is somebody to look at the clock. What is awaited otherwise (by :func:`concurrent.futures.wait`, callbacks) a thread
-here makes, too, when no worker has come for it for a while. A call is over when those are that it submitted.
+here makes, too, when no worker has come for it for a while: one for each thread that has submitted such calls, as these
+may wait in turn for what they submit. A call is over when those are that it submitted.
 """
 
 from __future__ import annotations
@@ -45,43 +46,37 @@ class Nested(Maps):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
         """Have ``fn(*args, **kwargs)`` called; return the future of what it returns."""
+        name = _function.name_of(fn)
         return self._submitted(
-            fn, lambda: _call_pickle.dump_call(fn, args, kwargs, self._reduce), arguments(args, kwargs)
+            name, lambda: _call_pickle.dump_call(fn, args, kwargs, self._reduce), arguments(args, kwargs)
         )
 
     def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> concurrent.futures.Future[Any]:
         """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
-        return self._submitted(fn, lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
+        return self._submitted(_function.name_of(fn), lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
+
+    def submit_scattered(
+        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
+    ) -> concurrent.futures.Future[Any]:
+        """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
+        return self._submitted(name, lambda: _call_pickle.dump_scattered(function, items), of_items(items), function)
 
     def _submitted(
         self,
-        fn: Callable[..., Any],
+        name: str,
         dump: Callable[[], tuple[bytes, _call_pickle.Buffers]],
         given: Iterable[tuple[str, Any]],
+        common: _call_pickle.Buffers | None = None,
     ) -> concurrent.futures.Future[Any]:
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        name = _function.name_of(fn)
         try:
             body, buffers = dump()
         except Exception as error:
             failed: concurrent.futures.Future[Any] = concurrent.futures.Future()
             failed.set_exception(unsendable(error, name, given))
             return failed
-        future = NestedFuture(name, body, buffers, self._timeout)
-        _open().submit(future, self._timeout, self._retries)
-        self._futures.add(future)
-        return future
-
-    def submit_scattered(
-        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
-    ) -> concurrent.futures.Future[Any]:
-        """Have a function called with each of the tuples in `items`, by one worker: a future of a list."""
-        try:
-            body, buffers = _call_pickle.dump_scattered(function, items)
-        except Exception as error:
-            raise unsendable(error, name, of_items(items)) from None
-        future = NestedFuture(name, body, buffers, self._timeout, function)
+        future = NestedFuture(name, body, buffers, self._timeout, common)
         _open().submit(future, self._timeout, self._retries)
         self._futures.add(future)
         return future
@@ -95,11 +90,7 @@ class Nested(Maps):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no call any more; wait for those that there are."""
         self._closed = True
-        for future in list(self._futures):
-            if cancel_futures:
-                future.cancel()
-            if wait and not future.cancelled():
-                future.exception()
+        _end(list(self._futures), wait, cancel_futures)
 
     def terminate_workers(self) -> None:
         """Cancel the calls that have not begun: the workers are others' too."""
@@ -128,6 +119,7 @@ class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         self._name, self._call, self._number = name, (body, buffers), 0
         self._timeout = timeout
         self._common = common
+        self._submitter = threading.get_ident()
 
     def result(self, timeout: float | None = None) -> Any:
         """Return what the call returns; it is made here if no worker has begun it."""
@@ -146,21 +138,21 @@ class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
             self.set_running_or_notify_cancel()
         return self.cancelled()
 
-    def _make(self, timeout: float | None = None) -> bool:
+    def _make(self, timeout: float | None = None) -> None:
         if self.done() or (timeout is not None and timeout <= 0) or not _open().claim(self):
-            return False
+            return
         if timeout is None and self._timeout is None:
             self._run()
         else:
-            _open().run(self)
-            if self._timeout is not None:
-                clock = threading.Timer(self._timeout, self._expire)
-                clock.daemon = True
-                clock.start()
-                self.add_done_callback(lambda _: clock.cancel())
-        return True
+            threading.Thread(target=self._run, name="beringia-nested-call", daemon=True).start()
 
     def _run(self) -> None:
+        """Make the call, which was taken back."""
+        if self._timeout is not None:
+            clock = threading.Timer(self._timeout, self._expire)
+            clock.daemon = True
+            clock.start()
+            self.add_done_callback(lambda _: clock.cancel())
         body, buffers = self._call
         # As in a worker: the call's arguments are its own, and so is its result.
         body, returned = _calls.call(body, [*(self._common or []), *(buffer.copy() for buffer in buffers)])
@@ -176,6 +168,10 @@ class NestedFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         self._call, self._common = (b"", []), None
         lanes.complete(self, self._name, answer, error)
 
+    def _invoke_callbacks(self) -> None:
+        if self._done_callbacks:  # type: ignore[attr-defined]
+            _open().call_back(super()._invoke_callbacks)  # type: ignore[misc]
+
 
 class _Open:
     """The calls that this process has submitted and that are not over, and the thread that completes their futures."""
@@ -185,7 +181,10 @@ class _Open:
         self._futures: dict[int, NestedFuture] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._made: weakref.WeakSet[NestedFuture] = weakref.WeakSet()  # in threads here
+        # Calls that are made here, and callbacks.
+        self._made: weakref.WeakSet[concurrent.futures.Future[Any]] = weakref.WeakSet()
+        self._helpers: dict[int, threading.Thread] = {}  # by the thread that submitted what they make
+        self._callbacks = concurrent.futures.ThreadPoolExecutor(1, "beringia-nested-callbacks")
         self._question: int | None = None
         self._placed: tuple[_call_pickle.Buffers | None, object] = None, None
 
@@ -216,39 +215,36 @@ class _Open:
             return False
         with self._lock:
             del self._futures[future._number]
+            self._made.add(future)
         return True
 
-    def run(self, future: NestedFuture) -> None:
-        """Have a call that was taken back made by a thread here."""
-        self._made.add(future)
-        threading.Thread(target=future._run, name="beringia-nested-call", daemon=True).start()
+    def call_back(self, invoke: Callable[[], None]) -> None:
+        """Have the callbacks of a future called: elsewhere than in the thread that completes futures."""
+        if threading.current_thread() is self._thread:
+            with self._lock:
+                self._made.add(self._callbacks.submit(invoke))
+        else:
+            invoke()
 
     def finish(self, failed: bool) -> None:
-        """Wait for the calls that this process has submitted; cancel what has not begun where `failed`."""
-        for future in list(self._made):
-            concurrent.futures.wait([future])
-        for future in list(self._futures.values()):
-            if failed:
-                future.cancel()
-            if not future.cancelled():
-                future.exception()
+        """Wait for the calls that this process has submitted, and that these submit; cancel them where `failed`."""
+        while unfinished := self._unfinished():
+            _end(unfinished, True, failed)
         with self._lock:
             self._question = None  # the parent has answered it, or knows nothing of it any more
             self._placed = None, None
 
     def _serve(self) -> None:
         assert self._asks is not None
-        patience = _PATIENCE
         while True:
             with self._lock:
                 if not self._futures:
                     self._thread = None
                     return
                 question = self._question = self._question or self._asks.ask_outcomes()
-            outcomes = self._asks.outcomes(question, patience)
-            patience = _PATIENCE
+            outcomes = self._asks.outcomes(question, _PATIENCE)
             if outcomes is None:
-                patience = 0.0 if self._help() else _PATIENCE
+                self._help()
                 continue
             with self._lock:
                 if self._question == question:
@@ -259,11 +255,43 @@ class _Open:
                 if future is not None:
                     future._complete(answer, error)
 
-    def _help(self) -> bool:
-        """Make a call that somebody waits for without asking for its result."""
+    def _unfinished(self) -> list[concurrent.futures.Future[Any]]:
+        with self._lock:
+            return [future for future in (*self._made, *self._futures.values()) if not future.done()]
+
+    def _waited(self) -> list[NestedFuture]:
+        """Return the calls that no worker has begun, and that somebody waits for without asking for their results."""
         futures = self._futures.copy().values()
-        waited = (each for each in futures if each._waiters or each._done_callbacks)  # type: ignore[attr-defined]
-        return any(future._make() for future in waited)
+        return [each for each in futures if each._waiters or each._done_callbacks]  # type: ignore[attr-defined]
+
+    def _help(self) -> None:
+        """Have such calls made by a thread here for each that submitted some."""
+        for submitter in {future._submitter for future in self._waited()}:
+            helper = self._helpers.get(submitter)
+            if helper is None or not helper.is_alive():
+                helper = threading.Thread(target=self._make, args=(submitter,), name="beringia-nested", daemon=True)
+                self._helpers[submitter] = helper
+                helper.start()
+
+    def _make(self, submitter: int) -> None:
+        """Make such calls of one thread, one after the other."""
+        while mine := [future for future in self._waited() if future._submitter == submitter]:
+            for future in mine:
+                if self.claim(future):
+                    future._run()
+                    break
+            else:
+                return
+
+
+def _end(futures: Sequence[concurrent.futures.Future[Any]], wait: bool, cancel: bool) -> None:
+    """Cancel what has not begun, and then wait for the rest, where that is wanted."""
+    for future in futures:
+        if cancel:
+            future.cancel()
+    for future in futures:
+        if wait and not future.cancelled():
+            future.exception()
 
 
 @functools.cache

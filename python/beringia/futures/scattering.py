@@ -68,5 +68,8 @@ def scatter(f: Callable[[Any], T], items: Iterable[Any], *, chunksize: int | Non
         if isinstance(executor, Nested):
             executor.help(calls)
         return [result for call in calls for result in call.result()]
+    except KeyboardInterrupt:
+        executor.kill_workers()  # whoever stops what goes on does not want to wait for it
+        raise
     finally:
         executor.shutdown(cancel_futures=True)

@@ -79,13 +79,15 @@ class AsyncResult(Generic[T]):
                 return
         futures, self._futures = self._futures, []
         try:
-            self._value = self._result([future.result() for future in futures])
-        except BaseException as error:
-            self._error = error
-            _tell(self._error_callback, error)
-        else:
-            _tell(self._callback, self._value)
-        self._over.set()
+            try:
+                self._value = self._result([future.result() for future in futures])
+            except BaseException as error:
+                self._error = error
+                _tell(self._error_callback, error)
+            else:
+                _tell(self._callback, self._value)
+        finally:  # a callback may raise SystemExit
+            self._over.set()
 
 
 def _tell(callback: Callable[[Any], object] | None, value: Any) -> None:
@@ -118,7 +120,13 @@ class Results(Iterator[T]):
         self._over: SimpleQueue[Future[list[T]]] = SimpleQueue()
         self._under_way = 0
         self._here: Iterator[T] = iter(())
+        self._lock = threading.Lock()
         for _ in range(ahead):
+            self._make()
+
+    def make_all(self) -> None:
+        """Have all calls made that are left."""
+        while self._submit is not None:
             self._make()
 
     def next(self, timeout: float | None = None) -> T:
@@ -135,7 +143,8 @@ class Results(Iterator[T]):
             if not self._under_way:
                 raise StopIteration
             future = self._take(timeout)
-            self._under_way -= 1
+            with self._lock:
+                self._under_way -= 1
             self._make()
             self._here = iter(future.result())
 
@@ -143,22 +152,23 @@ class Results(Iterator[T]):
         return self.next()
 
     def _make(self) -> None:
-        if self._submit is None:
-            return
-        try:
-            future = next(self._submit)
-        except StopIteration:
-            self._submit = None
-            return
-        except Exception as error:
-            # Of the items: it is raised when the results before it were taken.
-            self._submit, future = None, Future()
-            future.set_exception(error)
-        self._under_way += 1
-        if self._ordered:
-            self._made.append(future)
-        else:
-            future.add_done_callback(self._over.put)
+        with self._lock:  # a pool may be closed while results are taken
+            if self._submit is None:
+                return
+            try:
+                future = next(self._submit)
+            except StopIteration:
+                self._submit = None
+                return
+            except Exception as error:
+                # Of the items: it is raised when the results before it were taken.
+                self._submit, future = None, Future()
+                future.set_exception(error)
+            self._under_way += 1
+            if self._ordered:
+                self._made.append(future)
+            else:
+                future.add_done_callback(self._over.put)
 
     def _take(self, timeout: float | None) -> Future[list[T]]:
         if not self._ordered:

@@ -52,7 +52,11 @@ def data_of(data: Any) -> Data:
         If it is neither, or a column of a dict cannot be kept as it is.
     """
     if isinstance(data, Mapping):
-        arrays = {str(name): _column(str(name), value) for name, value in data.items()}
+        arrays: dict[str, Any] = {}
+        for name, value in data.items():
+            if str(name) in arrays:
+                raise ArgumentError(f"two columns of data are called '{name}': names are texts")
+            arrays[str(name)] = _column(str(name), value)
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ArgumentError(f"the columns of data differ in length: {lengths}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import functools
 import logging
+import os
 import sys
 import threading
 
@@ -52,3 +53,6 @@ def deliver(events: list[tuple[str, str, str]]) -> None:
             print(message, file=sys.stderr)
         else:
             target.log(number, "%s", message)
+
+
+os.register_at_fork(after_in_child=start.cache_clear)  # which has no such thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from beringia import _native
 from beringia._cores import cores as cores
 from beringia.errors import ArgumentError
 from beringia.local import logs
+from beringia.local.async_result import Results
 from beringia.local.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ class Pool(Tasks):
             "max_tasks_per_child": max_tasks_per_child,
         }
         self._executor: Executor | None = None
+        self._results: weakref.WeakSet[Results[Any]] = weakref.WeakSet()  # that may have calls to be made
         self._lock = threading.Lock()
         self._closed = False
 
@@ -119,6 +122,9 @@ class Pool(Tasks):
         """
         if self._closed:
             return
+        if self._native.process == os.getpid():
+            for results in list(self._results):
+                results.make_all()
         self._closed = True
         if self._executor is None or not self._executor._close(self._end_workers):
             self._end_workers()

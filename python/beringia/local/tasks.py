@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import chain, islice
@@ -30,6 +31,7 @@ class Tasks:
     _workers: int
     _task_options: dict[str, Any]
     _executor: Executor | None
+    _results: weakref.WeakSet[Results[Any]]
     _lock: threading.Lock
     _closed: bool
 
@@ -103,7 +105,8 @@ class Tasks:
     def imap(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Results[T]:
         """Call `func` with each item; the results come in the order of the items, each when it is there.
 
-        Items are gone through as results are taken, some calls ahead: an iterable may be endless.
+        Items are gone through as results are taken, some calls ahead: an iterable may be endless. What is left when the
+        pool is closed is gone through then.
 
         Raises
         ------
@@ -130,7 +133,9 @@ class Tasks:
 
     def _each(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, *, ordered: bool) -> Results[T]:
         chunks = self._chunks(func, ((item,) for item in iterable), chunksize)
-        return Results(chunks, _AHEAD * self._workers, ordered=ordered)
+        results = Results(chunks, _AHEAD * self._workers, ordered=ordered)
+        self._results.add(results)
+        return results
 
     def _chunks(
         self, func: Callable[..., T], items: Iterable[tuple[Any, ...]], chunksize: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from beringia._arrow import cast
-from beringia._window import Window, among, is_duration, is_whole
+from beringia._window import Window, among, is_duration, is_whole, nanoseconds
 from beringia.errors import ArgumentError
 from beringia.local import arrow
 
@@ -105,7 +104,7 @@ def _in_unit(column: str, kind: pa.DataType, name: str, size: Any) -> int | floa
     if kind == pa.float64():
         return float(size)
     if of_times:
-        ticks, rest = divmod(size // datetime.timedelta(microseconds=1) * _A_SECOND[kind.unit], 10**6)
+        ticks, rest = divmod(nanoseconds(size) * _A_SECOND[kind.unit], 10**9)
         if rest:
             raise ArgumentError(f"window: {name} is no whole number of {kind.unit}, the unit of column '{column}'")
         return int(ticks)

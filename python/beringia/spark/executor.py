@@ -30,9 +30,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from beringia import _call_pickle, _calls, futures
-from beringia.errors import ArgumentError, GroupError, InternalError
+from beringia.errors import ArgumentError, CancelledError, GroupError, InternalError
 from beringia.futures import CallTimeoutError, WorkerDiedError
-from beringia.futures.lanes import CallFuture, complete
+from beringia.futures.lanes import CallFuture, complete, finish_at_exit
 from beringia.futures.options import check_options
 from beringia.spark import numpy_map, setup
 from beringia.spark.jvm import find_class
@@ -47,6 +47,8 @@ _WORK = 0.25
 _CALL = 0.0005
 """Seconds that a call takes at least, on its way."""
 _MOST_CALLS = 5_000
+_MOST_BYTES = 256 << 20
+"""Of the calls of a job together, if it has several."""
 _MOST_JOBS = 32
 _IDLE = 2.0
 """Seconds that a thread waits for the next call."""
@@ -140,7 +142,7 @@ class Jobs:
         self._seconds: float | None = None
         self._closed = self._killed = False
         self._kept: weakref.WeakValueDictionary[bytes, Bytes] = weakref.WeakValueDictionary()
-        _all.add(self)
+        finish_at_exit(self)
 
     def submit(
         self, name: str, body: bytes, buffers: _call_pickle.Buffers, timeout: float | None, retries: int
@@ -246,13 +248,23 @@ class Jobs:
                 return []
             for_each = 1 if self._seconds is None else max(int(_WORK / max(self._seconds, _CALL)), 1)
             most = min(self._tasks * for_each, _MOST_CALLS)
-            calls = [self._waiting.popleft()]
-            while self._waiting and len(calls) < most and self._waiting[0].timeout == calls[0].timeout:
+            timeout = self._waiting[0].timeout
+            calls: list[_Call] = []
+            placed: set[int] = set()  # buffers, some of which several calls have
+            left = _MOST_BYTES
+            while self._waiting and len(calls) < most and self._waiting[0].timeout == timeout:
+                more = {id(each): each.nbytes for each in self._waiting[0].buffers if id(each) not in placed}
+                left -= sum(more.values())
+                if calls and left < 0:
+                    break
+                placed.update(more)
                 calls.append(self._waiting.popleft())
             return calls
 
     def _rows(self, calls: list[_Call]) -> dict[int, Any]:
         """Run a job; returns its rows by number."""
+        if self._killed:
+            raise CancelledError("the job had not begun")
         rows = {int(row.number, 16): row for row in self._frame(calls).collect()}
         seconds = [row.seconds for row in rows.values() if row.seconds is not None]
         if seconds:
@@ -369,18 +381,3 @@ def _lost(says: str, name: str) -> GroupError:
     kinds = (("a call took longer than", CallTimeoutError), ("Python worker ", WorkerDiedError), ("", GroupError))
     cls = next(cls for begins, cls in kinds if says.startswith(begins))
     return cls(f"{says} ('{name}' ran)", function=name)
-
-
-_all: weakref.WeakSet[Jobs] = weakref.WeakSet()
-
-
-def _at_exit() -> None:
-    """Finish what is under way, before exit hooks stop the session."""
-    own = [jobs for jobs in list(_all) if jobs.process == os.getpid()]
-    for jobs in own:
-        jobs.close()
-    for jobs in own:
-        jobs.join()
-
-
-threading._register_atexit(_at_exit)  # type: ignore[attr-defined]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from beringia import _window
-from beringia._window import Window, is_duration, is_whole
+from beringia._window import Window, is_duration, is_whole, nanoseconds
 from beringia.errors import ArgumentError
 from beringia.spark.session import Session, column_of
 
@@ -52,11 +51,14 @@ def groups_of(session: Session, data: Any, by: Any) -> tuple[Any, Windows | None
 
 def _windows(session: Session, window: Window, place: int) -> Windows:
     unit = "rows" if window.of_rows else "microseconds" if is_duration(window.size) else "numbers"
-    said = {"unit": unit, "size": _number(window.size), "step": _number(window.step), "place": place}
+    said = {"unit": unit, "size": _number("size", window.size), "step": _number("step", window.step), "place": place}
     return Windows(column_of(session, "window", window.column), window, said)
 
 
-def _number(size: Any) -> int | float:
+def _number(name: str, size: Any) -> int | float:
     if is_duration(size):
-        return int(size // datetime.timedelta(microseconds=1))
+        microseconds, rest = divmod(nanoseconds(size), 1000)
+        if rest:
+            raise ArgumentError(f"window: {name} is no whole number of microseconds, the unit of Spark's times: {size}")
+        return microseconds
     return int(size) if is_whole(size) else float(size)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _NONE: Any = object()
+_VALUES = "the values to accumulate"
 _KINDS = {
     "boolean": "?",
     "tinyint": "i1",
@@ -67,7 +68,7 @@ def reduce(
         For a plain function: what is returned for no rows.
     missing : {"nan", "mask", "error"}, default "nan"
         What becomes of nulls, as with :func:`beringia.spark.numpy_map`: among floats NaN, which NumPy's sums pass on,
-        and ``np.fmax`` does not; an error among integers and booleans.
+        and ``np.fmax`` does not; an error among integers and booleans. A plain function may get a mask.
 
     Returns
     -------
@@ -77,7 +78,8 @@ def reduce(
     Raises
     ------
     ArgumentError
-        If the ufunc is not associative, or a plain function has no ``combine``.
+        If the ufunc is not associative, or is to get a mask, which ufuncs do not look at; or a plain function has no
+        ``combine``.
     ResultError
         If a sum or product of some rows is beyond the range of its type, though no row is.
     ValueError
@@ -90,7 +92,7 @@ def reduce(
     >>> beringia.spark.reduce(spark.range(10), np.add, "id")  # doctest: +SKIP
     45
     """
-    ufunc = operation.check(f, combine, "reduce", dtype=dtype)
+    ufunc = _checked(f, combine, "reduce", dtype, missing)
     part: Callable[..., Any] = partial(f.reduce, axis=0, dtype=dtype) if isinstance(f, np.ufunc) else f
     work = partial(_value, f, part)
     rows = numpy_map(
@@ -167,7 +169,7 @@ def accumulate(
     --------
     >>> beringia.spark.accumulate(df, np.add, "amount", "day").show()  # doctest: +SKIP
     """
-    operation.check(f, combine, "accumulate", dtype=dtype)
+    _checked(f, combine, "accumulate", dtype, missing)
     if not hasattr(df, "_jdf"):
         raise ConfigError("accumulate needs a classic session: Spark Connect cannot keep how rows were divided")
     if name in df.columns:
@@ -176,6 +178,9 @@ def accumulate(
     part: Callable[..., Any] = partial(f.accumulate, axis=0, dtype=dtype) if isinstance(f, np.ufunc) else f
     put_before: Callable[[Any, Any], Any] = f if combine is None else combine
     order = order_by if isinstance(order_by, (list, tuple)) else [order_by]
+    if not isinstance(column, str):  # it may be one of `df`, which the rows that are divided are not
+        df = df.withColumn(_VALUES, column)
+        column = _VALUES
     ordered = _divided(df.orderBy(*order))
     args = {"values": column, "number": F.spark_partition_id()}
     options: dict[str, Any] = {"args": args, "per": "partition", "missing": {"values": missing}}
@@ -186,9 +191,20 @@ def accumulate(
         if so_far is not None:
             before[number] = so_far
         so_far = lasts[number] if so_far is None else put_before(so_far, lasts[number])
-    kept = [_quoted(each) for each in df.columns]
+    kept = [_quoted(each) for each in df.columns if each != _VALUES]
     work = partial(_behind, part, put_before, before)
     return numpy_map(work, ordered, f"array<struct<{_quoted(name)}: {kind}>>", keep=kept, **options)
+
+
+def _checked(f: Any, combine: Callable[[Any, Any], Any] | None, use: str, dtype: Any, missing: str) -> bool:
+    """Tell whether `f` is a ufunc; refuse what would give wrong values."""
+    is_ufunc = operation.check(f, combine, use, dtype=dtype)
+    if is_ufunc and missing == "mask":
+        raise ArgumentError(
+            f"{use}: np.{f.__name__} does not look at masks. Leave out rows with nulls, df.where(column.isNotNull()), "
+            "or give a plain function and combine="
+        )
+    return is_ufunc
 
 
 def _value(f: Callable[..., Any], part: Callable[..., Any], values: Any) -> list[bytes]:
@@ -205,7 +221,10 @@ def _is_beyond(f: Callable[..., Any], found: Any, values: Any) -> bool:
     """Tell whether a sum or product of floats left the range of its type: then it says nothing of that of more rows."""
     if f not in (np.add, np.multiply) or np.asarray(found).dtype.kind not in "fc":
         return False
-    beyond = np.isinf(found) & ~np.isinf(values).any(axis=0)
+    infinite = np.isinf(values).any(axis=0)
+    beyond = np.isinf(found) & ~infinite
+    # Of infinities beyond the type; those that are values themselves make NaN as well.
+    beyond |= np.isnan(found) & ~np.isnan(values).any(axis=0) & ~infinite
     if f is np.multiply:
         beyond |= (found == 0) & ~(values == 0).any(axis=0)
     return bool(np.any(beyond))
