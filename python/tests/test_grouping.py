@@ -57,3 +57,11 @@ def test_order_by_orders_each_group_and_keeps_ties_as_they_came(layout):
     table = pa.table({"g": key, "t": t, "row": range(1000)})
     assert groups_of(table, ["g"], order_by="t") == expected([key], order=lambda row: t[row])
     assert groups_of(table, ["g"], order_by=[("t", "descending")]) == expected([key], order=lambda row: -t[row])
+
+
+def test_order_by_takes_floats_as_numbers_and_keeps_equal_ones_as_they_came():
+    nans = np.array([0x7FF8_0000_0000_0000, 0xFFF8_0000_0000_0001], np.uint64).view(np.float64)
+    t = pa.array([nans[0], 0.0, -0.0, nans[1], -1.0, 0.0, None], from_pandas=False)
+    table = pa.table({"g": [1] * 7, "t": t, "row": range(7)})
+    assert groups_of(table, ["g"], order_by="t") == [(1, [6, 4, 1, 2, 5, 0, 3])]
+    assert groups_of(table, ["g"], order_by=[("t", "descending")]) == [(1, [0, 3, 1, 2, 5, 4, 6])]

@@ -76,6 +76,10 @@ impl Blocks {
 
     /// Keeps a block for the next use, if there is room for it.
     pub fn keep(&self, block: &Block) {
+        // It would drive out all others, and then itself.
+        if block.segment.len() > self.kept_limit {
+            return;
+        }
         let mut state = self.state();
         state.kept.retain(|kept| !Arc::ptr_eq(&kept.segment, &block.segment));
         state.kept.push_back(Kept { segment: Arc::clone(&block.segment), used: Instant::now() });
@@ -124,9 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn a_block_larger_than_what_is_kept_is_not() {
-        let blocks = Blocks::new(Backend::Heap, 100);
-        blocks.keep(&blocks.get("a", 128, &[]).unwrap());
-        assert_eq!(blocks.get("a", 0, &[]).unwrap().len, 0);
+    fn a_block_larger_than_what_is_kept_is_not_and_drives_out_no_other() {
+        let blocks = Blocks::new(Backend::Heap, 200);
+        for (id, len) in [("small", 128), ("large", 256)] {
+            blocks.keep(&blocks.get(id, len, &[]).unwrap());
+        }
+        assert_eq!(blocks.get("large", 0, &[]).unwrap().len, 0);
+        assert_eq!(blocks.get("small", 0, &[]).unwrap().len, 128);
     }
 }

@@ -8,7 +8,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, MemfdFlags, Mode, fcntl_get_seals, fstat, memfd_create};
@@ -131,7 +131,8 @@ impl Channel {
     /// Waits up to `timeout` (for ever when `None`) for a message.
     ///
     /// # Errors
-    /// [`ErrorCode::Protocol`] when it cannot be understood.
+    /// [`ErrorCode::Protocol`] when it cannot be understood, [`ErrorCode::Resource`] when descriptors or memory ran
+    /// out.
     pub fn receive<M: DeserializeOwned>(&self, timeout: Option<Duration>) -> Result<Received<M>> {
         let received = BUFFER.with_borrow_mut(|buffer| self.receive_in(buffer, timeout, None))?;
         Ok(received.unwrap_or(Received::Timeout))
@@ -179,8 +180,12 @@ impl Channel {
         if received.bytes == 0 {
             return Ok(Some(Received::Closed));
         }
-        if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-            return Err(Error::protocol("a message was cut off; are there descriptors left to receive it?"));
+        if received.flags.intersects(ReturnFlags::CTRUNC) {
+            let why = "the descriptors of a message cannot be received: this process has as many as it may";
+            return Err(Error::new(ErrorCode::Resource, why));
+        }
+        if received.flags.intersects(ReturnFlags::TRUNC) {
+            return Err(Error::protocol("a message was cut off"));
         }
         let mut descriptors = Vec::new();
         for message in ancillary.drain() {
@@ -205,15 +210,21 @@ impl Channel {
 
     /// Waits until there is something to receive; false after `timeout`, `None` when there is something at `other` alone.
     fn wait(&self, timeout: Option<Duration>, other: Option<&Channel>) -> Result<Option<bool>> {
-        let timeout = timeout.map(Timespec::try_from).transpose().unwrap_or(None);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let beside = other.unwrap_or(self);
         let mut polled =
             [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&beside.socket, PollFlags::IN)];
         let count = 1 + usize::from(other.is_some());
-        match poll(&mut polled[..count], timeout.as_ref()) {
-            Ok(0) | Err(Errno::INTR) => Ok(Some(false)),
-            Ok(_) => Ok((!polled[0].revents().is_empty()).then_some(true)),
-            Err(errno) => Err(Error::os("cannot wait for a message", errno)),
+        loop {
+            let remaining = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let remaining = remaining.and_then(|remaining| Timespec::try_from(remaining).ok());
+            match poll(&mut polled[..count], remaining.as_ref()) {
+                Ok(0) => return Ok(Some(false)),
+                Ok(_) => return Ok((!polled[0].revents().is_empty()).then_some(true)),
+                // A signal is no end of the wait.
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(Error::os("cannot wait for a message", errno)),
+            }
         }
     }
 

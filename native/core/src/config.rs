@@ -61,8 +61,9 @@ pub const SETTINGS: &[Setting] = &[
         name: "segment.maxBytes",
         kind: "bytes",
         default: "0",
-        doc: "The most shared memory of one executor: batches, results and what is kept for the next batch. \
-              0 sets no limit but what the machine and the container have left.",
+        doc: "The most shared memory of one executor's batches, with what is kept for the next ones. The results of \
+              each worker may take as much again, and so may what its function hands to others. 0 sets no limit but \
+              what the machine and the container have left.",
     },
     Setting {
         name: "trace",

@@ -21,13 +21,6 @@ pub struct Column {
     options: SortOptions,
 }
 
-/// Floats as keys are equal where they are the same number; as an order they have Arrow's, of all their bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    Key,
-    Order,
-}
-
 enum Values {
     Bool(BooleanBuffer),
     I8(ScalarBuffer<i8>),
@@ -39,9 +32,9 @@ enum Values {
     U16(ScalarBuffer<u16>),
     U32(ScalarBuffer<u32>),
     U64(ScalarBuffer<u64>),
-    F16(ScalarBuffer<f16>, Use),
-    F32(ScalarBuffer<f32>, Use),
-    F64(ScalarBuffer<f64>, Use),
+    F16(ScalarBuffer<f16>),
+    F32(ScalarBuffer<f32>),
+    F64(ScalarBuffer<f64>),
     Bytes32(ScalarBuffer<i32>, ScalarBuffer<u8>),
     Bytes64(ScalarBuffer<i64>, ScalarBuffer<u8>),
     Rows(Rows),
@@ -68,20 +61,23 @@ macro_rules! signed {
     };
 }
 
-/// Arrow's total order of floats, as unsigned numbers.
+/// Floats as the numbers that they are: -0.0 is 0.0, and all NaN are one, behind the others.
 macro_rules! float {
-    ($value:expr, $used:expr, $nan:expr, $signed:ty, $unsigned:ty) => {{
-        let value = if $used == Use::Key && $value.is_nan() { $nan } else { $value };
-        let bits = value.to_bits();
+    ($value:expr, $float:ident, $signed:ty, $unsigned:ty) => {{
+        const NEGATIVE: $unsigned = 1 << (<$unsigned>::BITS - 1);
+        let bits = match if $value.is_nan() { $float::NAN } else { $value }.to_bits() {
+            NEGATIVE => 0,
+            bits => bits,
+        };
         let sign = (bits as $signed >> (<$signed>::BITS - 1)) as $unsigned;
-        u64::from(bits ^ (sign | (1 << (<$signed>::BITS - 1))))
+        u64::from(bits ^ (sign | NEGATIVE))
     }};
 }
 
 impl Column {
     /// # Errors
     /// [`ErrorCode::Argument`] for a type that has no order.
-    pub fn new(array: &ArrayRef, options: SortOptions, used: Use) -> Result<Column> {
+    pub fn new(array: &ArrayRef, options: SortOptions) -> Result<Column> {
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         let data = array.to_data();
         fn scalars<T: ArrowNativeType>(data: &arrow_data::ArrayData) -> ScalarBuffer<T> {
@@ -108,9 +104,9 @@ impl Column {
             DataType::UInt16 => Values::U16(scalars(&data)),
             DataType::UInt32 => Values::U32(scalars(&data)),
             DataType::UInt64 => Values::U64(scalars(&data)),
-            DataType::Float16 => Values::F16(scalars(&data), used),
-            DataType::Float32 => Values::F32(scalars(&data), used),
-            DataType::Float64 => Values::F64(scalars(&data), used),
+            DataType::Float16 => Values::F16(scalars(&data)),
+            DataType::Float32 => Values::F32(scalars(&data)),
+            DataType::Float64 => Values::F64(scalars(&data)),
             DataType::Utf8 | DataType::Binary => {
                 let offsets = data.buffers()[0].clone();
                 let len = if data.is_empty() { 0 } else { data.len() + 1 };
@@ -198,15 +194,9 @@ impl Column {
             (Values::U16(values), _) => each!(|row: usize| u64::from(values[row])),
             (Values::U32(values), _) => each!(|row: usize| u64::from(values[row])),
             (Values::U64(values), _) => each!(|row: usize| values[row]),
-            (Values::F16(values, used), _) => {
-                each!(|row: usize| float!(values[row], *used, f16::NAN, i16, u16))
-            }
-            (Values::F32(values, used), _) => {
-                each!(|row: usize| float!(values[row], *used, f32::NAN, i32, u32))
-            }
-            (Values::F64(values, used), _) => {
-                each!(|row: usize| float!(values[row], *used, f64::NAN, i64, u64))
-            }
+            (Values::F16(values), _) => each!(|row: usize| float!(values[row], f16, i16, u16)),
+            (Values::F32(values), _) => each!(|row: usize| float!(values[row], f32, i32, u32)),
+            (Values::F64(values), _) => each!(|row: usize| float!(values[row], f64, i64, u64)),
             (Values::Bytes32(offsets, bytes), part) => each!(|row: usize| {
                 of_bytes(&bytes[offsets[row] as usize..offsets[row + 1] as usize], part)
             }),

@@ -4,6 +4,7 @@
 //! workers' calls.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -88,6 +89,20 @@ impl Running<'_> {
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
+
+    /// A thread has ended, or could not start.
+    fn ended(&self, result: Result<()>) {
+        let mut finished = self.finished();
+        finished.threads += 1;
+        if let Err(error) = result {
+            // The first one counts: those after it are of batches that were given up.
+            if finished.error.is_none() && !self.stop.swap(true, Ordering::Relaxed) {
+                finished.error = Some(error);
+            }
+        }
+        drop(finished);
+        self.changed.notify_all();
+    }
 }
 
 /// Maps all batches with up to `workers` threads while `watch` runs: what that returns, and the results in the order of
@@ -107,8 +122,13 @@ pub fn drive<T>(
         changed: Condvar::new(),
     };
     let watched = thread::scope(|scope| {
-        for _ in 0..running.threads {
-            scope.spawn(|| work(&running));
+        for number in 0..running.threads {
+            let work = || running.ended(caught(|| map_batches(&running)));
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
+                // Those that there are do the work of all.
+                let failed = Error::os("cannot start a thread for a worker", error);
+                running.ended(if number == 0 { Err(failed) } else { Ok(()) });
+            }
         }
         watch(&running)
     });
@@ -120,18 +140,10 @@ pub fn drive<T>(
     (watched, Ok(finished.results.into_iter().map(|(_, result)| result).collect()))
 }
 
-fn work(running: &Running<'_>) {
-    let result = map_batches(running);
-    let mut finished = running.finished();
-    finished.threads += 1;
-    if let Err(error) = result {
-        // The first one counts: those after it are of batches that were given up.
-        if finished.error.is_none() && !running.stop.swap(true, Ordering::Relaxed) {
-            finished.error = Some(error);
-        }
-    }
-    drop(finished);
-    running.changed.notify_all();
+/// What `work` returns; a panic is an error, as its thread would end without a word and be awaited for ever.
+fn caught(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::internal("a thread that maps batches has panicked")))
 }
 
 fn map_batches(running: &Running<'_>) -> Result<()> {
@@ -215,6 +227,7 @@ fn copy(column: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
 mod tests {
     use arrow_array::types::Int32Type;
     use arrow_array::{DictionaryArray, Int64Array};
+    use beringia_core::ErrorCode;
 
     use super::*;
 
@@ -232,6 +245,12 @@ mod tests {
         assert_eq!(copy.column(1).as_primitive(), &numbers);
         let (ours, theirs) = (copy.column(1).to_data(), numbers.to_data());
         assert_ne!(ours.buffers()[0].as_ptr(), theirs.buffers()[0].as_ptr());
+    }
+
+    #[test]
+    fn a_panic_of_a_thread_is_an_error() {
+        assert_eq!(caught(|| panic!("a defect")).unwrap_err().code, ErrorCode::Internal);
+        assert!(caught(|| Ok(())).is_ok());
     }
 
     #[test]

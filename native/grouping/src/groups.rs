@@ -8,7 +8,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, SortOptions};
 use beringia_core::{Error, ErrorCode, Result};
 
-use crate::column::{Column, Use};
+use crate::column::Column;
 use crate::parallel;
 use crate::sort::Sorter;
 
@@ -21,8 +21,8 @@ pub struct Groups {
     pub bounds: Vec<usize>,
 }
 
-/// Groups by equal keys, in the order of the keys (null first, then Arrow's total order: -0.0 before 0.0, NaN last); the
-/// rows of a group by `order_by`, ties as they came. At most `threads` threads do it.
+/// Groups by equal keys, in the order of the keys (null first; of floats, NaN last); the rows of a group by `order_by`,
+/// ties as they came. -0.0 is 0.0, and any NaN is any other. At most `threads` threads do it.
 ///
 /// # Errors
 /// [`ErrorCode::Resource`] for more rows than can be numbered or than memory has room for, [`ErrorCode::Argument`] for
@@ -48,7 +48,7 @@ pub fn group(
     }
     let keys = columns.len();
     for (column, options) in order_by {
-        columns.push(Column::new(column, *options, Use::Order)?);
+        columns.push(Column::new(column, *options)?);
     }
     let threads = parallel::threads_for(rows, threads);
     Sorter { columns: &columns, keys, rows, threads }.groups()
@@ -57,7 +57,7 @@ pub fn group(
 /// Appends what the cells of a key are told apart by: those of a struct by whether it is there, and by its fields.
 fn by_key(key: &ArrayRef, columns: &mut Vec<Column>) -> Result<()> {
     let Some(structs) = key.as_struct_opt() else {
-        columns.push(Column::new(key, SortOptions::default(), Use::Key)?);
+        columns.push(Column::new(key, SortOptions::default())?);
         return Ok(());
     };
     if let Some(nulls) = structs.nulls() {

@@ -11,7 +11,8 @@ pub fn threads_for(rows: usize, most: usize) -> usize {
     (rows / WORTH_A_THREAD).clamp(1, most.max(1))
 }
 
-/// Calls `work` for each of `tasks`, on `threads` threads, the calling one among them; results in the order of the tasks.
+/// Calls `work` for each of `tasks`, on `threads` threads, the calling one among them, or as many as there may be;
+/// results in the order of the tasks.
 pub fn map<T: Send, R: Send>(
     threads: usize,
     tasks: impl ExactSizeIterator<Item = T> + Send,
@@ -33,7 +34,9 @@ pub fn map<T: Send, R: Send>(
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(serve);
+            if thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+                break;
+            }
         }
         serve();
     });

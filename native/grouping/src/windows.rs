@@ -138,8 +138,22 @@ impl Windows {
     /// where each group begins, and where the last one ends.
     ///
     /// # Errors
-    /// [`ErrorCode::Argument`] for positions that are no numbers of 64 bits, or too far away to be counted in steps.
+    /// [`ErrorCode::Argument`] for a size or a step that is not above 0, for positions that are no numbers of 64 bits,
+    /// or too far away to be counted in steps.
     pub fn find(&self, column: &ArrayRef, order: Option<&UInt32Array>, bounds: &[usize]) -> Result<Found> {
+        let (size, step, sensible) = match self.extent {
+            Extent::Rows(size, step) | Extent::Whole(size, step) => {
+                (size.to_string(), step.to_string(), size > 0 && step > 0)
+            }
+            Extent::Float(size, step) => {
+                let sensible = [size, step].iter().all(|number| *number > 0.0 && number.is_finite());
+                (size.to_string(), step.to_string(), sensible)
+            }
+        };
+        if !sensible {
+            let why = format!("windows of size {size} in steps of {step}: both must be above 0, and finite");
+            return Err(Error::new(ErrorCode::Argument, why));
+        }
         let data = column.to_data();
         let positions = Positions::of(&data)?;
         let mut found = Found::default();

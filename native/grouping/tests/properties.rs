@@ -8,7 +8,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, Float16Array, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, StructArray,
 };
 use arrow_schema::SortOptions;
 use beringia_core::ErrorCode;
@@ -16,7 +17,7 @@ use beringia_core::segment::{Backend, Cache};
 use beringia_grouping::{Batches, Extent, Groups, Unit, Windows, group};
 use proptest::prelude::*;
 
-/// A cell as a value: null before all others, floats in Arrow's total order.
+/// A cell as a value: null before all others, floats by their bits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cell {
     Null,
@@ -45,11 +46,12 @@ fn cell(column: &ArrayRef, row: usize) -> Cell {
     }
 }
 
-/// The same as a key: NaNs are one.
+/// The same as what rows are told apart or ordered by: NaNs are one, and so are zeros.
 fn key(column: &ArrayRef, row: usize) -> Cell {
-    match column.as_primitive_opt::<Float64Type>() {
-        Some(floats) if floats.is_valid(row) && floats.value(row).is_nan() => total(f64::NAN),
-        _ => cell(column, row),
+    match column.as_primitive_opt::<Float64Type>().filter(|floats| floats.is_valid(row)) {
+        Some(floats) if floats.value(row).is_nan() => total(f64::NAN),
+        Some(floats) => total(floats.value(row) + 0.0),
+        None => cell(column, row),
     }
 }
 
@@ -71,9 +73,8 @@ fn compare(a: &Cell, b: &Cell, options: SortOptions) -> Ordering {
 /// The rows of each group.
 fn reference(keys: &[ArrayRef], order_by: &[(ArrayRef, SortOptions)], rows: usize) -> Vec<Vec<usize>> {
     let by_order = |a: usize, b: usize| {
-        let unequal = |(column, options): &(ArrayRef, SortOptions)| {
-            compare(&cell(column, a), &cell(column, b), *options)
-        };
+        let unequal =
+            |(column, options): &(ArrayRef, SortOptions)| compare(&key(column, a), &key(column, b), *options);
         order_by.iter().map(unequal).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     };
     let mut order: Vec<usize> = (0..rows).collect();
@@ -311,13 +312,37 @@ fn arrays(batches: &Batches) -> Vec<StructArray> {
     (0..batches.count()).map(array).collect()
 }
 
+/// What is one number of any kind of float: NaN, -0.0, null, the other NaN, 0.0, and a number below them.
+fn floats_alike() -> [ArrayRef; 3] {
+    let other_nan = f64::from_bits(f64::NAN.to_bits() | 1 << 63 | 1);
+    let values = [Some(f64::NAN), Some(-0.0), None, Some(other_nan), Some(0.0), Some(-1.0)];
+    let narrow = values.map(|value| value.map(|value| value as f32));
+    let half = values.map(|value| value.map(half::f16::from_f64));
+    [
+        Arc::new(Float64Array::from(values.to_vec())),
+        Arc::new(Float32Array::from(narrow.to_vec())),
+        Arc::new(Float16Array::from(half.to_vec())),
+    ]
+}
+
 #[test]
-fn a_nan_is_the_same_key_as_any_other_and_zeros_of_both_signs_are_two() {
-    let other_nan = f64::from_bits(f64::NAN.to_bits() | 1);
-    let values = [Some(f64::NAN), Some(0.0), None, Some(other_nan), Some(-0.0), None];
-    let keys: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
-    let groups = group(&[keys], &[], 6, 2).unwrap();
-    assert_eq!(grouped(&groups), [vec![2, 5], vec![4], vec![1], vec![0, 3]]);
+fn a_nan_is_the_same_key_as_any_other_and_zero_is_one_key() {
+    for keys in floats_alike() {
+        let groups = group(&[keys], &[], 6, 2).unwrap();
+        assert_eq!(grouped(&groups), [vec![2], vec![5], vec![1, 4], vec![0, 3]]);
+    }
+}
+
+#[test]
+fn rows_are_ordered_by_floats_as_numbers_and_those_of_equal_ones_stay_as_they_came() {
+    for column in floats_alike() {
+        let order = |descending| {
+            let options = SortOptions { descending, nulls_first: true };
+            grouped(&group(&[], &[(Arc::clone(&column), options)], 6, 2).unwrap())
+        };
+        assert_eq!(order(false), [vec![2, 5, 1, 4, 0, 3]]);
+        assert_eq!(order(true), [vec![2, 0, 3, 1, 4, 5]]);
+    }
 }
 
 #[test]
@@ -339,6 +364,25 @@ fn a_table_without_rows_has_no_batches() {
     {
         let batches = Batches::new(table(&empty), &keys, &[1], unit, &[], 1 << 20, 2).unwrap();
         assert_eq!((batches.count(), batches.rows()), (0, 0));
+    }
+}
+
+#[test]
+fn windows_without_a_size_or_a_step_are_refused() {
+    let whole: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
+    for (column, extent) in [
+        (&whole, Extent::Rows(1, 0)),
+        (&whole, Extent::Whole(1, 0)),
+        (&whole, Extent::Whole(0, 1)),
+        (&whole, Extent::Whole(1, -1)),
+        (&floats, Extent::Float(1.0, 0.0)),
+        (&floats, Extent::Float(f64::NAN, 1.0)),
+    ] {
+        let table = RecordBatch::try_from_iter([("t", Arc::clone(column))]).unwrap();
+        let unit = Unit::Window(Windows { position: 0, extent });
+        let error = Batches::new(table, &[], &[0], unit, &[], 1, 1).err().unwrap();
+        assert_eq!(error.code, ErrorCode::Argument, "{extent:?}");
     }
 }
 

@@ -1,12 +1,8 @@
 //! The order of rows by some of their columns.
 
-use std::sync::Arc;
-
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_array::{Array, StructArray};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, SortOptions};
+use arrow_schema::SortOptions;
 use beringia_core::{Error, Result};
 
 const DESCENDING: u8 = 1;
@@ -27,26 +23,8 @@ pub fn of(columns: &ArrayData, directions: &[u8]) -> Result<Option<Vec<i32>>> {
         descending: direction & DESCENDING != 0,
         nulls_first: direction & NULLS_FIRST != 0,
     });
-    let order_by: Vec<_> = columns.columns().iter().map(numbers).zip(options).collect();
+    let order_by: Vec<_> = columns.columns().iter().cloned().zip(options).collect();
     let groups = beringia_grouping::group(&[], &order_by, columns.len(), 1)?;
     // Arrays of the JVM have fewer than 2^31 elements.
     Ok(groups.order.map(|order| order.values().iter().map(|row| row.cast_signed()).collect()))
-}
-
-/// Floats as the numbers that they are: one NaN, and -0.0 as 0.0.
-fn numbers(column: &ArrayRef) -> ArrayRef {
-    macro_rules! normal {
-        ($type:ty, $nan:expr) => {
-            Arc::new(
-                column
-                    .as_primitive::<$type>()
-                    .unary::<_, $type>(|value| if value.is_nan() { $nan } else { value + 0.0 }),
-            )
-        };
-    }
-    match column.data_type() {
-        DataType::Float32 => normal!(Float32Type, f32::NAN),
-        DataType::Float64 => normal!(Float64Type, f64::NAN),
-        _ => column.clone(),
-    }
 }

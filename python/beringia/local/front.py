@@ -67,8 +67,8 @@ def numpy_map(
         travels with the function.
     order_by : str, tuple or list of them, optional
         The order of the rows within a group: names, or ``(name, "ascending" | "descending")``; nulls come
-        first when ascending, else last, unless ``"nulls first"`` or ``"nulls last"`` follows. Otherwise rows stay
-        in their order.
+        first when ascending, else last, unless ``"nulls first"`` or ``"nulls last"`` follows. Of floats NaN is
+        above all others, and -0.0 is 0.0. Otherwise rows stay in their order.
     per : {"row", "batch", "partition"}, optional
         Without `by`: what one call gets. ``"partition"``, the default, is the whole table.
     keep : str or list of str, optional

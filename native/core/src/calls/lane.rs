@@ -139,8 +139,6 @@ impl Calls {
             let ticket = match sent {
                 Ok(ticket) => ticket,
                 Err(error) => {
-                    // What the worker knows of our segments is not what it should be.
-                    lease.worker().kill();
                     lane.ready.push((number, Outcome::Failed(error)));
                     return;
                 }

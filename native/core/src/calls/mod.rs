@@ -13,6 +13,7 @@
 //! What must hold: a call begins once. It is in `waiting` or with exactly one lane; it goes back to `waiting` only when
 //! its word in the control page says that it had not begun, or when it may be tried again.
 
+mod allowance;
 mod lane;
 mod nested;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::pool::WorkerLease;
 use crate::runtime::Runtime;
 use crate::worker::{Data, Interpreter, Reply, Returned};
 
+pub(crate) use allowance::Allowance;
 use lane::Lane;
 use nested::Nested;
 pub(crate) use nested::ended;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Call, Calls, Outcome, State, Waiting};
+use super::{Allowance, Call, Calls, Outcome, State, Waiting};
 use crate::error::{Error, ErrorCode, Result};
 use crate::protocol::asks::{Ended, Question, Told};
 use crate::worker::{Asked, Data, Worker};
@@ -24,21 +24,25 @@ struct Origin {
 #[derive(Default)]
 pub(super) struct Nested {
     submitted: u64,
-    origins: HashMap<u64, Origin>,
+    /// With the bytes that each takes.
+    origins: HashMap<u64, (Origin, usize)>,
     numbers: HashMap<Origin, u64>,
+    allowance: Allowance,
 }
 
 impl Nested {
-    fn add(&mut self, origin: Origin) -> u64 {
+    fn add(&mut self, origin: Origin, bytes: usize) -> Result<u64> {
+        self.allowance.take(bytes)?;
         let number = FIRST + self.submitted;
         self.submitted += 1;
-        self.origins.insert(number, origin);
+        self.origins.insert(number, (origin, bytes));
         self.numbers.insert(origin, number);
-        number
+        Ok(number)
     }
 
     fn remove(&mut self, number: u64) -> Option<Origin> {
-        let origin = self.origins.remove(&number)?;
+        let (origin, bytes) = self.origins.remove(&number)?;
+        self.allowance.give_back(bytes);
         self.numbers.remove(&origin);
         Some(origin)
     }
@@ -60,11 +64,15 @@ impl Calls {
         let Asked { number, question } = asked;
         match question {
             Question::Submit { call, timeout, retries, .. } => {
-                let number = state.nested.add(Origin { lane, number });
                 state.lanes[lane].owed.open += 1;
-                let call = Call { data: call, timeout, retries };
-                state.waiting.insert(number, Waiting { call, lost: 0 });
-                state.wants_lane |= self.offer(state);
+                match state.nested.add(Origin { lane, number }, Allowance::size(&call)) {
+                    Ok(nested) => {
+                        let call = Call { data: call, timeout, retries };
+                        state.waiting.insert(nested, Waiting { call, lost: 0 });
+                        state.wants_lane |= self.offer(state);
+                    }
+                    Err(error) => self.settle(state, lane, Some((number, error.into()))),
+                }
             }
             Question::Claim(call) => {
                 let number_of_call = state.nested.numbers.get(&Origin { lane, number: call }).copied();
@@ -108,7 +116,7 @@ impl Calls {
             .nested
             .origins
             .iter()
-            .filter(|(_, origin)| origin.lane == lane)
+            .filter(|(_, (origin, _))| origin.lane == lane)
             .map(|(number, _)| *number)
             .collect();
         for number in orphans {
@@ -159,5 +167,20 @@ pub(crate) fn ended(outcome: Outcome) -> Ended<Data> {
         },
         Outcome::Failed(error) => error.into(),
         Outcome::Broken(error) => Error::new(ErrorCode::Cancelled, error.summary).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_would_take_too_much_are_refused_until_others_are_over() {
+        let mut nested = Nested::default();
+        let origin = |number| Origin { lane: 0, number };
+        let first = nested.add(origin(1), 200 << 20).unwrap();
+        assert_eq!(nested.add(origin(2), 100 << 20).unwrap_err().code, ErrorCode::Resource);
+        assert!(nested.remove(first) == Some(origin(1)));
+        assert_eq!(nested.add(origin(2), 100 << 20).unwrap(), first + 1);
     }
 }

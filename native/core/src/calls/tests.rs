@@ -154,6 +154,14 @@ fn a_call_that_cannot_be_answered_fails_alone_and_a_program_that_cannot_be_loade
 }
 
 #[test]
+fn a_call_that_asks_all_the_time_has_no_more_time_than_others() {
+    let calls = calls(1, 1);
+    let timeout = Some(Duration::from_millis(50));
+    calls.submit(7, Call { timeout, ..call("ask") }).unwrap();
+    assert_eq!(outcomes(&calls, 1)[&7].as_ref().unwrap_err().code, ErrorCode::Timeout);
+}
+
+#[test]
 fn killed_workers_are_not_replaced() {
     let calls = calls(1, 2);
     submit_all(&calls, 3, "slow");

@@ -74,7 +74,9 @@ pub fn run<E: From<Error>>(
     let leases = runtime.pool().gang(setting.size, &setting.interpreter, &mut interrupted)?;
     let definition = calls::definition(setting.program.clone());
     let id = crate::job::content_id(&definition)?;
-    let call = |lease: Arc<WorkerLease>| {
+    let cancel_grace = runtime.config().cancel_grace;
+    let mut gang = Gang { hub: Hub::new(leases.len()), ranks: Vec::new(), cancel_grace, failed_at: None };
+    for lease in leases {
         let ticket = lease.worker().call(Request {
             id,
             definition: &definition,
@@ -83,11 +85,8 @@ pub fn run<E: From<Error>>(
             python: setting.python.as_deref(),
             watch: Watch { task: String::new(), log_level: log::level(), trace: false },
         })?;
-        Ok(Rank { lease, ticket, outcome: None })
-    };
-    let ranks = leases.into_iter().map(call).collect::<Result<Vec<Rank>>>()?;
-    let hub = Hub::new(ranks.len());
-    let mut gang = Gang { hub, ranks, cancel_grace: runtime.config().cancel_grace, failed_at: None };
+        gang.ranks.push(Rank { lease, ticket, outcome: None });
+    }
     let deadline = setting.timeout.map(|timeout| Instant::now() + timeout);
     let mut looked = Instant::now();
     while gang.ranks.iter().any(|rank| rank.outcome.is_none()) {
@@ -192,5 +191,47 @@ impl Gang {
 impl Drop for Gang {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::segment::{Cache, Lease};
+    use crate::worker::thread::{self as fake, LIMITS};
+
+    #[test]
+    fn no_rank_goes_on_where_another_could_not_begin() {
+        let config = Config::parse([]).unwrap();
+        let backend = config.backend;
+        let runtime = Runtime::new(config).unwrap();
+        let interpreter = Interpreter { program: "/nowhere".to_owned(), threads: 1, environment: None };
+        let adopt = || {
+            let (channel, peer) = fake::spawn(backend, |_| panic!("a batch"));
+            let worker = Worker::start(channel, peer, backend, LIMITS).unwrap();
+            runtime.pool().adopt(worker, interpreter.clone());
+        };
+        let run = |size, body: &str, leases: &[Arc<Lease>]| {
+            let program = Program {
+                name: "calls".to_owned(),
+                convention: "echo".to_owned(),
+                function: "pickle".to_owned(),
+                payload: Vec::new(),
+                paths: Vec::new(),
+            };
+            let interpreter = interpreter.clone();
+            let setting = Setting { program, python: None, interpreter, size, timeout: None };
+            let data = Data::new(body.as_bytes().to_vec(), Vec::new(), leases.to_vec());
+            super::run(&runtime, &setting, &data, || Ok::<_, Error>(()))
+        };
+        // More segments than one message has descriptors for: the first worker gets to know them in halves.
+        let cache = Cache::new(backend, 0);
+        let leases: Vec<_> = (0..300).map(|_| cache.lease(1).unwrap()).collect();
+        adopt();
+        leases.chunks(150).for_each(|half| drop(run(1, "x", half).unwrap()));
+        adopt();
+        assert_eq!(run(2, "slow", &leases).err().unwrap().code, ErrorCode::TooLarge);
+        assert_eq!(runtime.pool().size(), 0);
     }
 }

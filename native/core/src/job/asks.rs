@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::calls;
+use crate::calls::{self, Allowance};
 use crate::definition::{Definition, DefinitionId};
 use crate::error::{ErrorCode, Result};
 use crate::log;
@@ -47,6 +47,8 @@ struct Helped {
     /// What makes calls.
     program: Option<(DefinitionId, Definition)>,
     waiting: BTreeMap<u64, Waiting>,
+    /// What calls take that are not over.
+    allowance: Allowance,
     helpers: Vec<Helper>,
     over: Vec<(u64, Ended<Data>)>,
     /// The question what is over.
@@ -173,12 +175,19 @@ impl Helped {
                     let definition = calls::definition(*program);
                     self.program = Some((super::content_id(&definition)?, definition));
                 }
+                if let Err(error) = self.allowance.take(Allowance::size(&call)) {
+                    self.over.push((number, error.into()));
+                    return self.pay(worker);
+                }
                 self.waiting.insert(number, Waiting { call, timeout, retries });
                 self.get_help(reserve)
             }
             Question::Claim(call) => {
-                let claimed = self.waiting.remove(&call).is_some();
-                worker.answer(number, Told::Claimed(claimed))?;
+                let claimed = self.waiting.remove(&call);
+                if let Some(Waiting { call, .. }) = &claimed {
+                    self.allowance.give_back(Allowance::size(call));
+                }
+                worker.answer(number, Told::Claimed(claimed.is_some()))?;
                 self.pay(worker)
             }
             Question::Outcomes => {
@@ -221,8 +230,7 @@ impl Helped {
                     self.helpers.push(helper);
                 }
                 Err(error) => {
-                    // What the helper knows of our segments is not what it should be.
-                    helper.lease.worker().kill();
+                    self.allowance.give_back(Allowance::size(&waiting.call));
                     self.over.push((number, error.into()));
                 }
             }
@@ -241,16 +249,22 @@ impl Helped {
         };
         let begun = lease.worker().has_begun(ticket);
         let Some(Sent { number, mut waiting, .. }) = sent.take() else { return Ok(()) };
-        match reply {
-            Ok(reply) => self.over.extend(reply.map(|reply| (number, calls::ended(calls::outcome(reply))))),
+        let over = match reply {
+            Ok(reply) => reply.map(|reply| calls::ended(calls::outcome(reply))),
             Err(error) => {
                 self.helpers.swap_remove(index);
-                if begun && (waiting.retries == 0 || error.code != ErrorCode::WorkerDied) {
-                    self.over.push((number, error.into()));
-                } else {
-                    waiting.retries -= u32::from(begun);
-                    self.waiting.insert(number, waiting);
-                }
+                let again = !begun || (waiting.retries > 0 && error.code == ErrorCode::WorkerDied);
+                (!again).then(|| error.into())
+            }
+        };
+        match over {
+            Some(over) => {
+                self.allowance.give_back(Allowance::size(&waiting.call));
+                self.over.push((number, over));
+            }
+            None => {
+                waiting.retries -= u32::from(begun);
+                self.waiting.insert(number, waiting);
             }
         }
         Ok(())

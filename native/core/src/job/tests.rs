@@ -477,6 +477,18 @@ fn a_closed_job_waits_for_its_spare_workers_too() {
 }
 
 #[test]
+fn a_worker_that_could_not_be_sent_a_batch_is_nobody_s_any_more() {
+    let runtime = runtime(Backend::Memfd);
+    adopt(&runtime, |array| Act::Reply(result(sums(&array))));
+    let job = job_in(Arc::clone(&runtime), RowCount::One, "");
+    // Each segment takes a descriptor of the message.
+    (0..300).for_each(|_| drop(job.allocate(1).unwrap()));
+    assert_eq!(job.submit(&batch(&[("a", &[])]).to_data()).unwrap_err().code, ErrorCode::TooLarge);
+    drop(job);
+    assert_eq!(runtime.pool().size(), 0);
+}
+
+#[test]
 fn a_result_without_a_batch_is_a_protocol_error() {
     let job = job_of(Backend::Heap, RowCount::One, |array| Act::Reply(result(sums(&array))));
     assert_eq!(job.next(WAIT).unwrap_err().code, ErrorCode::Protocol);

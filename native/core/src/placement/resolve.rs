@@ -97,9 +97,7 @@ where
             return self.view(reference);
         }
         let (offset, len) = (size(reference.offset)?, size(reference.len)?);
-        let bytes = (self.segment)(reference.segment)?.as_ref().as_ref().read(offset, len)?;
-        // Arrow wants its offsets aligned, which its own buffers are.
-        Ok(Buffer::from_slice_ref(bytes.as_slice()))
+        (self.segment)(reference.segment)?.as_ref().as_ref().read_buffer(offset, len)
     }
 
     fn array(&mut self, descriptor: &ArrayDescriptor, data_type: &DataType) -> Result<ArrayData> {
@@ -139,6 +137,12 @@ where
             .zip(&descriptor.children)
             .map(|(child_type, child)| self.array(child, child_type))
             .collect::<Result<Vec<_>>>()?;
+        // Arrow panics at a product that overflows.
+        if let DataType::FixedSizeList(_, items) = data_type
+            && usize::try_from(*items).ok().and_then(|items| items.checked_mul(len + offset)).is_none()
+        {
+            return Err(Error::protocol(format!("{len} values from {offset} on of type {data_type}")));
+        }
         let array = ArrayData::builder(data_type.clone())
             .len(len)
             .offset(offset)

@@ -119,3 +119,17 @@ fn a_slice_is_not_copied_whole() {
         assert!(copied < 1000, "{copied} bytes for ten values of {}", column.data_type());
     }
 }
+
+#[test]
+fn more_lists_of_one_length_than_can_be_counted_are_refused() {
+    let item = Arc::new(Field::new("item", DataType::Null, true));
+    let lists = ArrayDescriptor {
+        len: u64::MAX / 4,
+        children: vec![ArrayDescriptor::default()],
+        ..ArrayDescriptor::default()
+    };
+    let find = |id: SegmentId| -> Result<Arc<Lease>> { Err(Error::protocol(format!("{id:?}"))) };
+    let error = verify(&lists, &DataType::FixedSizeList(item, 5), &find).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Protocol);
+    assert!(error.summary.contains("from 0 on"), "{error}");
+}

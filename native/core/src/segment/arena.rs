@@ -151,7 +151,7 @@ impl SharedBuffer {
     /// The last `count` bytes written.
     ///
     /// # Errors
-    /// [`ErrorCode::Protocol`] when there are not as many.
+    /// [`ErrorCode::Internal`] when there are not as many.
     pub fn last(&self, count: usize) -> Result<Vec<u8>> {
         let from =
             self.len.checked_sub(count).ok_or_else(|| Error::internal("a buffer that is too short"))?;

@@ -143,6 +143,10 @@ impl Cache {
     fn give_back(&self, segment: &Arc<Segment>) {
         let mut state = self.state();
         state.leased_bytes -= segment.len();
+        // It would drive out all others, and then itself.
+        if segment.len() > self.idle_limit {
+            return;
+        }
         state.idle_bytes += segment.len();
         state.idle.push(Arc::clone(segment));
         let freed = state.shrink(self.idle_limit);
@@ -206,6 +210,17 @@ mod tests {
         drop(leases);
         assert_eq!(cache.idle_bytes(), 3 * 65_536);
         assert_eq!(cache.lease(1).unwrap().segment().id(), newest);
+    }
+
+    #[test]
+    fn a_segment_larger_than_what_may_lie_idle_drives_out_no_other() {
+        let cache = Cache::new(Backend::Heap, 200_000);
+        let small = cache.lease(65_536).unwrap();
+        let id = small.segment().id();
+        drop(small);
+        drop(cache.lease(1 << 20).unwrap());
+        assert_eq!((cache.idle_bytes(), cache.leased_bytes()), (65_536, 0));
+        assert_eq!(cache.lease(1).unwrap().segment().id(), id);
     }
 
     #[test]

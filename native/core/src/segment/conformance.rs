@@ -38,6 +38,20 @@ fn a_peer_sees_what_the_creator_writes_before_and_after_attaching() {
 }
 
 #[test]
+fn a_copy_is_aligned_and_has_as_many_bytes_as_were_asked_for() {
+    each(|backend| {
+        let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();
+        segment.write(1, &[7; 100]).unwrap();
+        for len in [0, 1, 16, 33] {
+            let copy = segment.read_buffer(1, len).unwrap();
+            assert_eq!(copy.as_slice(), vec![7; len], "{backend:?}");
+            assert_eq!(copy.as_ptr().align_offset(align_of::<i128>()), 0, "{backend:?}");
+        }
+        assert_eq!(segment.read_buffer(segment.len(), 1).unwrap_err().code, ErrorCode::Protocol);
+    });
+}
+
+#[test]
 fn a_reader_cannot_write() {
     each(|backend| {
         let segment = Segment::create(backend, 4096, Access::ReadOnly).unwrap();

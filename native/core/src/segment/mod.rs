@@ -4,7 +4,7 @@
 //! ever cross between them, never a pointer. Who creates a segment may write to it; who attaches it reads,
 //! or writes to a private copy. The backends differ in how the memory is named and passed, nothing else.
 //!
-//! This module is the only one of the crate with `unsafe` in it. The fact that all of it relies on:
+//! This module has the `unsafe` of memory that is mapped and shared. The fact that all of it relies on:
 //! **a mapping lives as long as the `Memory` that owns it, is never resized, and every access is checked
 //! against its length.** The peer may write to a segment while we read it; so nothing here hands out
 //! references into memory that a peer can write, but for plain values whose every bit pattern is valid
@@ -289,7 +289,7 @@ impl Segment {
     /// A private copy of `len` bytes at `offset`, which no peer can change any more.
     ///
     /// # Errors
-    /// [`ErrorCode::Protocol`] when the range is not inside.
+    /// [`ErrorCode::Protocol`] when the range is not inside, [`ErrorCode::Resource`] when there is no memory for it.
     pub fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
         self.check(offset, len)?;
         let mut copy = Vec::new();
@@ -303,6 +303,29 @@ impl Segment {
             copy.set_len(len);
         }
         Ok(copy)
+    }
+
+    /// The same as an Arrow buffer, aligned as every type of a result wants it.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_buffer(&self, offset: usize, len: usize) -> Result<Buffer> {
+        self.check(offset, len)?;
+        let mut copy: Vec<i128> = Vec::new();
+        let items = len.div_ceil(size_of::<i128>());
+        copy.try_reserve_exact(items)
+            .map_err(|_| Error::new(ErrorCode::Resource, format!("no memory to copy {len} bytes")))?;
+        // SAFETY: the range was checked; the copy goes to fresh memory of this capacity, of whose last item not all
+        // bytes may be copied. A peer that writes meanwhile changes which bytes arrive, and every byte is valid.
+        unsafe {
+            if let Some(last) = items.checked_sub(1) {
+                copy.as_mut_ptr().add(last).write(0);
+            }
+            let source = self.memory.address().as_ptr().add(offset);
+            std::ptr::copy_nonoverlapping(source, copy.as_mut_ptr().cast::<u8>(), len);
+            copy.set_len(items);
+        }
+        Ok(Buffer::from_vec(copy).slice_with_length(0, len))
     }
 
     /// An Arrow buffer over `len` bytes at `offset`, without a copy. `owner` keeps the segment alive.

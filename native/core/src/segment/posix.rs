@@ -1,6 +1,6 @@
 //! POSIX named shared memory, on the `shared_memory` crate: for platforms without memfd, and by choice.
 //!
-//! Names outlive processes, so each creator holds a lease that others can see (`lease.rs`). There are no seals:
+//! Names outlive processes, so each creator holds a lease that others can see (`names.rs`). There are no seals:
 //! a misbehaving peer can truncate such a segment, which the first use says once.
 
 use std::ptr::NonNull;

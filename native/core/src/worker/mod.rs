@@ -311,11 +311,20 @@ impl Worker {
         Ok(())
     }
 
+    /// Sends a message. Where that fails it knows neither the segments nor the functions that we think it knows: it is
+    /// ended, and nobody gets it any more.
     fn send(&self, message: &ToWorker, segments: &[Arc<Segment>]) -> Result<()> {
         let descriptors: Vec<_> = segments.iter().filter_map(|segment| segment.descriptor()).collect();
         match self.channel.send(message, &descriptors) {
             Err(error) if error.code == ErrorCode::WorkerDied => Ok(()),
-            other => other,
+            Err(error) => {
+                let why =
+                    format!("{} was ended, as it could not be sent a message: {error}", self.describe());
+                self.broken.get_or_init(|| Error::new(ErrorCode::WorkerDied, why));
+                self.peer.kill();
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
     }
 

@@ -52,7 +52,8 @@ impl Worker {
             // Short steps, so that a call that takes too long is noticed whoever waits.
             let remaining = deadline.saturating_duration_since(Instant::now()).min(MAX_STEP);
             let received = match self.receive(remaining).transpose() {
-                None => match self.asks.next() {
+                // A call that asks and asks is late, too.
+                None => match self.check_call().and_then(|()| self.asks.next()) {
                     Ok(Some(asked)) => return Ok(Some(Reply::Asked(asked))),
                     Ok(None) => continue,
                     Err(error) => Err(error),
@@ -74,7 +75,7 @@ impl Worker {
                 Ok(false) if Instant::now() >= deadline => return Ok(None),
                 Ok(false) => {}
                 Err(error) => {
-                    // Under the lock, so it is the first.
+                    // The first one counts.
                     return Err(self.broken.get_or_init(|| error).clone());
                 }
             }

@@ -132,6 +132,9 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                         if body == b"slow" {
                             thread::sleep(Duration::from_millis(100));
                         }
+                        if body == b"ask" {
+                            ask_on(asker.as_ref().unwrap(), killed);
+                        }
                         let nested = body.strip_prefix(b"nest ");
                         let body = nested.map_or(body.to_vec(), |call| nest(asker.as_ref().unwrap(), call));
                         page.as_ref().unwrap().leave();
@@ -185,6 +188,15 @@ fn serve(channel: &Channel, backend: Backend, mut act: impl FnMut(ArrayData) -> 
                 }
             }
         }
+    }
+}
+
+/// Asks and asks, for two seconds.
+fn ask_on(asker: &Asker, killed: &AtomicBool) {
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until && !killed.load(Ordering::Relaxed) {
+        let question = asker.ask(Question::Claim(0), Vec::new(), Vec::new()).unwrap();
+        let _ = asker.wait(question, Some(Duration::from_millis(10)));
     }
 }
 

@@ -74,7 +74,7 @@ fn data_type(random: &mut Unstructured<'_>, depth: usize) -> Result<DataType> {
         5..=7 => DataType::LargeUtf8,
         8 => DataType::LargeList(field(random)?),
         9 => DataType::List(field(random)?),
-        10 => DataType::FixedSizeList(field(random)?, random.int_in_range(0..=3)?),
+        10 => DataType::FixedSizeList(field(random)?, random.int_in_range(0..=9)?),
         _ => DataType::Struct(vec![field(random)?, field(random)?].into()),
     })
 }

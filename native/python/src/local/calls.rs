@@ -124,13 +124,9 @@ impl Calls {
     }
 
     /// What came back through a lane; waits for it. Nothing when one more lane would have work, None when no more will come.
-    fn next<'py>(&self, py: Python<'py>, lane: usize) -> PyResult<Option<Vec<Ended<'py>>>> {
-        let Some(outcomes) = py.detach(|| self.calls.next(lane)) else { return Ok(None) };
-        outcomes
-            .into_iter()
-            .map(|(number, outcome)| ended(py, number, outcome))
-            .collect::<PyResult<_>>()
-            .map(Some)
+    fn next<'py>(&self, py: Python<'py>, lane: usize) -> Option<Vec<Ended<'py>>> {
+        let outcomes = py.detach(|| self.calls.next(lane))?;
+        Some(outcomes.into_iter().map(|(number, outcome)| ended(py, number, outcome)).collect())
     }
 
     /// Takes no call any more; those that were taken are made.
@@ -161,22 +157,20 @@ pub fn seconds(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration
     })
 }
 
-/// What became of call `number`, for Python.
-pub fn ended(py: Python<'_>, number: u64, outcome: Outcome) -> PyResult<Ended<'_>> {
-    match outcome {
-        Outcome::Returned { body, buffers } => {
-            let shown = PyList::empty(py);
-            if !buffers.is_empty() {
-                let bytes = Dtype::new(py, "u1")?;
-                for buffer in buffers {
-                    shown.append(show(py, &bytes, buffer)?)?;
-                }
+/// What became of call `number`, for Python. What cannot be shown is an error of this call alone.
+pub fn ended(py: Python<'_>, number: u64, outcome: Outcome) -> Ended<'_> {
+    let (error, broken) = match outcome {
+        Outcome::Returned { body, buffers } => match show_all(py, buffers) {
+            Ok(shown) => return (number, Some((PyBytes::new(py, &body), shown)), None, false),
+            Err(error) => {
+                let why = format!("what a call returned cannot be shown: {error}");
+                (Error::new(ErrorCode::Resource, why), false)
             }
-            Ok((number, Some((PyBytes::new(py, &body), shown)), None, false))
-        }
-        Outcome::Failed(error) => Ok((number, None, Some(value(py, error)), false)),
-        Outcome::Broken(error) => Ok((number, None, Some(value(py, error)), true)),
-    }
+        },
+        Outcome::Failed(error) => (error, false),
+        Outcome::Broken(error) => (error, true),
+    };
+    (number, None, Some(raise(py, error).into_value(py).into_bound(py).into_any()), broken)
 }
 
 /// Puts the data of a call where its worker sees them: large ones once, if `known` has them.
@@ -216,8 +210,15 @@ fn has(leases: &[Arc<Lease>], lease: &Lease) -> bool {
     leases.iter().any(|other| other.segment().id() == lease.segment().id())
 }
 
-fn value(py: Python<'_>, error: Error) -> Bound<'_, PyAny> {
-    raise(py, error).into_value(py).into_bound(py).into_any()
+fn show_all(py: Python<'_>, buffers: Vec<Returned>) -> PyResult<Bound<'_, PyList>> {
+    let shown = PyList::empty(py);
+    if !buffers.is_empty() {
+        let bytes = Dtype::new(py, "u1")?;
+        for buffer in buffers {
+            shown.append(show(py, &bytes, buffer)?)?;
+        }
+    }
+    Ok(shown)
 }
 
 /// A buffer that a call returned: an array that owns its memory, which is the worker's segment where it is large.

@@ -65,6 +65,6 @@ pub fn run_gang<'py>(
         Stopped::Raised(error) => error,
     })?;
     let outcomes = run.outcomes.into_iter().zip(0..);
-    let ended = outcomes.map(|(outcome, rank)| calls::ended(py, rank, outcome)).collect::<PyResult<_>>()?;
+    let ended = outcomes.map(|(outcome, rank)| calls::ended(py, rank, outcome)).collect();
     Ok((ended, run.failed))
 }

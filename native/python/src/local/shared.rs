@@ -108,7 +108,10 @@ impl Shared {
         content::write(self.threads, lease.segment(), bytes)?;
         state.known.retain(|_, (_, lease)| lease.strong_count() > 0);
         state.known.insert(place, (hash, Arc::downgrade(&lease)));
-        state.kept.push_back(Arc::clone(&lease));
+        // It would drive out all others, and then itself.
+        if lease.segment().len() <= self.limit {
+            state.kept.push_back(Arc::clone(&lease));
+        }
         while state.kept.iter().map(|kept| kept.segment().len()).sum::<usize>() > self.limit {
             state.kept.pop_front();
         }

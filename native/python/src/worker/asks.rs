@@ -133,6 +133,7 @@ impl Asks {
         retries: u32,
         common: Option<&Bound<'_, Common>>,
     ) -> PyResult<u64> {
+        let timeout = calls::seconds(py, timeout)?;
         let (own, own_leases) = self.write(py, &data)?;
         let (mut buffers, mut leases) = (Vec::new(), Vec::new());
         if let Some(common) = common {
@@ -141,7 +142,6 @@ impl Asks {
         }
         buffers.extend(own);
         leases.extend(own_leases);
-        let timeout = timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout).ok());
         let first = !self.open.told.swap(true, Ordering::Relaxed);
         let program = if first { Some(Box::new(program(py)?)) } else { None };
         let question = Question::Submit { call: Part { body, buffers }, timeout, retries, program };
@@ -171,7 +171,8 @@ impl Asks {
         question: u64,
         timeout: f64,
     ) -> PyResult<Option<Vec<(u64, Option<Pickled<'py>>, Option<Bound<'py, PyAny>>)>>> {
-        let outcomes = match self.answer(py, question, Some(Duration::from_secs_f64(timeout)))? {
+        let timeout = calls::seconds(py, Some(timeout))?;
+        let outcomes = match self.answer(py, question, timeout)? {
             None => return Ok(None),
             Some(Told::Outcomes(outcomes)) => outcomes,
             told => return Err(unexpected(py, told)),

@@ -79,10 +79,11 @@ fn new_array<'py>(
     }
 }
 
-/// A C-contiguous read-only view on memory that `base` keeps.
+/// A C-contiguous view on memory that `base` keeps.
 ///
 /// # Safety
-/// `data` points to as many items of `dtype` as `shape` has, aligned, valid while `base` lives.
+/// `data` points to as many items of `dtype` as `shape` has, aligned, valid while `base` lives; where the view is
+/// `writable`, in memory that may be written to.
 #[inline]
 pub unsafe fn view<'py>(
     base: &Bound<'py, PyAny>,

@@ -99,7 +99,7 @@ fn blank_bytes(kind: Kind, width: usize) -> &'static [u8] {
     }
 }
 
-/// Decides on missing values: `Ok(true)` to write the type's own missing value.
+/// Refuses missing values where none may be; else the type's own missing value is written.
 pub(super) fn admit(showing: &Showing<'_>, kind: Kind) -> Result<()> {
     match (showing.missing, kind) {
         (Some(Missing::Nan), Kind::Integer) | (Some(Missing::Error), _) => Err(showing.missing_value()),

@@ -15,6 +15,16 @@ use crate::convention::numpy::argument::{tensor_shape, type_name};
 use crate::convention::numpy::tag::Tag;
 use crate::failure::{Failure, Result};
 
+/// The most bytes that are taken for values of lists before there are any, unless one value a list takes more: how long
+/// lists will be is a guess, which would grow with each level of them.
+const MOST_GUESSED: usize = 1 << 20;
+
+/// For how many values of `item` room is made, where `rows` lists are to have `len` each.
+fn guessed(item: &Field, rows: usize, len: usize) -> usize {
+    let width = item.data_type().primitive_width().unwrap_or(16);
+    rows.saturating_mul(len).min((MOST_GUESSED / width).max(rows))
+}
+
 /// An empty column of a field's type, or what that stands for, with room for `rows` values.
 ///
 /// # Errors
@@ -74,12 +84,12 @@ fn stored(
         DataType::LargeUtf8 => Box::new(Texts::new(arena, field, true, rows)?),
         DataType::LargeBinary => Box::new(Texts::new(arena, field, false, rows)?),
         DataType::LargeList(item) => {
-            let child = column(py, arena, item, nan_as_null, rows * 8)?;
+            let child = column(py, arena, item, nan_as_null, guessed(item, rows, 8))?;
             Box::new(Lists::new(arena, child, rows)?)
         }
         DataType::FixedSizeList(item, len) => {
             let len = usize::try_from(*len).unwrap_or(0);
-            let child = column(py, arena, item, nan_as_null, rows * len)?;
+            let child = column(py, arena, item, nan_as_null, guessed(item, rows, len))?;
             Box::new(Tensors::new(child, len, tensor_shape(field)?))
         }
         DataType::Struct(fields) => {
