@@ -57,6 +57,33 @@ def test_what_goes_wrong_is_the_pipelines_error(f, says):
         run(equal_to([]), [1.0] * 5, f, np.float64, np.float64)
 
 
+@pytest.mark.parametrize(
+    ("value", "returns"),
+    [
+        (np.int64((1 << 40) + 5), np.int32),
+        (np.int64((1 << 53) + 1), np.float64),
+        (np.int64((1 << 24) + 1), np.complex64),
+        (np.float64(1e300), np.float32),
+        (np.complex128(1e300j), np.complex64),
+    ],
+)
+def test_numbers_that_a_dtype_has_not_are_errors(value, returns):
+    with pytest.raises(Exception, match=f"returned .*, which {np.dtype(returns)} does not have, and returns= says"):
+        run(equal_to([]), [1.0] * 5, lambda x: np.full(len(x), value), np.float64, returns)
+
+
+def test_numbers_that_a_dtype_has_are_cast():
+    def check(found):
+        assert [np.float32(x) for x in found] == [np.float32(0.1)] * 5
+
+    run(check, [0.1] * 5, lambda x: x, np.float64, np.float32)
+
+    def check_ones(found):
+        assert list(found) == [1 + 0j] * 5
+
+    run(check_ones, [1.0] * 5, lambda x: x.astype(int), np.float64, np.complex64)
+
+
 def test_bad_numbers_are_refused():
     with pytest.raises(ArgumentError):
         beringia.beam.MapBatches(np.sqrt, np.float64, np.float64, timeout=-1)

@@ -1,5 +1,7 @@
 """Data of Arrow and pandas to tables of Hail: their types, what bad input gets, and what is left of it."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -105,7 +107,18 @@ def test_plain_forms_become_what_types_says(bh, hl):
         (pa.array([None]), None, "nothing but missing values: give it one, types="),
         (pa.array([1 << 40]), "int32", "'x': int64 does not become int32"),
         (pa.array([1.5]), "int32", "'x': double does not become int32"),
-        (pa.array([1.0, 0.1]), "float32", "'x', row 1: 0.1 is no number of 32 bits"),
+        (pa.array([1.0, 0.1]), "float32", "'x', row 1: 0.1 is no float32 exactly: cast it, or see types="),
+        (pa.array([1, 0, 2]), "bool", "'x', row 2: 2 is no bool exactly"),
+        (pa.array([1.0, 0.5]), "bool", "'x', row 1: 0.5 is no bool exactly"),
+        (pa.array([np.nan]), "bool", "'x', row 0: nan is no bool exactly"),
+        (pa.array([[1.0], [0.5]]), "array<bool>", r"'x'\[\], row 1: 0.5 is no bool exactly"),
+        (pa.array([Decimal("123456789012345678.5")]), "float64", r"'x', row 0: Decimal\(.* is no float64 exactly"),
+        (pa.array([Decimal("0.5"), Decimal("0.123456789")]), "float32", "'x', row 1: .* is no float32 exactly"),
+        (pa.array([Decimal("9" * 20)]), "float64", r"'x': decimal128\(20, 0\) does not become float64"),
+        (pa.array(["0.1", "1e300"]), "float32", "'x', row 1: '1e300' is too large for float32"),
+        (pa.array(["1e400"]), "float64", "'x', row 0: '1e400' is too large for float64"),
+        (pa.array([-1]), "call", "'x': int64 does not become call: Integer value -1"),
+        (pa.array([-8], pa.int8()), "call", "'x': int8 does not become call: Integer value -8"),
         (pa.array([[1, 2, 3]]), "call", "row 0: .* more than two alleles"),
         (pa.array([[0, -1]]), "call", "row 0: -1 is no allele"),
         (pa.array([6], pa.uint32()), "call", "its ploidy is 3"),
@@ -127,6 +140,47 @@ def test_plain_forms_become_what_types_says(bh, hl):
 def test_what_has_no_form_in_hail(bh, values, wanted, message):
     with pytest.raises(ArgumentError, match=message):
         bh.from_arrow(pa.table({"x": values}), types=None if wanted is None else {"x": wanted})
+
+
+def test_numbers_that_a_type_has_exactly_become_it(bh, hl):
+    decimals = [Decimal(f"{i}.{i:03}") for i in range(200)]
+    table = pa.table(
+        {
+            "truths": [1, 0, None],
+            "halves": pa.array(np.array([0.5, np.nan, -np.inf], np.float16)),
+            "decimals": pa.array(decimals[1:4], pa.decimal128(20, 3)),
+            "many": [decimals, None, []],
+            "texts": ["0.1", "inf", None],
+            "words": pa.array(["1.5", None, "2"]).dictionary_encode().cast(pa.dictionary(pa.int32(), pa.string())),
+            "gone": pa.nulls(3),
+        }
+    )
+    types = {
+        "truths": "bool", "halves": "float64", "decimals": "float32", "many": "array<float64>", "texts": "float32",
+        "words": "float32", "gone": "locus<GRCh37>",
+    }  # fmt: skip
+    first, second, third = bh.from_arrow(table, types=types).collect()
+    assert [first.truths, second.truths, third.truths] == [True, False, None]
+    assert first.halves == 0.5 and np.isnan(second.halves) and third.halves == -np.inf
+    assert [row.decimals for row in (first, second, third)] == [float(np.float32(x)) for x in (1.001, 2.002, 3.003)]
+    assert first.many == list(map(float, decimals))  # the nearest ones, which pyarrow's own cast does not always give
+    assert [first.texts, second.texts, third.texts] == [hl.eval(hl.float32("0.1")), np.inf, None]
+    assert [first.words, second.words, first.gone] == [1.5, None, None]
+
+
+def test_views_and_dictionaries_and_runs_of_them_are_what_they_stand_for(bh):
+    views = pa.array(["x", None], pa.string_view())
+    ends = pa.array([2, 3], pa.int32())
+    table = pa.table(
+        {
+            "lists": pa.array([[1], None, [2, 3]], pa.list_view(pa.int32())),
+            "nested": pa.array([[[1]], None, [[2, 3], None]], pa.list_(pa.large_list_view(pa.int64()))),
+            "words": pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.int8()), views),
+            "runs": pa.RunEndEncodedArray.from_arrays(ends, views),
+            "sliced": pa.RunEndEncodedArray.from_arrays(pa.array([2, 5], pa.int32()), views)[1:4],
+        }
+    )
+    assert [dict(row) for row in bh.from_arrow(table).collect()] == table.to_pylist()
 
 
 def test_calls_that_are_refused_say_what_they_take(bh):
@@ -224,6 +278,61 @@ def test_pandas_nullable_dtypes_keep_their_width(bh, hl):
     ht = bh.from_pandas(frame)
     assert str(ht.row.dtype) == "struct{a: int64, b: float32, c: int64}"
     assert ht.a.collect() == [1 << 40, None]
+
+
+def test_categories_may_be_missing(bh, hl):
+    frame = pd.DataFrame(
+        {
+            "i": pd.Categorical([7, None, 7]),
+            "j": pd.Categorical(pd.array([1, None, 1 << 40], "Int64")),
+            "b": pd.Categorical([True, None, False]),
+            "s": pd.Categorical(["a", None, "b"]),
+            "u": pd.Categorical(np.array([1, 2, 1], "uint64")),
+        }
+    )
+    ht = bh.from_pandas(frame)
+    assert str(ht.row.dtype) == "struct{i: int64, j: int64, b: bool, s: str, u: int32}"
+    assert [tuple(row.values()) for row in ht.collect()] == [
+        (7, 1, True, "a", 1), (None, None, None, None, 2), (7, 1 << 40, False, "b", 1),
+    ]  # fmt: skip
+    x = pd.DataFrame({"x": pd.Categorical([1.5, None])})  # as Hail, a NaN
+    assert str(bh.from_pandas(x).x.collect()) == str(hl.Table.from_pandas(x).x.collect()) == "[1.5, nan]"
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "message"),
+    [
+        ([1.5], "int32", "column 'x': double does not become int32: .*1.5"),
+        ([0.5, 0.1], "float32", "column 'x', row 1: 0.1 is no float32 exactly"),
+        ([0.5, 1e300], "float32", r"column 'x', row 1: 1e\+300 is no float32 exactly"),
+        ([[1], [1.5]], "array<int32>", r"column 'x'\[\]: double does not become int32"),
+        ([{"a": 1.5}], "struct{a: int64}", r"column 'x'.a: double does not become int64"),
+        ([{1.5: "a"}], "dict<int32, str>", r"column 'x'\[\].key: double does not become int32"),
+        ([{1.5}], "set<int32>", r"column 'x'\[\]: double does not become int32"),
+        ([(1.5,)], "tuple(int32)", r"column 'x'.0: double does not become int32"),
+        ([np.array([[1.5]])], "ndarray<int64, 2>", r"column 'x'.data\[\]: double does not become int64"),
+        ([Decimal("1.5")], "int32", r"column 'x': decimal128\(2, 1\) does not become int32"),
+        ([np.array(1.5)], "int32", "column 'x': a value is no int32"),
+        ([2], "bool", "column 'x', row 0: 2 is no bool exactly"),
+        ([pd.Timestamp(0)], "int64", r"column 'x': a value is no int64: timestamp\[.s\] is no number"),
+        ([1 << 63], "int64", "column 'x': a value is no int64"),
+        (["abc"], "array<str>", "column 'x': a value is no array<str>: the parts of a str have no order"),
+        (["abc"], "set<str>", "column 'x': a value is no set<str>: a str is no set"),
+    ],
+)
+def test_objects_that_a_type_has_not_exactly_are_refused(bh, values, wanted, message):
+    column = pd.Series([*values, None], dtype=object)
+    with pytest.raises(ArgumentError, match=message):
+        bh.from_pandas(pd.DataFrame({"x": column}), types={"x": wanted})
+
+
+def test_objects_that_a_type_has_exactly_become_it(bh, hl):
+    frame = pd.DataFrame({"i": [1, 2.0, None], "b": [1, 0, None], "f": [0.5, 1, np.nan], "n": [None] * 3}, dtype=object)
+    ht = bh.from_pandas(frame, types={"i": "int32", "b": "bool", "f": "float32", "n": "array<int32>"})
+    assert str(ht.collect()) == str(
+        [hl.Struct(i=1, b=True, f=0.5, n=None), hl.Struct(i=2, b=False, f=1.0, n=None),
+         hl.Struct(i=None, b=None, f=float("nan"), n=None)]
+    )  # fmt: skip
 
 
 def test_frames_that_have_no_form(bh):

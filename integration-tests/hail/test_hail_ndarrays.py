@@ -126,6 +126,52 @@ def test_arrays_have_axes_where_all_have_one_length(bh, hl):
     assert bh.to_numpy(ht.nd).tolist() == [[[i, 1], [2, 3]] for i in range(6)]
 
 
+def test_lists_may_all_be_empty(bh, hl):
+    mt = hl.utils.range_matrix_table(6, 2, n_partitions=3)
+    none = hl.empty_array(hl.tfloat64)
+    mt = mt._annotate_all(
+        row_exprs=dict(gone=hl.or_missing(mt.row_idx > 0, none)),
+        entry_exprs=dict(empty=none, by_partition=hl.if_else(mt.row_idx < 2, none, [1.5])),
+    )
+    assert bh.to_numpy(mt.empty).shape == (6, 2, 0)
+    assert bh.to_numpy(mt.gone, missing="mask").shape == (6, 0)
+    found = bh.to_numpy(mt.by_partition)
+    assert found.shape == (6, 2)
+    assert [[item.tolist() for item in row] for row in found] == [[[], []]] * 2 + [[[1.5], [1.5]]] * 4
+    bare = hl.utils.range_matrix_table(3, 0)
+    assert bh.to_numpy(bare.row_idx + bare.col_idx).shape == (3, 0)
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_missing_arrays_are_masked_whatever_their_shapes(bh, hl, show, partitions):
+    ht = hl.utils.range_table(8, partitions)
+    n = ht.idx
+
+    def but(value):
+        return hl.or_missing(n % 4 != 1, value)
+
+    ht = ht.annotate(
+        lists=but(hl.range(n % 3)),
+        texts=but([hl.str(n)]),
+        lists_of_lists=but([hl.range(n % 3)]),
+        matrices=but(hl.nd.array([[n, 1], [2, 3]])),
+        vectors=but(hl.nd.array(hl.range(n % 3))),
+        by_partition=but(hl.range(n // 2 % 2)),
+    )
+    for name in list(ht.row)[1:]:
+        found = bh.to_numpy(ht[name], missing="mask")
+        assert found.dtype == object and found.mask.tolist() == [i % 4 == 1 for i in range(8)], name
+        there = [value for value in ht[name].collect() if value is not None]
+        assert list(map(plain, found.compressed())) == list(map(plain, there)), name
+        if partitions == 1:
+            assert show(ht.idx * 0, ht[name], missing="mask")[0].split(" [")[0] == "masked object(8,)", name
+        assert [value is None for value in bh.to_numpy(ht[name])] == [i % 4 == 1 for i in range(8)], name
+
+
+def plain(value):
+    return [plain(item) for item in value] if isinstance(value, (np.ndarray, list)) else value
+
+
 def test_structs_are_dicts_of_arrays(bh, hl):
     ht = hl.utils.range_table(3, 2)
     ht = ht.annotate(
@@ -257,6 +303,13 @@ def test_several_arrays_with_rows_and_columns(bh, hl):
     np.testing.assert_array_equal(bh.to_numpy(mt.probability), probability)
 
 
+@pytest.mark.parametrize("dtype", [">f8", ">i2", ">f4", ">i8"])
+def test_arrays_of_the_other_byte_order_are_the_same_entries(bh, hl, dtype):
+    array = np.ma.masked_equal(np.arange(6).reshape(2, 3), 4).astype(dtype)
+    found = bh.to_numpy(bh.from_numpy(array).element, missing="mask")
+    assert found.tolist() == [[0, 1, 2], [3, None, 5]]
+
+
 def test_columns_of_a_table_keep_its_key(bh, hl):
     cols = bh.from_pandas(pd.DataFrame({"s": ["a", "b"], "case": [True, False]}), key="s")
     mt = bh.from_numpy(np.eye(2), rows=pa.table({"w": [1.5, 2.5]}), cols=cols)
@@ -274,6 +327,7 @@ def test_columns_of_a_table_keep_its_key(bh, hl):
         ([[1.0]], {}, "got a list"),
         (np.array([["a"]]), {}, "has dtype <U1, and entries are integers, floats or booleans"),
         (np.zeros((2, 2), np.uint64), {}, "cast it to int64"),
+        (np.zeros((2, 2), ">u8"), {}, "cast it to int64"),
         ({}, {}, "entries is empty"),
         ({"a": np.zeros((2, 2)), "b": np.zeros((2, 3))}, {}, r"a has the shape \(2, 2\), and b \(2, 3\)"),
         (np.zeros((2, 3)), {"rows": pd.DataFrame({"x": [1]})}, r"2 rows \(axis 0\), and rows has 1"),

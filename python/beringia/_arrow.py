@@ -32,8 +32,6 @@ def plain(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_fixed_size_binary(kind):
         return pa.large_binary()
     if is_list(kind):
-        if _is_view(kind.value_type):
-            raise KeyError(kind)  # pyarrow does not cast these right
         return pa.large_list(plain_field(kind.value_field))
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(plain_field(kind.value_field), kind.list_size)
@@ -93,57 +91,101 @@ def _is_view(kind: pa.DataType) -> bool:
 
 
 def cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Cast, also from and to the types that pyarrow's own cast leaves out."""
-    if column.type == kind:
+    """Cast, also from and to the types that pyarrow's own cast leaves out, or makes wrong arrays of: at any depth."""
+    given = column.type
+    if given == kind:
         return column
     if pa.types.is_null(kind):
+        if column.null_count < len(column):
+            raise pa.ArrowInvalid("a value that is there is none of type null")
         return pa.chunked_array([pa.nulls(len(column))])
-    if pa.types.is_run_end_encoded(column.type):
-        return cast(pc.run_end_decode(column), kind)
+    if pa.types.is_run_end_encoded(given):
+        decoded = [_cast(chunk.values, plain(given)).take(runs(chunk)) for chunk in column.chunks]
+        return cast(pa.chunked_array(decoded, plain(given)), kind)
     if pa.types.is_run_end_encoded(kind):
-        return pc.run_end_encode(cast(column, kind.value_type), run_end_type=kind.run_end_type)
-    if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(kind):
-        # Decoded by hand: pyarrow's own cast takes no views from a dictionary.
-        values = [cast(pa.chunked_array([chunk.dictionary]), kind).combine_chunks() for chunk in column.chunks]
-        parts = [known.take(chunk.indices) for known, chunk in zip(values, column.chunks, strict=True)]
-        return pa.chunked_array(parts, kind)
-    if pa.types.is_dictionary(kind):
-        encoded = pc.dictionary_encode(cast(column, kind.value_type))
+        encoded = pc.run_end_encode(cast(column, plain(kind)), run_end_type=kind.run_end_type)
         parts = [
-            pa.DictionaryArray.from_arrays(chunk.indices.cast(kind.index_type), chunk.dictionary, ordered=kind.ordered)
+            pa.RunEndEncodedArray.from_arrays(chunk.run_ends, _cast(chunk.values, kind.value_type), kind)
             for chunk in encoded.chunks
         ]
         return pa.chunked_array(parts, kind)
-    if _is_view(column.type) and not _is_view(kind):
-        lists = [_list_of_view(chunk) for chunk in column.chunks]
-        return cast(pa.chunked_array(lists, pa.large_list(column.type.value_field)), kind)
-    if _is_view(kind):
-        lists = cast(column, pa.large_list(kind.value_field))
-        return pa.chunked_array([_view_of_list(chunk, kind) for chunk in lists.chunks], kind)
-    if isinstance(column.type, pa.BaseExtensionType):
-        storage = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    if pa.types.is_dictionary(given) and not pa.types.is_dictionary(kind):
+        # Decoded by hand: pyarrow's own cast takes no views from a dictionary.
+        parts = [_cast(chunk.dictionary, kind).take(chunk.indices) for chunk in column.chunks]
+        return pa.chunked_array(parts, kind)
+    if pa.types.is_dictionary(kind):
+        parts = [
+            pa.DictionaryArray.from_arrays(
+                chunk.indices.cast(kind.index_type), _cast(chunk.dictionary, kind.value_type), ordered=kind.ordered
+            )
+            for chunk in _encoded(cast(column, plain(kind))).chunks
+        ]
+        return pa.chunked_array(parts, kind)
+    if isinstance(given, pa.BaseExtensionType):
+        storage = pa.chunked_array([chunk.storage for chunk in column.chunks], given.storage_type)
         return cast(storage, kind)
     if isinstance(kind, pa.BaseExtensionType):
         storage = cast(column, kind.storage_type)
         chunks = [pa.ExtensionArray.from_storage(kind, chunk) for chunk in storage.chunks]
         return pa.chunked_array(chunks, kind)
+    if is_list(given) and is_list(kind):
+        return pa.chunked_array([lists(chunk, kind) for chunk in column.chunks], kind)
+    if pa.types.is_fixed_size_list(given) and pa.types.is_fixed_size_list(kind) and given.list_size == kind.list_size:
+        return pa.chunked_array([_fixed_lists(chunk, kind) for chunk in column.chunks], kind)
+    if pa.types.is_struct(given) and pa.types.is_struct(kind) and given.names == kind.names:
+        return pa.chunked_array([_structs(chunk, kind) for chunk in column.chunks], kind)
     return column.cast(kind)
 
 
-def _list_of_view(views: pa.Array) -> pa.Array:
-    """Pyarrow's own cast makes invalid arrays where lists are missing."""
-    lengths = pc.fill_null(pc.list_value_length(views), 0)
-    offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)])
-    return pa.LargeListArray.from_arrays(offsets, views.flatten(), mask=views.is_null())
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    found = cast(pa.chunked_array([array]), kind)
+    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
 
 
-def _view_of_list(lists: pa.Array, kind: pa.DataType) -> pa.Array:
-    make, offset = (
-        (pa.ListViewArray, pa.int32()) if pa.types.is_list_view(kind) else (pa.LargeListViewArray, pa.int64())
-    )
-    bounds = lists.offsets.to_numpy()
-    starts, sizes = (pa.array(numbers).cast(offset) for numbers in (bounds[:-1], np.diff(bounds)))
-    return make.from_arrays(starts, sizes, lists.values, type=kind, mask=lists.is_null())
+def runs(encoded: pa.Array) -> np.ndarray[Any, Any]:
+    """Return the index of the run that each value is in: pyarrow's own way to decode leaves some types out."""
+    ends = np.clip(encoded.run_ends.to_numpy().astype(np.int64) - encoded.offset, 0, len(encoded))
+    return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values of a type that :func:`plain` gives as those of a dictionary, with numbers of 32 bits."""
+    if not (pa.types.is_nested(column.type) or isinstance(column.type, pa.BaseExtensionType)):
+        return pc.dictionary_encode(column)
+    # Of these, pyarrow makes no dictionary: each is a value of its own.
+    parts = [
+        pa.DictionaryArray.from_arrays(pa.array(np.arange(len(chunk), dtype=np.int32)), chunk)
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(parts, pa.dictionary(pa.int32(), column.type))
+
+
+def lists(given: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return lists, or views of them, as those of another type: pyarrow's own cast makes invalid arrays of views."""
+    lengths = pc.fill_null(pc.list_value_length(given), 0).to_numpy(zero_copy_only=False)
+    bounds = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    offset = pa.int32() if pa.types.is_list(kind) or pa.types.is_list_view(kind) else pa.int64()
+    ends = pa.array(bounds).cast(offset)
+    items = _cast(given.flatten(), kind.value_type)
+    if _is_view(kind):
+        make = pa.ListViewArray if pa.types.is_list_view(kind) else pa.LargeListViewArray
+        return make.from_arrays(ends[:-1], pa.array(lengths, offset), items, type=kind, mask=given.is_null())
+    return pa.Array.from_buffers(kind, len(given), [_validity(given), ends.buffers()[1]], children=[items])
+
+
+def _fixed_lists(lists: pa.Array, kind: pa.DataType) -> pa.Array:
+    size = kind.list_size
+    items = _cast(lists.values.slice(lists.offset * size, len(lists) * size), kind.value_type)
+    return pa.Array.from_buffers(kind, len(lists), [_validity(lists)], children=[items])
+
+
+def _structs(structs: pa.Array, kind: pa.DataType) -> pa.Array:
+    parts = [_cast(part, field.type) for part, field in zip(structs.flatten(), kind.fields, strict=True)]
+    return pa.Array.from_buffers(kind, len(structs), [_validity(structs)], children=parts)
+
+
+def _validity(array: pa.Array) -> pa.Buffer | None:
+    return pc.is_valid(array).buffers()[1] if array.null_count else None
 
 
 def arrays_of(array: pa.Array) -> Any:

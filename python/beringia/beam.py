@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.typehints.batch import N, NumpyArray
 
+from beringia import _convert
 from beringia._batch_calls import BatchCalls
 from beringia.errors import ResultError
 
@@ -91,6 +92,13 @@ class _Batches(beam.DoFn):
                 f"'{self._calls.name}' returned {result.dtype} of shape {result.shape} for a batch of {len(batch)}: "
                 f"expected {dtype} of shape {(len(batch), *shape)}, as returns= says"
             )
+        try:
+            _check(result, np.dtype(dtype))
+        except ValueError as error:
+            raise ResultError(
+                f"'{self._calls.name}' returned {error}, which {np.dtype(dtype)} of returns= does not have: cast it, "
+                "or name a larger dtype"
+            ) from error
         yield result.astype(dtype, copy=False)
 
     def get_input_batch_type(self, input_element_type: Any) -> Any:  # noqa: ARG002 (Beam passes it)
@@ -104,6 +112,17 @@ class _Batches(beam.DoFn):
     def infer_output_type(self, input_element_type: Any) -> Any:  # noqa: ARG002 (Beam passes it)
         """Return what an element of the result is."""
         return _one(self._returns)
+
+
+def _check(result: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> None:
+    """Raise a ValueError for a number that another dtype of its kind has not: NumPy wraps and rounds without a word."""
+    if result.dtype == dtype or not {result.dtype.kind, dtype.kind} <= set("iufc"):
+        return
+    target = dtype.type(0).real.dtype  # of a complex number, that of its two parts
+    if target.itemsize > 8:
+        return  # the widest floats have all
+    flat = np.ascontiguousarray(result).reshape(-1)
+    _convert.numbers(flat.view(flat.real.dtype), target.str[1:], nan_as_null=False)
 
 
 def _same(element: Any) -> Any:

@@ -81,22 +81,26 @@ def alleles(calls):
         return np.ma.MaskedArray(result, np.ma.getmaskarray(calls)) if masked else result
     if calls is np.ma.masked:
         return np.ma.masked
-    packed = np.asarray(calls).astype(np.int32, copy=False).view(np.uint32)
-    number = (packed >> 3).astype(np.int64)
-    ploidy = (packed >> 1) & 3
-    # The number of a diploid genotype is that of the pair (j, k), j <= k, in the order 00, 01, 11, 02, …
-    k = ((np.sqrt(8.0 * number + 1) - 1) / 2).astype(np.int64)
-    j = number - k * (k + 1) // 2
-    second = np.where((packed & 1) == 1, k - j, k)
-    first = np.where(ploidy == 2, j, np.where(ploidy == 1, number, -1))
-    second = np.where(ploidy == 2, second, -1)
-    result = np.stack([first, second], axis=-1)
+    result = pairs(np.asarray(calls))
     result = result.astype(np.int8 if result.size == 0 or result.max() < 128 else np.int32)
     mask = np.ma.getmask(calls)
     if isinstance(calls, np.ma.MaskedArray):
         wide = np.repeat(np.ma.getmaskarray(calls)[..., np.newaxis], 2, axis=-1) if mask is not np.ma.nomask else mask
         return np.ma.MaskedArray(result, wide)
     return result
+
+
+def pairs(packed):
+    """Return the alleles of calls, each a number of 32 bits, in one more axis of length 2: -1 where there is none."""
+    packed = packed.astype(np.int64) & 0xFFFFFFFF
+    number, ploidy, is_phased = packed >> 3, packed >> 1 & 3, packed & 1 == 1
+    # The number of a diploid genotype is that of the pair (j, k), j <= k, in the order 00, 01, 11, 02, …
+    # With its 29 bits, floats give the right k.
+    k = ((np.sqrt(8.0 * number + 1) - 1) / 2).astype(np.int64)
+    j = number - k * (k + 1) // 2
+    first = np.where(ploidy == 2, j, np.where(ploidy == 1, number, -1))
+    second = np.where(ploidy == 2, np.where(is_phased, k - j, k), -1)
+    return np.stack([first, second], axis=-1)
 
 
 def leaves_of(node):

@@ -46,7 +46,8 @@ def to_numpy(expr: Any, missing: str = "nan", out: Any = None) -> Any:
         Of one table or matrix table. All that are indexed by rows or entries are computed in one pass.
     missing : ``"nan"``, ``"mask"``, ``"error"``
         What a missing value becomes. ``"nan"``: NaN, or None among objects; an error for integers, booleans and
-        calls, which are never silently made floats. ``"mask"``: masked arrays. ``"error"``: an error.
+        calls, which are never silently made floats. ``"mask"``: masked arrays, of objects too. ``"error"``: an
+        error.
     out : :class:`numpy.ndarray`, or a list or dict of them, optional
         Where the values go, for expressions of numbers, booleans, calls and arrays of them: of the shape of the
         result, and of a dtype that has all of its values. A :class:`numpy.memmap` may be larger than memory. Rows are
@@ -190,6 +191,7 @@ class Target:
         self._out = out
         self._whole: Array | None = None
         self._chunks: list[Array] = []  # instead, where values have no one form
+        self._is_missing: list[Array] = []  # of those that may have several
         self._rows = 0
         if out is not None:
             self._check_out(out)
@@ -205,17 +207,23 @@ class Target:
 
     def append(self, made: pa.Array, expected: int) -> None:
         """Take the values of the next rows, of about so many in all."""
+        rows = len(made)
+        if rows == 0:
+            return
+        lead = [rows]
         if {"row", "column"} <= self.axes:
-            entries = ndarrays.of_array(made.values, self._dtype, self._missing, self._name)
-            found = entries.reshape(len(made), -1 if len(made) else 0, *entries.shape[1:])
-        else:
-            found = ndarrays.of_array(made, self._dtype, self._missing, self._name)
+            made = made.values
+            lead.append(len(made) // rows)
+        found = ndarrays.of_array(made, self._dtype, self._missing, self._name)
+        found = found.reshape(*lead, *found.shape[1:])
         if self._out is not None:
             self._write(self._out if self.axes else self._out[np.newaxis], found)
         else:
             self._budget.take(found.nbytes)
             self._keep(found, expected)
-        self._rows += len(found)
+            if isinstance(self._dtype, (hl.tarray, hl.tndarray)):
+                self._is_missing.append(np.asarray(made.is_null()).reshape(lead))
+        self._rows += rows
 
     def _keep(self, found: Array, expected: int) -> None:
         if self._rows == 0 and self._missing != "mask" and found.dtype != object:
@@ -250,12 +258,11 @@ class Target:
             return self._out
         if self._whole is not None:
             return self._whole[: self._rows] if self.axes else self._whole[0]
-        chunks = self._chunks
-        forms = {(chunk.shape[1:], chunk.dtype) for chunk in chunks}
-        if len(forms) > 1:  # arrays that have one length in each batch, and another in the next
-            chunks = [ndarrays.objects([row for chunk in chunks for row in chunk])]
-        if not chunks:
-            return np.empty((0, 0) if {"row", "column"} <= self.axes else 0, ndarrays.dtype_of(self._dtype))
+        chunks = self._chunks or [
+            np.empty((0, 0) if {"row", "column"} <= self.axes else 0, ndarrays.dtype_of(self._dtype))
+        ]
+        if len({(chunk.shape[1:], chunk.dtype) for chunk in chunks}) > 1:
+            return ndarrays.mixed(chunks, np.concatenate(self._is_missing), self._missing)
         whole: Array = np.concatenate(chunks)
         if self._missing == "mask":
             whole = np.ma.masked_array(whole, np.concatenate([np.ma.getmaskarray(chunk) for chunk in chunks]))

@@ -155,7 +155,7 @@ def _type_by_storage(made: pa.DataType, where: str) -> HailType:
         return hl.tint64 if made in (pa.int64(), pa.uint32()) else hl.tint32
     if kinds.is_floating(made):
         return hl.tfloat64 if made == pa.float64() else hl.tfloat32
-    if kinds.is_string(made) or kinds.is_large_string(made) or made == pa.string_view():
+    if is_text(made):
         return hl.tstr
     if kinds.is_map(made):
         return hl.tdict(hail_type(made.key_field, f"{where}.key"), hail_type(made.item_field, f"{where}.value"))
@@ -164,6 +164,11 @@ def _type_by_storage(made: pa.DataType, where: str) -> HailType:
     if kinds.is_struct(made):
         return hl.tstruct(**{part.name: hail_type(part, f"{where}.{part.name}") for part in made})
     raise ArgumentError(f"{where} has type {made}, and Hail has no such type{_advice(made)}")
+
+
+def is_text(made: pa.DataType) -> bool:
+    """Tell whether a type is one of Arrow's strings."""
+    return bool(pa.types.is_string(made) or pa.types.is_large_string(made) or made == pa.string_view())
 
 
 def is_list(made: pa.DataType) -> bool:

@@ -45,10 +45,11 @@ def from_arrow(
 
     Fields that say what they stand for, as those of :func:`to_arrow` do, become that. Other types become the Hail
     type that has all their values: small integers ``int32``, ``uint32`` ``int64``, ``halffloat`` ``float32``; lists
-    arrays, maps dicts. `types` gives another one, if each value has it exactly. A locus can then be a struct of
-    ``contig`` and ``position``, or a text such as ``1:2345``; a call a list of alleles, or a struct of ``alleles``
-    and ``phased``; an interval a struct of ``start`` and ``end``, and perhaps ``includes_start`` and
-    ``includes_end``; a set and an ndarray of one axis a list.
+    arrays, maps dicts. `types` gives another one, if that has each value exactly: as ``float32`` 0.5, not 0.1; as
+    ``bool`` 0 and 1. A text is parsed, as Hail parses it, and becomes the nearest number; so does a decimal, if that is
+    the decimal again, rounded to as many digits. A locus can then be a struct of ``contig`` and ``position``, or a text
+    such as ``1:2345``; a call a list of alleles, or a struct of ``alleles`` and ``phased``; an interval a struct of
+    ``start`` and ``end``, and perhaps ``includes_start`` and ``includes_end``; a set and an ndarray of one axis a list.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def _batches(data: Any) -> Iterator[pa.RecordBatch]:
         yield data
     elif hasattr(data, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(data)
-        yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+        yield pa.RecordBatch.from_arrays([pa.nulls(0, of) for of in reader.schema.types], schema=reader.schema)
         yield from reader
     elif isinstance(data, Iterable) and not isinstance(data, (str, bytes, Mapping)):
         for batch in data:

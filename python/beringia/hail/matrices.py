@@ -99,13 +99,13 @@ def _checked(name: str, made: Any) -> Array:
         raise ArgumentError(
             f"from_numpy: {name} has dtype {made.dtype}, and entries are integers, floats or booleans: cast it"
         )
-    if made.dtype == np.uint64:
+    if made.dtype.newbyteorder("=") == np.uint64:
         raise ArgumentError(f"from_numpy: {name} has dtype uint64, and Hail has no such integers: cast it to int64")
     return made
 
 
 def _type(made: Array) -> HailType:
-    return arrow_types.hail_type(pa.field("", pa.from_numpy_dtype(made.dtype)), "entries")
+    return arrow_types.hail_type(pa.field("", pa.from_numpy_dtype(made.dtype.newbyteorder("="))), "entries")
 
 
 def _chunks(columns: list[pa.Array], arrays: Mapping[str, Array]) -> Iterator[list[pa.Array]]:
@@ -123,7 +123,7 @@ def _chunks(columns: list[pa.Array], arrays: Mapping[str, Array]) -> Iterator[li
 
 def _lists(rows: Array) -> pa.Array:
     mask = np.ma.getmask(rows)
-    flat = np.ascontiguousarray(np.ma.getdata(rows)).reshape(-1)
+    flat = np.ascontiguousarray(np.ma.getdata(rows), rows.dtype.newbyteorder("=")).reshape(-1)  # Arrow has no other
     items = pa.array(flat, mask=None if mask is np.ma.nomask else np.ascontiguousarray(mask).reshape(-1))
     ends = np.arange(len(rows) + 1, dtype=np.int64) * rows.shape[1]
     return pa.LargeListArray.from_arrays(ends, items)

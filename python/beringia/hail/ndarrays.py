@@ -9,6 +9,7 @@ import pyarrow as pa
 from hail.expr.types import HailType
 
 import hail as hl
+from beringia._apart.arguments import pairs
 from beringia.errors import ArgumentError, MissingValueError
 from beringia.hail import arrow_types, values
 
@@ -32,7 +33,7 @@ def of_array(made: pa.Array, dtype: HailType, missing: str, name: str) -> Array:
     Returns
     -------
     ndarray of shape (n, …), or (n,) of objects that are ndarrays
-        Without a copy where nothing is missing, and booleans are not bytes yet.
+        A masked one where `missing` says so. Without a copy where nothing is missing, and booleans are not bytes yet.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def of_array(made: pa.Array, dtype: HailType, missing: str, name: str) -> Array:
     if isinstance(dtype, hl.tarray):
         return _lists(made, dtype.element_type, missing, name)
     if isinstance(dtype, hl.tndarray):
-        return _ndarrays(made, dtype)
+        return _masked(made, _ndarrays(made, dtype), missing)
     if dtype == hl.tstr:
         return _masked(made, np.array(made.to_pylist(), object), missing)
     if dtype in (hl.tfloat32, hl.tfloat64) and missing == "nan":
@@ -67,8 +68,7 @@ def _masked(made: pa.Array, found: Array, missing: str) -> Array:
 
 
 def _alleles(packed: Array) -> Array:
-    first, second, ploidy = values.unpacked(packed)
-    found = np.stack([np.where(ploidy > 0, first, -1), np.where(ploidy > 1, second, -1)], axis=-1)
+    found: Array = pairs(packed)
     if found.max(initial=0) > np.iinfo(np.int8).max:
         raise ArgumentError("to_numpy: a call has an allele above 127, and alleles are int8: pass x[0] and x[1] of it")
     return found.astype(np.int8)
@@ -89,14 +89,13 @@ def _lists(made: pa.Array, element: HailType, missing: str, name: str) -> Array:
         filled = np.full((n, width, *inner.shape[1:]), np.nan if inner.dtype.kind == "f" else 0, inner.dtype)
         kept = np.repeat(~is_missing, lengths)
         whole = filled if missing != "mask" else np.ma.masked_array(filled, mask=True)
-        whole[~is_missing] = inner[kept].reshape(-1, width, *inner.shape[1:])
+        whole[~is_missing] = inner[kept].reshape(len(there), width, *inner.shape[1:])
         return whole
-    return objects(
-        [
-            None if gone else inner[a - ends[0] : b - ends[0]]
-            for a, b, gone in zip(ends, ends[1:], is_missing, strict=False)
-        ]
-    )
+    found = [
+        None if gone else inner[a - ends[0] : b - ends[0]]
+        for a, b, gone in zip(ends, ends[1:], is_missing, strict=False)
+    ]
+    return _masked(made, objects(found), missing)
 
 
 def _ndarrays(made: pa.Array, dtype: Any) -> Array:
@@ -111,6 +110,28 @@ def objects(found: list[Any]) -> Array:
     for i, item in enumerate(found):
         made[i] = item
     return made
+
+
+def mixed(chunks: list[Array], is_missing: Array, missing: str) -> Array:
+    """Return as objects what `of_array` has made of one shape in each chunk, and of another in the next.
+
+    Parameters
+    ----------
+    chunks : list of ndarray
+        Values, with as many axes as `is_missing`, and those of the type.
+    is_missing : ndarray of bool
+        Which of all of them are missing.
+    missing : str
+        As in :func:`of_array`.
+    """
+    made = np.empty(is_missing.shape, object)
+    start = 0
+    for chunk in chunks:
+        for row, *rest in np.ndindex(chunk.shape[: is_missing.ndim]):
+            made[(start + row, *rest)] = chunk[(row, *rest)]
+        start += len(chunk)
+    made[is_missing] = None
+    return np.ma.masked_array(made, is_missing) if missing == "mask" else made
 
 
 def dtype_of(dtype: HailType) -> np.dtype[Any]:

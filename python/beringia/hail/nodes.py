@@ -17,6 +17,12 @@ from beringia.spark import setup as spark_setup
 from hail import ir
 
 
+def answered(answer: str) -> tuple[hl.ttable, int]:
+    """Return a table's type and its number in the JVM, of what the JVM says of it."""
+    number, _, table_type = answer.partition(" ")
+    return hl.ttable._from_json(orjson.loads(table_type)), int(number)
+
+
 class Node(ir.JavaTable):
     """A table of the JVM's. It can number its rows, for randomness further on.
 
@@ -24,8 +30,7 @@ class Node(ir.JavaTable):
     """
 
     def __init__(self, answer: str, origin: Any, again: Callable[[str], Node]):
-        number, _, table_type = answer.partition(" ")
-        super().__init__(hl.ttable._from_json(orjson.loads(table_type)), int(number))
+        super().__init__(*answered(answer))
         self._origin = origin
         self._again = again
 

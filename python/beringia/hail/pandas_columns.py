@@ -16,7 +16,7 @@ from beringia import _tagged
 from beringia.errors import ArgumentError
 from beringia.hail import arrow_types
 
-_TEXT = pa.large_string()
+_NUMBERS = (hl.tbool, hl.tint32, hl.tint64, hl.tfloat32, hl.tfloat64)
 
 
 def converted(column: pd.Series, wanted: HailType | None, name: str) -> tuple[pa.Array, HailType]:
@@ -27,17 +27,19 @@ def converted(column: pd.Series, wanted: HailType | None, name: str) -> tuple[pa
     ArgumentError
         If there is no such type, with what to cast it to; or if values are none of the type that is wanted.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.dtype.kind not in "biu":
+        column = column.astype(column.cat.categories.dtype)  # not those of integers and booleans: they have no NaN
     if column.dtype == object:
         return _objects(column.tolist(), wanted, name)
     try:
         # Without from_pandas: a NaN is a number here, and pandas' own missing values are missing either way.
         made = pa.array(column.array if pd.api.types.is_extension_array_dtype(column.dtype) else column.to_numpy())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+    except pa.ArrowException as error:
         raise ArgumentError(f"column {name!r} has dtype {column.dtype}, which has no form in Hail: {error}") from error
     if isinstance(made, pa.ChunkedArray):
         made = made.combine_chunks()
+    if isinstance(made, pa.DictionaryArray):
+        made = made.dictionary_decode()
     if wanted is None:
         wanted = _unsigned(made, name) or arrow_types.hail_type(pa.field(name, made.type), f"column {name!r}")
         if made.type == pa.float16():
@@ -108,24 +110,37 @@ def of_values(values: list[Any], dtype: HailType, name: str) -> pa.Array:
     convert = _converter(dtype)
     try:
         plain = values if convert is None else [None if value is None else convert(value) for value in values]
-        return pa.array(plain, _storage(dtype))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, AttributeError, KeyError) as error:
+        return pa.array(plain, _storage(dtype, pa.infer_type(plain)))
+    except (pa.ArrowException, TypeError, ValueError, AttributeError, KeyError, OverflowError) as error:
         raise ArgumentError(f"column {name!r}: a value is no {dtype}: {error}") from error
 
 
-def _storage(dtype: HailType) -> pa.DataType:
-    """Return the Arrow type of what `_converter` makes."""
+def _storage(dtype: HailType, found: pa.DataType) -> pa.DataType:
+    """Return the Arrow type of what `_converter` makes, of which Arrow says `found`.
+
+    Numbers have the type that they have been found to be, for `stored.array` to cast: made what is wanted at once,
+    pyarrow would cut and round them.
+    """
+    if dtype in _NUMBERS:
+        if pa.types.is_temporal(found):  # Arrow would cast it, by a unit that nobody gave
+            raise TypeError(f"{found} is no number")
+        return arrow_types.field("", dtype).type if pa.types.is_null(found) else found
     if dtype == hl.tcall:
         return pa.int32()
     if isinstance(dtype, (hl.tarray, hl.tset)):
-        return pa.large_list(pa.field("item", _storage(dtype.element_type)))
+        return pa.large_list(pa.field("item", _storage(dtype.element_type, _element(found))))
     if isinstance(dtype, hl.tdict):
-        pair = [pa.field("key", _storage(dtype.key_type)), pa.field("value", _storage(dtype.value_type))]
-        return pa.large_list(pa.field("item", pa.struct(pair)))
+        pair = hl.tstruct(key=dtype.key_type, value=dtype.value_type)
+        return pa.large_list(pa.field("item", _storage(pair, _element(found))))
     parts = arrow_types.parts_of(dtype)
     if parts is None:
         return arrow_types.field("", dtype).type
-    return pa.struct([pa.field(part, _storage(of)) for part, of in parts.items()])
+    found_of = {part.name: part.type for part in found} if pa.types.is_struct(found) else {}
+    return pa.struct([pa.field(part, _storage(of, found_of.get(part, pa.null()))) for part, of in parts.items()])
+
+
+def _element(found: pa.DataType) -> pa.DataType:
+    return found.value_type if arrow_types.is_list(found) else pa.null()
 
 
 def _converter(dtype: HailType) -> Callable[[Any], Any] | None:
@@ -134,7 +149,8 @@ def _converter(dtype: HailType) -> Callable[[Any], Any] | None:
         return _tagged.call
     if isinstance(dtype, (hl.tarray, hl.tset)):
         element = _converter(dtype.element_type)
-        return list if element is None else lambda found: [_converted(element, item) for item in found]
+        listed = _tagged.in_order if isinstance(dtype, hl.tarray) else _tagged.elements
+        return listed if element is None else lambda found: [_converted(element, item) for item in listed(found)]
     if isinstance(dtype, hl.tdict):
         of_key, of_value = _converter(dtype.key_type), _converter(dtype.value_type)
         return lambda found: [

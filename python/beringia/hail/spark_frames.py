@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
 from hail.utils.java import Env
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 import hail as hl
 from beringia.errors import ArgumentError
-from beringia.hail import partitions, versions
+from beringia.hail import nodes, partitions, versions
 
 _PLAIN = (T.BooleanType, T.IntegerType, T.LongType, T.FloatType, T.DoubleType, T.StringType)
 
@@ -76,8 +75,7 @@ def from_spark(frame: DataFrame, key: str | Sequence[str] | None = None) -> hl.T
     for column in frame.schema:
         _check(column.name, column.dataType)
     answer = partitions.direct_front(there_and_back).fromSpark(hl.current_backend()._jbackend, frame._jdf, keys)
-    number, _, table_type = answer.partition(" ")
-    return hl.Table._from_java(hl.ttable._from_json(orjson.loads(table_type)), int(number))
+    return hl.Table._from_java(*nodes.answered(answer))
 
 
 def are_ours() -> bool:

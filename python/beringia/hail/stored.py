@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 from hail.expr.types import HailType
 
 import hail as hl
+from beringia import _arrow
 from beringia.errors import ArgumentError
 from beringia.hail import arrow_types
+from beringia.hail.arrow_types import is_text
 
 Indices = np.ndarray[Any, Any]
 
@@ -66,6 +68,8 @@ def array(made: pa.Array, dtype: HailType, place: Place) -> pa.Array:
         If one of them is no value of `dtype`.
     """
     made = _unwrapped(made)
+    if pa.types.is_null(made.type):
+        made = pa.nulls(len(made), arrow_types.field("", dtype, maps=False).type)
     if dtype == hl.tcall:
         return _calls(made, place)
     if isinstance(dtype, (hl.tarray, hl.tset)):
@@ -87,17 +91,15 @@ def array(made: pa.Array, dtype: HailType, place: Place) -> pa.Array:
     return stored
 
 
-def is_text(made: pa.DataType) -> bool:
-    """Tell whether a type is one of Arrow's strings."""
-    return bool(pa.types.is_string(made) or pa.types.is_large_string(made) or made == pa.string_view())
-
-
 def _unwrapped(made: pa.Array) -> pa.Array:
+    """Return values that are no parts of a dictionary or run, nor views of texts, of which pyarrow takes none."""
     if isinstance(made, pa.ExtensionArray):
-        made = made.storage
+        return _unwrapped(made.storage)
     if isinstance(made, pa.DictionaryArray):
-        return made.dictionary_decode()
-    return pc.run_end_decode(made) if pa.types.is_run_end_encoded(made.type) else made
+        return _unwrapped(made.dictionary).take(made.indices)
+    if pa.types.is_run_end_encoded(made.type):
+        return _unwrapped(made.values).take(_arrow.runs(made))
+    return made.cast(pa.large_string()) if made.type == pa.string_view() else made
 
 
 def _misfit(made: pa.Array, dtype: HailType, place: Place, reason: object = "") -> ArgumentError:
@@ -109,18 +111,35 @@ def _plain(made: pa.Array, dtype: HailType, place: Place) -> pa.Array:
     wanted = arrow_types.field("", dtype).type
     if made.type == wanted:
         return made
-    if pa.types.is_null(made.type):
-        return pa.nulls(len(made), wanted)
     if pa.types.is_nested(made.type):
         raise _misfit(made, dtype, place)
-    try:
-        found = made.cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _misfit(made, dtype, place, error) from error
-    if wanted == pa.float32() and made.type == pa.float64():
-        is_other = pc.and_(pc.not_equal(found.cast(pa.float64()), made), pc.invert(pc.is_nan(made)))
-        place.refuse(is_other, made, "is no number of 32 bits")
+    if made.type == pa.float16():
+        made = made.cast(pa.float32())  # pyarrow compares no others
+    if not (pa.types.is_floating(wanted) or pa.types.is_boolean(wanted)):
+        return _cast(made, wanted, made, dtype, place)  # pyarrow rounds and cuts nothing here
+    is_decimal = pa.types.is_decimal(made.type)
+    if pa.types.is_floating(wanted) and (is_decimal or is_text(made.type)):
+        # Parsed, to the nearest number: pyarrow's own of a decimal is often another.
+        parsed = made.cast(pa.large_string())
+        found = _cast(parsed, wanted, made, dtype, place)
+        is_over = pc.and_(pc.is_inf(found), pc.match_substring_regex(parsed, "[0-9]"))
+        place.refuse(is_over, made, f"is too large for {dtype}")
+    else:
+        found = _cast(made, wanted, made, dtype, place)
+    if is_decimal or pa.types.is_integer(made.type) or pa.types.is_floating(made.type):
+        is_other = pc.not_equal(_cast(found, made.type, made, dtype, place), made)
+        if pa.types.is_floating(made.type) and pa.types.is_floating(wanted):
+            is_other = pc.and_(is_other, pc.invert(pc.is_nan(made)))
+        place.refuse(is_other, made, f"is no {dtype} exactly: cast it, or see types=")
     return found
+
+
+def _cast(values: pa.Array, wanted: pa.DataType, made: pa.Array, dtype: HailType, place: Place) -> pa.Array:
+    """Return the values cast, on the way of `made` to `dtype`."""
+    try:
+        return values.cast(wanted)
+    except pa.ArrowException as error:
+        raise _misfit(made, dtype, place, error) from error
 
 
 def _validity(made: pa.Array) -> pa.Buffer | None:
@@ -144,7 +163,9 @@ def _large(made: pa.Array, dtype: HailType, place: Place) -> pa.Array:
         return made
     if not arrow_types.is_list(made.type):
         raise _misfit(made, dtype, place)
-    return made.cast(pa.large_list(made.type.value_field))
+    if pa.types.is_fixed_size_list(made.type):
+        return made.cast(pa.large_list(made.type.value_field))
+    return _arrow.lists(made, pa.large_list(made.type.value_field))  # pyarrow's own cast makes invalid arrays of views
 
 
 def _ends(made: pa.Array) -> Indices:
@@ -152,8 +173,6 @@ def _ends(made: pa.Array) -> Indices:
 
 
 def _lists(made: pa.Array, dtype: HailType, element: HailType, place: Place) -> pa.Array:
-    if pa.types.is_null(made.type):
-        made = made.cast(pa.large_list(pa.null()))
     made = _large(made, dtype, place)
     ends = _ends(made)
     return _list(made, ends, array(made.values, element, place.elements(ends)))
@@ -179,7 +198,8 @@ def _calls(made: pa.Array, place: Place) -> pa.Array:
     elif arrow_types.is_list(made.type):
         made_of = made
     elif pa.types.is_integer(made.type):
-        packed = made if made.type == pa.int32() else _plain_bits(made, place)
+        bits = made if made.type == pa.int32() else _cast(made, pa.uint32(), made, hl.tcall, place)
+        packed = bits.view(pa.int32())
         place.refuse(pc.equal(pc.bit_wise_and(packed, 6), 6), packed, "is no call: its ploidy is 3")
         return packed
     else:
@@ -202,12 +222,6 @@ def _calls(made: pa.Array, place: Place) -> pa.Array:
     place.refuse(pa.array(number >= 1 << 29), made, "is a call that Hail has no room for")
     bits = (number << 3 | count << 1 | np.asarray(phased, np.int64)).astype(np.uint32).view(np.int32)
     return pa.array(bits, mask=is_missing)
-
-
-def _plain_bits(made: pa.Array, place: Place) -> pa.Array:
-    return _plain(made.cast(pa.uint32()) if made.type != pa.uint32() else made, hl.tint64, place).cast(
-        pa.int32(), safe=False
-    )
 
 
 def _parsed_loci(made: pa.Array, place: Place) -> pa.Array:

@@ -13,6 +13,7 @@ from hail.utils import frozendict
 from hailtop.hail_frozenlist import frozenlist
 
 import hail as hl
+from beringia._apart.arguments import pairs
 from beringia.hail import arrow_types
 
 _PLAIN = (hl.tbool, hl.tint32, hl.tint64, hl.tfloat32, hl.tfloat64, hl.tstr)
@@ -91,22 +92,7 @@ def _calls(made: pa.Array) -> list[hl.Call]:
 
 def alleles_of(packed: np.ndarray[Any, Any]) -> list[list[int]]:
     """Return the alleles of calls, each of which is a number of 32 bits as Hail keeps it."""
-    first, second, ploidy = unpacked(packed)
-    return [[int(a), int(b)][:count] for a, b, count in zip(first, second, ploidy, strict=True)]
-
-
-def unpacked(packed: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], ...]:
-    """Return the first and the second allele and the ploidy of calls; what is no allele of a call is anything."""
-    numbers = packed.astype(np.int64)
-    index, ploidy, phased = numbers >> 3, numbers >> 1 & 3, (numbers & 1).astype(bool)
-    # The largest k of which k(k+1)/2 is at most the index: what floats have rounded is put right.
-    second = ((np.sqrt(8.0 * index + 1) - 1) / 2).astype(np.int64)
-    second -= second * (second + 1) // 2 > index
-    second += (second + 1) * (second + 2) // 2 <= index
-    first = index - second * (second + 1) // 2
-    diploid = ploidy == 2
-    second = np.where(phased & diploid, second - first, second)
-    return np.where(diploid, first, index), second, ploidy
+    return [[allele for allele in pair if allele >= 0] for pair in pairs(packed).tolist()]
 
 
 def _ndarrays(made: pa.Array, dtype: Any) -> list[Any]:

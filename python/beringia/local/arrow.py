@@ -26,7 +26,7 @@ def column_of(table: pa.Table, name: str, use: str) -> pa.ChunkedArray:
     Raises
     ------
     ArgumentError
-        If there is no such column, or several, or its type has no NumPy form.
+        If there is no such column, or several; or its type, or one of its values, has no NumPy form.
     """
     found = table.schema.get_all_field_indices(name)
     if len(found) != 1:
@@ -41,7 +41,12 @@ def column_of(table: pa.Table, name: str, use: str) -> pa.ChunkedArray:
         wanted = plain(column.type)
     except KeyError:
         raise ArgumentError(f"{use}: column '{name}' is of type {column.type}, which has no NumPy form") from None
-    return cast(column, wanted)
+    try:
+        return cast(column, wanted)
+    except pa.ArrowException as error:
+        raise ArgumentError(
+            f"{use}: a value of column '{name}', of type {column.type}, is no {wanted}: {error}. Cast the column"
+        ) from error
 
 
 def key_of(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -91,7 +96,7 @@ def restored(result: pa.Table, schema: pa.Schema) -> pa.Table:
     for field, column in zip(schema, result.columns, strict=True):
         try:
             columns.append(cast(column, field.type))
-        except pa.ArrowInvalid as error:
+        except pa.ArrowException as error:
             raise ResultError(f"the values of field '{field.name}' together are no {field.type}: {error}") from error
     return pa.Table.from_arrays(columns, schema=schema)
 
