@@ -68,7 +68,7 @@ def test_what_goes_wrong_is_the_pipelines_error(f, says):
     ],
 )
 def test_numbers_that_a_dtype_has_not_are_errors(value, returns):
-    with pytest.raises(Exception, match=f"returned .*, which {np.dtype(returns)} does not have, and returns= says"):
+    with pytest.raises(Exception, match=f"returned .*, which {np.dtype(returns)} of returns= does not have"):
         run(equal_to([]), [1.0] * 5, lambda x: np.full(len(x), value), np.float64, returns)
 
 
