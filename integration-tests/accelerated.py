@@ -29,20 +29,6 @@ def some(cases):
 
 
 @pytest.fixture
-def conf(spark):
-    """Sets settings of the session, for a test."""
-    before = {}
-
-    def set_(name, value):
-        before.setdefault(name, spark.conf.get(name, None))
-        spark.conf.set(name, value)
-
-    yield set_
-    for name, value in before.items():
-        spark.conf.unset(name) if value is None else spark.conf.set(name, value)
-
-
-@pytest.fixture
 def both(spark, conf):
     """What a query comes to: its rows and schema, or its error, by PySpark's workers and by Beringia's."""
 

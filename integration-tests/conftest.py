@@ -5,6 +5,7 @@ Sessions in this process are ``local[2]``; other ways to start Spark run in proc
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import jvm
+from session import setting
 
 pytest.register_assert_rewrite("accelerated", "contract.case")
 
@@ -135,6 +137,13 @@ def spark(nothing_stays, settings):
     session.sparkContext.pythonExec = sys.executable  # for PySpark's own UDFs, which on Spark 4.2 need pyarrow
     yield session
     session.stop()
+
+
+@pytest.fixture
+def conf(spark):
+    """Set settings of the session, for a test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda name, value: stack.enter_context(setting(spark, **{name: value}))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, describe, describe_table, same, some
+from accelerated import both, covered, data, describe, describe_table, same, some
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

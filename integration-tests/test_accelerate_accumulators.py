@@ -13,7 +13,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import conf, covered, data, of_spark_4
+from accelerated import covered, data, of_spark_4
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

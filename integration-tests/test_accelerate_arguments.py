@@ -13,7 +13,7 @@ from pyspark import cloudpickle
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from accelerated import both, conf, covered, data, same
+from accelerated import both, covered, data, same
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

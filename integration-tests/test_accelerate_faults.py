@@ -16,8 +16,9 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import conf, covered, data
+from accelerated import covered, data
 from beringia import errors
+from beringia.spark import numpy_map
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -134,3 +135,20 @@ def test_a_fault_is_an_error_that_knows_its_group(conf, data, fault, kind):
         query.collect()
     if has_key:
         assert caught.value.group == "g=3"
+
+
+def test_an_error_of_what_is_below_stays_what_it_is(conf, data):
+    """Both functions run in one task: the one above raises nothing."""
+    conf("spark.beringia.accelerate", "true")
+
+    def fails(g):
+        raise ValueError("below")
+
+    def passed(frames):
+        yield from frames
+
+    query = numpy_map(fails, data.groupBy("g"), "y double").mapInPandas(passed, "y double")
+    [node] = beringia.spark.explain_acceleration(query)
+    assert node.reason is None
+    with pytest.raises(errors.GroupError, match="below"):
+        query.collect()

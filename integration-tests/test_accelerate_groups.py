@@ -13,7 +13,7 @@ from pyspark import cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, describe, of_spark_4, same, some
+from accelerated import both, covered, data, describe, of_spark_4, same, some
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

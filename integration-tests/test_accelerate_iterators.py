@@ -12,7 +12,7 @@ from pyspark import cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import BATCH_ROWS, both, conf, covered, data, kept, of_spark_4, raises_later, same, some, stops_itself
+from accelerated import BATCH_ROWS, both, covered, data, kept, of_spark_4, raises_later, same, some, stops_itself
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

@@ -12,7 +12,7 @@ import pytest
 from pyspark import TaskContext, cloudpickle
 
 import beringia.spark
-from accelerated import both, conf, covered, data, describe, describe_table, raises_later, same, some, stops_itself
+from accelerated import both, covered, data, describe, describe_table, raises_later, same, some, stops_itself
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

@@ -14,7 +14,7 @@ from pyspark import SparkFiles, TaskContext, cloudpickle
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import BATCH_ROWS, both, conf, covered, data, kept, of_spark_4, same, some
+from accelerated import BATCH_ROWS, both, covered, data, kept, of_spark_4, same, some
 from plans import takes_columns
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it

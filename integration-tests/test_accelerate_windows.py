@@ -14,7 +14,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 import beringia.spark
-from accelerated import both, conf, covered, data, halved, nothing, of_spark_4, same, some, text, total
+from accelerated import both, covered, data, halved, nothing, of_spark_4, same, some, text, total
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 

@@ -47,25 +47,19 @@ def told(df):
 
 
 @pytest.mark.parametrize("vectors", ["true", "false"])
-def test_every_type_comes_back_from_a_file(spark, rows, file, vectors):
-    spark.conf.set("spark.sql.parquet.enableVectorizedReader", vectors)
-    try:
-        df = spark.read.parquet(file)
-        kept = numpy_map(same, df, "same long", per="row", keep=rows.columns)
-        assert takes_columns(kept) == (vectors == "true")
-        assert told(kept.drop("same")) == told(rows)
-    finally:
-        spark.conf.unset("spark.sql.parquet.enableVectorizedReader")
+def test_every_type_comes_back_from_a_file(spark, conf, rows, file, vectors):
+    conf("spark.sql.parquet.enableVectorizedReader", vectors)
+    df = spark.read.parquet(file)
+    kept = numpy_map(same, df, "same long", per="row", keep=rows.columns)
+    assert takes_columns(kept) == (vectors == "true")
+    assert told(kept.drop("same")) == told(rows)
 
 
-def test_columns_off_the_heap_come_back(spark, rows, file):
-    spark.conf.set("spark.sql.columnVector.offheap.enabled", "true")
-    try:
-        kept = numpy_map(same, spark.read.parquet(file), "same long", per="row", keep=rows.columns)
-        assert takes_columns(kept)
-        assert told(kept.drop("same")) == told(rows)
-    finally:
-        spark.conf.unset("spark.sql.columnVector.offheap.enabled")
+def test_columns_off_the_heap_come_back(spark, conf, rows, file):
+    conf("spark.sql.columnVector.offheap.enabled", "true")
+    kept = numpy_map(same, spark.read.parquet(file), "same long", per="row", keep=rows.columns)
+    assert takes_columns(kept)
+    assert told(kept.drop("same")) == told(rows)
 
 
 @pytest.mark.parametrize("per", ["batch", "partition"])

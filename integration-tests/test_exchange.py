@@ -7,7 +7,8 @@ import pytest
 
 from accelerated import covered
 from beringia.spark import numpy_map
-from plans import names, setting, sorted_as_rows, spilling
+from plans import names, sorted_as_rows
+from session import setting, spilling
 
 ROW = """
   id AS i, id % 5 = 0 AS b, CAST(id % 100 AS tinyint) AS i8, CAST(id AS smallint) AS i16, CAST(id AS int) AS i32,

@@ -13,6 +13,7 @@ import beringia
 from beringia.errors import InterpreterError
 from beringia.spark import numpy_map
 from other_python import MINE, OTHER, other_python, script
+from session import setting
 
 
 @pytest.fixture
@@ -20,12 +21,8 @@ def refused(spark):
     """Run a job with an interpreter; returns the message of its refusal."""
 
     def refused(interpreter):
-        spark.conf.set("spark.beringia.python", str(interpreter))
-        try:
-            with pytest.raises(InterpreterError) as caught:
-                numpy_map(lambda x: 1, spark.range(4).groupBy(), "y int", args={"x": "id"}).collect()
-        finally:
-            spark.conf.unset("spark.beringia.python")
+        with setting(spark, spark_beringia_python=interpreter), pytest.raises(InterpreterError) as caught:
+            numpy_map(lambda x: 1, spark.range(4).groupBy(), "y int", args={"x": "id"}).collect()
         rows = numpy_map(lambda x: 1, spark.range(4).groupBy(), "y int", args={"x": "id"}).collect()
         assert rows[0].y == 1
         assert str(interpreter) in str(caught.value)

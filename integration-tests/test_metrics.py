@@ -27,15 +27,12 @@ def test_every_byte_is_copied_once_each_way(spark):
     assert found["bytesMoved"] == 0
 
 
-def test_a_group_that_outgrows_its_segment_is_counted_as_moved(spark):
+def test_a_group_that_outgrows_its_segment_is_counted_as_moved(spark, conf):
     n = 3_000_000
     df = spark.range(n).select(F.lit(1).alias("g"), F.col("id").cast("double").alias("x"))
-    spark.conf.set("spark.beringia.exchange.columns", "false")  # of columns it is known how many there are
-    try:
-        result = numpy_map(lambda x: x.size, df.groupBy("g"), "n long")
-        assert result.collect()[0].n == n
-    finally:
-        spark.conf.unset("spark.beringia.exchange.columns")
+    conf("spark.beringia.exchange.columns", "false")  # of columns it is known how many there are
+    result = numpy_map(lambda x: x.size, df.groupBy("g"), "n long")
+    assert result.collect()[0].n == n
     found = metrics(result)
     assert found["bytesIn"] >= 8 * n
     assert 0 < found["bytesMoved"] < 2 * found["bytesIn"]

@@ -238,9 +238,9 @@ def test_a_matrix_is_no_result_yet(frame):
         numpy_map(lambda v: v, frame(DENSE, VectorUDT()).groupBy("g"), fields(m=MatrixUDT()))
 
 
-def test_a_program_of_the_jvm_gets_and_gives_vectors_too(spark, frame):
+def test_a_program_of_the_jvm_gets_and_gives_vectors_too(spark, conf, frame):
     front = spark._jvm.org.beringia.spark
-    spark.conf.set("spark.beringia.python", sys.executable)
+    conf("spark.beringia.python", sys.executable)
     function = front.PythonFunction.fromSource("def total(v):\n    return v.sum(axis=0)")
     returns = spark._jvm.org.apache.spark.sql.types.DataType.fromJson(fields(total=VectorUDT()).json())
     grouped = frame(DENSE, VectorUDT()).groupBy("g")._jgd

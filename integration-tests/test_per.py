@@ -85,10 +85,14 @@ def test_row_is_the_default(df, collected):
     assert collected(numpy_map(lambda x: x, one, "y double", per="row")) == [(0.0,), (0.5,)]
 
 
-def test_a_partition_past_the_cap_is_refused(spark, df):
-    spark.conf.set("spark.beringia.maxGroupBytes", "1k")
-    try:
-        with pytest.raises(GroupTooLargeError, match="maxGroupBytes"):
-            numpy_map(lambda x: x.sum(), df, "y double", per="partition").collect()
-    finally:
-        spark.conf.unset("spark.beringia.maxGroupBytes")
+def test_a_partition_past_the_cap_is_refused(conf, df):
+    conf("spark.beringia.maxGroupBytes", "1k")
+    with pytest.raises(GroupTooLargeError, match="maxGroupBytes"):
+        numpy_map(lambda x: x.sum(), df, "y double", per="partition").collect()
+
+
+def test_a_row_of_a_child_with_columns_is_a_group_by_itself(conf, df, tmp_path):
+    df.write.parquet(str(tmp_path / "rows"))
+    conf("spark.beringia.maxGroupBytes", "1k")
+    rows = df.sparkSession.read.parquet(str(tmp_path / "rows"))
+    assert numpy_map(lambda x: x, rows, "y double").agg(F.sum("y")).first()[0] == sum(range(1000)) / 2

@@ -71,6 +71,27 @@ def test_the_same_call_again_finds_the_cached_result(df):
         cached.unpersist()
 
 
+def test_results_whose_names_change_places_are_other_results(spark, df):
+    """Neither a cached relation nor an exchange has the values of another name."""
+
+    def both(x):
+        return {"lo": x.min(), "hi": x.max()}
+
+    def asked(data, returns):
+        return numpy_map(both, data.groupBy("g"), returns)
+
+    cached = asked(df, "lo double, hi double").cache()
+    try:
+        assert {row.g: row.lo for row in cached.collect()} == {g: g for g in range(20)}
+        assert {row.g: row.lo for row in asked(df, "hi double, lo double").collect()} == {g: g for g in range(20)}
+    finally:
+        cached.unpersist()
+    data = spark.range(100).select((F.col("id") % 5).alias("g"), F.col("id").cast("double").alias("x"))
+    both_ways = [asked(data, returns).repartition(2) for returns in ("lo double, hi double", "hi double, lo double")]
+    rows = both_ways[0].unionByName(both_ways[1]).collect()
+    assert sorted((row.lo, row.hi) for row in rows) == sorted(2 * [(g, 95 + g) for g in range(5)])
+
+
 def test_an_exchange_is_reused(spark):
     # Two different calls over one grouping, joined: one shuffle of the data below them. The data are others than the
     # fixture's: over a cached relation Spark itself reuses no exchange.
@@ -129,23 +150,16 @@ def test_results_above_which_rows_are_kept(df, expected):
     assert broadcast.where(F.concat(F.lit("v"), F.col("x").cast("int")) == F.col("s")).count() == 1000
 
 
-def test_without_adaptive_execution(spark, df, expected):
-    before = spark.conf.get("spark.sql.adaptive.enabled")
-    spark.conf.set("spark.sql.adaptive.enabled", "false")
-    try:
-        rows = numpy_map(lambda x: x.sum(), df.groupBy("g"), "total double").collect()
-    finally:
-        spark.conf.set("spark.sql.adaptive.enabled", before)
+def test_without_adaptive_execution(conf, df, expected):
+    conf("spark.sql.adaptive.enabled", "false")
+    rows = numpy_map(lambda x: x.sum(), df.groupBy("g"), "total double").collect()
     assert {row.g: row.total for row in rows} == expected
 
 
-def test_to_pandas_with_and_without_arrow(spark, totals, expected):
-    for arrow in ("true", "false"):
-        spark.conf.set("spark.sql.execution.arrow.pyspark.enabled", arrow)
-        try:
-            assert totals.toPandas().set_index("g").total.to_dict() == expected
-        finally:
-            spark.conf.unset("spark.sql.execution.arrow.pyspark.enabled")
+@pytest.mark.parametrize("arrow", ["true", "false"])
+def test_to_pandas_with_and_without_arrow(conf, totals, expected, arrow):
+    conf("spark.sql.execution.arrow.pyspark.enabled", arrow)
+    assert totals.toPandas().set_index("g").total.to_dict() == expected
 
 
 def test_an_unused_result_field_may_be_pruned_and_the_rest_is_right(totals, expected):

@@ -16,12 +16,11 @@ GROUPS = 60
 
 
 @pytest.fixture
-def one_partition(spark):
+def one_partition(spark, conf):
     """Groups of one partition, a few to a batch."""
-    spark.conf.set("spark.beringia.batchBytes", "4k")
+    conf("spark.beringia.batchBytes", "4k")
     rows = spark.range(0, 100 * GROUPS, 1, 1)
-    yield rows.select((F.col("id") / 100).cast("int").alias("g"), F.col("id").cast("double").alias("x")).coalesce(1)
-    spark.conf.unset("spark.beringia.batchBytes")
+    return rows.select((F.col("id") / 100).cast("int").alias("g"), F.col("id").cast("double").alias("x")).coalesce(1)
 
 
 EXPECTED = {g: sum(range(100 * g, 100 * g + 100)) for g in range(GROUPS)}

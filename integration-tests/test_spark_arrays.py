@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 import beringia.spark
 from beringia.errors import ArgumentError, MissingValueError, ResultError
 from plans import nodes
+from session import setting
 
 ROWS = 3000
 
@@ -32,9 +33,8 @@ def table():
 def df(spark, table):
     rows = list(zip(*(values.tolist() for values in table.values()), strict=True))
     made = spark.createDataFrame(rows, "t long, x long, y double, small byte, b boolean, day date")
-    spark.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")  # or it would be one partition
-    yield made.repartition(5).cache()
-    spark.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
+    with setting(spark, spark_sql_adaptive_coalescePartitions_enabled="false"):  # or it would be one partition
+        yield made.repartition(5).cache()
     made.unpersist()
 
 
@@ -88,6 +88,25 @@ def test_a_sum_or_product_that_leaves_the_type_in_a_part_is_refused(spark):
                 call()
     assert beringia.spark.reduce(of(1e300, 0.0, 2.0, 3.0), np.multiply, "v") == 0.0
     assert beringia.spark.reduce(of(np.inf, 0.5, 2.0, 3.0), np.add, "v") == np.inf
+    assert np.isnan(beringia.spark.reduce(of(np.inf, -np.inf, 2.0, 3.0), np.add, "v"))
+    assert np.isnan(beringia.spark.reduce(of(np.nan, 1e308, 1e308, 3.0), np.add, "v"))
+
+
+def test_a_ufunc_gets_no_mask_which_it_would_not_look_at(df):
+    for call in (
+        lambda: beringia.spark.reduce(df, np.minimum, "x", missing="mask"),
+        lambda: beringia.spark.accumulate(df, np.add, "x", "t", missing="mask"),
+    ):
+        with pytest.raises(ArgumentError, match="does not look at masks"):
+            call()
+
+
+def test_columns_may_be_those_of_the_frame_itself(df, table):
+    rows = beringia.spark.accumulate(df, np.add, df.x, df.t)
+    assert rows.columns == [*df.columns, "accumulated"]
+    assert [row.accumulated for row in rows.collect()] == np.cumsum(ordered(table, "x")).tolist()
+    doubled = beringia.spark.accumulate(df, np.add, df["x"] * 2, [df.t.desc()]).collect()
+    assert [row.accumulated for row in doubled] == np.cumsum(ordered(table, "x")[::-1] * 2).tolist()
 
 
 def test_no_task_has_all_rows_and_they_are_shuffled_once(df):
@@ -99,10 +118,9 @@ def test_no_task_has_all_rows_and_they_are_shuffled_once(df):
     assert [row.accumulated for row in result.collect()] == [row.accumulated for row in result.collect()]
 
 
-def test_adaptive_plans_are_as_good(spark, df, table):
-    spark.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
+def test_adaptive_plans_are_as_good(conf, df, table):
+    conf("spark.sql.adaptive.coalescePartitions.enabled", "true")
     rows = beringia.spark.accumulate(df, np.add, "x", "t").collect()
-    spark.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
     assert [row.accumulated for row in rows] == np.cumsum(ordered(table, "x")).tolist()
 
 

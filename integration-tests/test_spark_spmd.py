@@ -104,6 +104,13 @@ def test_what_would_hang_is_an_error_that_names_the_ranks(spark, what, error, ma
         assert any("of 2 failed first" in note for note in raised.value.__notes__)
 
 
+def test_a_run_whose_time_is_over_before_its_job_has_begun_ends(spark):
+    started = time.monotonic()
+    with pytest.raises(GroupTimeoutError, match=r"timeout of 0\.001 s"):
+        beringia.spark.spmd(stray, 2, ("forever",), timeout=0.001)
+    assert time.monotonic() - started < 30
+
+
 def test_what_cannot_be_is_refused(spark):
     with pytest.raises(ArgumentError, match="3 ranks need as many tasks at once, and 2 can run"):
         beringia.spark.spmd(len, 3)

@@ -6,6 +6,7 @@ import datetime
 import operator
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
@@ -100,6 +101,13 @@ def test_windows_over_an_expression_are_those_on_this_machine(df, pool, column, 
     assert sorted(sorted(row["rows"]) for row in asdicts(result)) == sorted(map(sorted, want["rows"].to_pylist()))
 
 
+@pytest.mark.parametrize("column", ["9223372036854775807 - n % 2", "date_add(date'2024-01-01', 200000000)"])
+def test_a_position_beyond_the_last_window_is_refused(df, column):
+    size = datetime.timedelta(1) if "date" in column else 1
+    with pytest.raises(ArgumentError, match="too far"):
+        numpy_map(member, df, "rows array<long>", by=beringia.window(F.expr(column), size=size)).collect()
+
+
 def test_rows_come_in_the_order_of_the_position(df):
     by = ["k", beringia.window("t", size=100, step=50)]
     rows = numpy_map(lambda t: bool((np.diff(t) >= 0).all()), df, "sorted boolean", by=by).collect()
@@ -146,14 +154,25 @@ def test_the_key_is_a_struct_like_any_other(df):
     assert windows.union(windows).groupBy("window").count().where("count != 2").count() == 0
 
 
-def test_windows_of_a_group_that_is_too_large_say_so(df):
+def test_windows_of_a_group_that_is_too_large_say_so(conf, df):
     by = ["k", beringia.window("t", size=10**6)]
-    df.sparkSession.conf.set("spark.beringia.maxGroupBytes", "2000")
-    try:
-        with pytest.raises(GroupTooLargeError, match="k=a, window="):
-            numpy_map(member, df.where("k = 'a'"), "rows array<long>", by=by).collect()
-    finally:
-        df.sparkSession.conf.unset("spark.beringia.maxGroupBytes")
+    conf("spark.beringia.maxGroupBytes", "2000")
+    with pytest.raises(GroupTooLargeError, match="k=a, window="):
+        numpy_map(member, df.where("k = 'a'"), "rows array<long>", by=by).collect()
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        (pd.Timedelta(1500, "ns"), "size is no whole number of microseconds"),
+        (np.timedelta64(5, "s"), "size is a number, or a duration, above zero"),
+        (10**400, "size is a number, or a duration, above zero"),
+    ],
+    ids=str,
+)
+def test_sizes_that_cannot_be_kept_are_refused(df, size, says):
+    with pytest.raises(ArgumentError, match=says):
+        numpy_map(member, df, "rows array<long>", by=beringia.window("t", size=size))
 
 
 def test_positions_beyond_what_can_be_counted_are_an_error(spark):

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 import beringia.spark
 from beringia.errors import GroupError
 from beringia.spark import explain_acceleration, numpy_map
-from plans import calling, names, setting, sorted_as_rows, spilling
+from plans import calling, names, sorted_as_rows
+from session import setting, spilling
 
 LINE = "3.5" if pyspark.__version__.startswith("3.") else "4"
 JARS = Path(__file__).parents[2] / "build" / "comet" / f"spark-{LINE}"

@@ -122,8 +122,10 @@ def over(source: Any, made: Window) -> Over:
         "position": POSITION,
         "ofRows": made.of_rows,
         "fromZero": is_locus,
-        "size": float(made.size),
-        "step": float(made.step),
+        **{
+            name: int(size) if is_whole(size) else float(size)
+            for name, size in (("size", made.size), ("step", made.step))
+        },
     }
     return Over(fields, {**({} if contig is None else {"contig": hl.tstr}), "start": bound, "end": bound}, plan)
 

@@ -37,7 +37,7 @@ _GRACE = 2.0
 """Seconds that ranks have to end by themselves after one has failed."""
 _START = 30.0
 """Seconds in which the executors of a cluster may start."""
-_ASKED, _ANSWER = struct.Struct(">iiqi"), struct.Struct(">ii")
+_ASKED, _ANSWER = struct.Struct(">iiqi"), struct.Struct(">iii")
 _COUNT, _NUMBER = struct.Struct(">i"), struct.Struct(">q")
 
 
@@ -211,7 +211,7 @@ class _Run:
         if kind == relay.QUESTION:
             what, *given = pickle.loads(rest)
             if what == "rank":
-                yield _answer(rank, (rank, self._size))
+                yield _answer(attempt, rank, (rank, self._size))
                 return
             if what == "fail":
                 how, told = given
@@ -235,9 +235,10 @@ class _Run:
                 if self._hub.failed() is None:
                     self._raised = of_call(errors.from_code(int(code), says), self._name)
             answers = self._hub.end(rank, how, lost)
-            yield _answer(rank, None)
+            yield _answer(attempt, rank, None)
         for to, came, error in answers:
-            yield _answer(to, error or [sender for sender, _ in came or ()], [number for _, number in came or ()])
+            numbers = [number for _, number in came or ()]
+            yield _answer(attempt, to, error or [sender for sender, _ in came or ()], numbers)
 
     def _begin(self, attempt: int) -> None:
         self._attempt = attempt
@@ -252,8 +253,9 @@ class _Run:
         return future.result()
 
     def _cancel(self, job: threading.Thread) -> None:
-        self._session.sparkContext.cancelJobGroup(self._group)
-        job.join()
+        while job.is_alive():  # its job may be yet to begin
+            self._session.sparkContext.cancelJobGroup(self._group)
+            job.join(0.1)
 
 
 def _questions(asked: bytes) -> Iterator[tuple[int, int, int, bytes]]:
@@ -265,7 +267,7 @@ def _questions(asked: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         at += length
 
 
-def _answer(rank: int, head: Any, numbers: Sequence[bytes] = ()) -> bytes:
+def _answer(attempt: int, rank: int, head: Any, numbers: Sequence[bytes] = ()) -> bytes:
     """Return an answer as the JVM takes it, with the numbers of its parts."""
     told = pickle.dumps(head)
-    return b"".join((_ANSWER.pack(rank, len(told)), told, _COUNT.pack(len(numbers)), *numbers))
+    return b"".join((_ANSWER.pack(attempt, rank, len(told)), told, _COUNT.pack(len(numbers)), *numbers))

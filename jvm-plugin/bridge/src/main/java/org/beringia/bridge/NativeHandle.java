@@ -27,10 +27,6 @@ abstract class NativeHandle implements AutoCloseable {
         return value;
     }
 
-    public final boolean isClosed() {
-        return handle.get() == CLOSED;
-    }
-
     @Override
     public final void close() {
         long value = handle.getAndSet(CLOSED);

@@ -12,8 +12,15 @@ import org.apache.spark.broadcast.Broadcast
  * @param bytes the function and its constants, or nothing where `spec` names a module's
  * @param spec the job's JSON, without the task
  * @param name for people
+ * @param returns names of the fields that it returns, by which values of a dict are found: Spark compares plans without
+ *   names
  */
-final class NumpyFunction(val bytes: Array[Byte], val spec: String, val name: String) extends Serializable {
+final class NumpyFunction(
+    val bytes: Array[Byte],
+    val spec: String,
+    val name: String,
+    private val returns: Seq[String] = Nil
+) extends Serializable {
   private val hash = 31 * Arrays.hashCode(bytes) + spec.hashCode
 
   /** The function for the tasks of one execution; `details` of a task are added to its spec. */
@@ -24,7 +31,8 @@ final class NumpyFunction(val bytes: Array[Byte], val spec: String, val name: St
   override def hashCode: Int = hash
 
   override def equals(other: Any): Boolean = other match {
-    case that: NumpyFunction => hash == that.hash && spec == that.spec && Arrays.equals(bytes, that.bytes)
+    case that: NumpyFunction =>
+      hash == that.hash && spec == that.spec && returns == that.returns && Arrays.equals(bytes, that.bytes)
     case _ => false
   }
 

@@ -31,8 +31,16 @@ object CompiledRows {
     ofLowered(ctx, LoweringPipeline.legacyRelationalLowerer(ctx, table).asInstanceOf[TableIR])
 
   /** Does so where neither matrices nor values of other tables are left in it. */
-  def ofLowered(ctx: ExecuteContext, lowered: TableIR): TableValue =
-    ofAsked(ctx, withoutEntries(lowered).asInstanceOf[TableIR])
+  def ofLowered(ctx: ExecuteContext, lowered: TableIR): TableValue = {
+    val asked = withoutEntries(lowered).asInstanceOf[TableIR]
+    if (CanLowerEfficiently(ctx, asked).isDefined) ExecuteRelational(ctx, asked).asTableValue(ctx)
+    else {
+      val stage = LowerTableIR.applyTable(asked, DArrayLowering.All, ctx, LoweringAnalyses(asked, ctx))
+      // Rows of an RDD that is there already: its function holds them.
+      if (stage.dependency.deps.nonEmpty) TableStageIntermediate(stage).asTableValue(ctx)
+      else new CompiledRows(ctx, stage).value
+    }
+  }
 
   /** The same, reading rows of a matrix without its entries, which are in files of their own, if none are asked for. */
   private def withoutEntries(ir: BaseIR): BaseIR = ir match {
@@ -41,15 +49,6 @@ object CompiledRows {
       TableRead(of, dropRows, new TableNativeReader(rows, both.specLeft))
     case other => other.mapChildren(withoutEntries)
   }
-
-  private def ofAsked(ctx: ExecuteContext, lowered: TableIR): TableValue =
-    if (CanLowerEfficiently(ctx, lowered).isDefined) ExecuteRelational(ctx, lowered).asTableValue(ctx)
-    else {
-      val stage = LowerTableIR.applyTable(lowered, DArrayLowering.All, ctx, LoweringAnalyses(lowered, ctx))
-      // Rows of an RDD that is there already: its function holds them.
-      if (stage.dependency.deps.nonEmpty) TableStageIntermediate(stage).asTableValue(ctx)
-      else new CompiledRows(ctx, stage).value
-    }
 
   /** How many functions were compiled so far: none for a query of a form that is known. */
   def compiled: Long = count.get

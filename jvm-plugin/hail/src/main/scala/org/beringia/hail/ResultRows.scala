@@ -14,13 +14,14 @@ final class ResultRows(task: HailTask, val result: JobResult, val keys: BatchKey
   private[this] val readers = task.fieldTypes.zipWithIndex.map { case (physical, i) =>
     ValueReader.of(physical, ArrowArrayStruct.child(array, task.carried + i), offset)
   }.toArray
+  private[this] val output = task.output
+  private[this] val offsets = FieldOffsets.of(output)
   private[this] var row = 0L
 
   def hasNext: Boolean = row < length
 
   /** Writes the next row into `target`; returns its address. */
   def write(target: Region, rowNumber: Long): Long = {
-    val output = task.output
     val address = output.allocate(target)
     output.initialize(address)
     task.keys.write(keys(group), output, address, target)
@@ -28,11 +29,11 @@ final class ResultRows(task: HailTask, val result: JobResult, val keys: BatchKey
     var field = task.keys.types.length
     while (i < readers.length) {
       if (readers(i).isMissing(row)) output.setFieldMissing(address, field)
-      else readers(i).store(row, target, output.fieldOffset(address, field))
+      else readers(i).store(row, target, address + offsets(field))
       i += 1
       field += 1
     }
-    if (task.numbered) Region.storeLong(output.fieldOffset(address, field), rowNumber)
+    if (task.numbered) Region.storeLong(address + offsets(field), rowNumber)
     row += 1
     address
   }

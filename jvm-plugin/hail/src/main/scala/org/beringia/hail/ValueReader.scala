@@ -127,12 +127,13 @@ final class StructReader(array: Long, offset: Long, struct: PCanonicalBaseStruct
   private[this] val fields = struct.types.zipWithIndex.map { case (field, i) =>
     ValueReader.of(field, ArrowArrayStruct.child(array, i), offset)
   }.toArray
+  private[this] val offsets = FieldOffsets.of(struct)
 
   override def store(index: Long, region: Region, to: Long): Unit = {
     struct.initialize(to)
     var i = 0
     while (i < fields.length) {
-      if (!fields(i).isMissing(index)) fields(i).store(index, region, struct.fieldOffset(to, i))
+      if (!fields(i).isMissing(index)) fields(i).store(index, region, to + offsets(i))
       else if (!struct.types(i).required) struct.setFieldMissing(to, i)
       else throw new BeringiaException(ErrorCode.PROTOCOL, s"a part of $struct is missing in a result")
       i += 1

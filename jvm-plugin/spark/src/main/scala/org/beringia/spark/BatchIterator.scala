@@ -9,8 +9,13 @@ import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.TaskPipeline
 import org.beringia.spark.columns.ResultVector
 
-final class BatchIterator(task: NumpyMapTask, source: JobBatches, context: TaskContext)
-    extends Iterator[ColumnarBatch]
+/** @param thrown what is thrown of the node's own failures: those of its child are the child's */
+final class BatchIterator(
+    task: NumpyMapTask,
+    source: JobBatches,
+    context: TaskContext,
+    thrown: BeringiaException => Throwable = new NumpyMapException(_)
+) extends Iterator[ColumnarBatch]
     with AutoCloseable {
   private[this] val pipeline = new TaskPipeline(source, context)
   private[this] val outputTypes = task.outputTypes
@@ -43,7 +48,9 @@ final class BatchIterator(task: NumpyMapTask, source: JobBatches, context: TaskC
   /** Ends the job, whatever its state, once nobody is inside. */
   override def close(): Unit = pipeline.close()
 
-  private def inside[T](action: => T): T = NumpyMapException.wrapping(pipeline.inside(action))
+  private def inside[T](action: => T): T =
+    try pipeline.inside(action)
+    catch { case failure: BeringiaException => throw thrown(failure) }
 
   private def batch(array: Long, from: Int, rows: Int): ColumnarBatch = {
     if (ArrowArrayStruct.children(array) != outputTypes.length) {

@@ -13,13 +13,12 @@ import org.apache.spark.sql.catalyst.expressions.codegen.GenerateOrdering
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch, ColumnarBatchRow}
 import org.beringia.spark.columns.{BatchWriter, InputColumn}
 
-/** @param most rows of a group, where a call gets no more; none where it gets as many as a batch of the child has */
 final class ColumnGroups(
     keys: Seq[InputColumn],
     per: Per,
     schema: Seq[Attribute],
     batches: Iterator[ColumnarBatch],
-    most: Option[Int]
+    portion: Portion
 ) extends Groups {
   private[this] val keyColumns = keys.map(key => schema(key.ordinal))
   private[this] val ordering =
@@ -50,10 +49,10 @@ final class ColumnGroups(
 
   private def writeGroup(writer: BatchWriter): Boolean = {
     writer.startGroup(columns, at, describeGroup)
-    var left = most.getOrElse(rows - at)
+    var left = if (portion == Portion.AsTheyCome) (rows - at).toLong else portion.most
     var more = true
     while (more) {
-      val end = endOfGroup(at + math.min(left, rows - at))
+      val end = endOfGroup(at + math.min(left, (rows - at).toLong).toInt)
       val count = if (per == Per.Batch) writer.fitting(end - at) else end - at
       writer.append(columns, at, count)
       at += count

@@ -4,8 +4,10 @@ package org.beringia.spark
 import scala.reflect.ClassTag
 
 import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
+import org.apache.spark.sql.catalyst.plans.physical.{AllTuples, Distribution}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, ColumnarToRowExec, RowToColumnarExec, SparkPlan}
 import org.apache.spark.sql.execution.metric.SQLMetric
@@ -18,7 +20,7 @@ trait ColumnarNode extends SparkPlan {
   /** Whether a child's columns are taken as they are. */
   def takesColumns: Boolean
 
-  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
+  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.created(sparkContext)
 
   override def supportsColumnar: Boolean = true
 
@@ -39,6 +41,10 @@ trait ColumnarNode extends SparkPlan {
 
   protected def rowsOf(child: SparkPlan): RDD[InternalRow] =
     ColumnarNode.input(child, columns = false).execute()
+
+  /** How rows with equal keys come together; without keys all do. */
+  protected def gathered(keys: Seq[Attribute]): Distribution =
+    if (keys.isEmpty) AllTuples else SparkInternals.clustered(keys)
 
   /** Where `attribute` is in rows of `columns`. */
   protected def inputColumn(columns: Seq[Attribute], attribute: Attribute): InputColumn =

@@ -10,7 +10,6 @@ import java.util.{Collection => JavaCollection, Map => JavaMap}
 import scala.collection.JavaConverters._
 
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
-import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.JobSpec
 
 object Constants {
@@ -31,7 +30,7 @@ object Constants {
     val offsets = packed.scanLeft(0L)((offset, array) => offset + aligned(math.max(1L, array.bytes)))
     val start = aligned(function.length.toLong)
     if (start + offsets.last > Int.MaxValue - 16) {
-      throw refusal(
+      throw Refusal(
         s"the function and its constants take ${start + offsets.last} bytes, more than the 2 GiB that the JVM can " +
           "send: let the function read them from a file, on its first call"
       )
@@ -67,15 +66,13 @@ object Constants {
     case items: JavaCollection[_] => items.asScala.toSeq.map(plain(name, _)).asJava
     case items: Map[_, _] => items.map { case (key, item) => String.valueOf(key) -> plain(name, item) }.asJava
     case items: JavaMap[_, _] => plain(name, items.asScala.toMap[Any, Any])
-    case other => throw refusal(
+    case other => throw Refusal(
         s"the constant '$name' has type ${other.getClass.getName}: constants are arrays of primitives, numbers, " +
           "strings, booleans, null, and sequences and maps of these"
       )
   }
 
   private def aligned(size: Long): Long = (size + Alignment - 1) / Alignment * Alignment
-
-  private[spark] def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 }
 
 /** An array of primitives as NumPy has it: its type, its shape, its values one after the other. */
@@ -91,7 +88,7 @@ private final class PackedArray(val name: String, array: Any) {
     case 'J' => ("<i8", 8)
     case 'F' => ("<f4", 4)
     case 'D' => ("<f8", 8)
-    case _ => throw Constants.refusal(s"the constant '$name' is an array of Char: NumPy has no such type")
+    case _ => throw Refusal(s"the constant '$name' is an array of Char: NumPy has no such type")
   }
 
   def bytes: Long = shape.foldLeft(width.toLong)(_ * _)
@@ -113,7 +110,7 @@ private final class PackedArray(val name: String, array: Any) {
     case nested: Array[AnyRef] =>
       val shapes = nested.map(inner => if (inner == null) Nil else shapeOf(inner)).toSeq.distinct
       if (shapes.length > 1) {
-        throw Constants.refusal(
+        throw Refusal(
           s"the constant '$name' has rows of different lengths: nested arrays must all have the same"
         )
       }

@@ -16,12 +16,26 @@ trait Groups {
 }
 
 object Groups {
-
-  /** @param most rows of a group, where a call gets no more; none where it gets as many as a batch of the child has */
-  def of(task: NumpyMapTask, input: Input, most: Option[Int] = Some(Int.MaxValue)): Groups = input match {
-    case Input.Rows(rows) => new RowGroups(task, rows, most.getOrElse(Int.MaxValue))
-    case Input.Columns(batches) => new ColumnGroups(task.keys, task.per, task.rowSchema, batches, most)
+  def of(task: NumpyMapTask, input: Input, portion: Portion = Portion.Whole): Groups = input match {
+    case Input.Rows(rows) => new RowGroups(task, rows, portion)
+    case Input.Columns(batches) => new ColumnGroups(task.keys, task.per, task.rowSchema, batches, portion)
   }
+}
+
+/**
+ * What of a group is given to a call at a time.
+ *
+ * @param most how many rows
+ */
+sealed abstract class Portion(val most: Long) extends Serializable
+
+object Portion {
+  case object Whole extends Portion(Long.MaxValue)
+
+  final case class Rows(count: Int) extends Portion(count.toLong)
+
+  /** As many rows as a batch of the child has; all where it gives rows. */
+  case object AsTheyCome extends Portion(Long.MaxValue)
 }
 
 /** What a task gets of the child of its node. */
@@ -32,9 +46,10 @@ object Input {
   final case class Columns(batches: Iterator[ColumnarBatch]) extends Input
 }
 
-final class RowGroups(task: NumpyMapTask, rows: Iterator[InternalRow], most: Int) extends Groups {
+final class RowGroups(task: NumpyMapTask, rows: Iterator[InternalRow], portion: Portion) extends Groups {
   private[this] val groups = new GroupRows(rows, task.keys, task.per.lists, task.rowSchema)
   private[this] val describeGroup = () => groups.describe
+  private[this] val most = portion.most
   private[this] val endsWhenFull = task.per == Per.Batch
 
   private[this] var first: UnsafeRow = _ // of the next group
@@ -46,7 +61,7 @@ final class RowGroups(task: NumpyMapTask, rows: Iterator[InternalRow], most: Int
 
   override def write(writer: BatchWriter): Boolean = {
     var row = first
-    var count = 0
+    var count = 0L
     writer.startGroup(row, describeGroup)
     while (row != null) {
       writer.append(row)

@@ -5,25 +5,25 @@ import org.apache.spark.SparkContext
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 import org.beringia.bridge.JobResult
 
-/**
- * @param filling time in which rows were pulled from the child and written; the child's own time is in it
- * @param waiting time in which nothing was left to do but wait for a result
- */
-final class JobMetrics(
-    val groups: SQLMetric,
-    val rows: SQLMetric,
-    val batches: SQLMetric,
-    val bytesIn: SQLMetric,
-    val bytesOut: SQLMetric,
-    val bytesCopied: SQLMetric,
-    val bytesMoved: SQLMetric,
-    val filling: SQLMetric,
-    val waiting: SQLMetric,
-    val worker: SQLMetric,
-    val function: SQLMetric,
-    val writing: SQLMetric,
-    val slowest: SQLMetric
-) extends Serializable {
+/** @param created what [[JobMetrics.created]] gave */
+final class JobMetrics(created: Map[String, SQLMetric]) extends Serializable {
+  val groups: SQLMetric = created("numGroups")
+  val rows: SQLMetric = created("numOutputRows")
+  val batches: SQLMetric = created("numBatches")
+  val bytesIn: SQLMetric = created("bytesIn")
+  val bytesOut: SQLMetric = created("bytesOut")
+  val bytesCopied: SQLMetric = created("bytesCopied")
+  val bytesMoved: SQLMetric = created("bytesMoved")
+
+  /** Time in which rows were pulled from the child and written; the child's own time is in it. */
+  val filling: SQLMetric = created("fillTime")
+
+  /** Time in which nothing was left to do but wait for a result. */
+  val waiting: SQLMetric = created("waitTime")
+  val worker: SQLMetric = created("workerTime")
+  val function: SQLMetric = created("functionTime")
+  val writing: SQLMetric = created("writeTime")
+  val slowest: SQLMetric = created("slowestGroup")
 
   /** A batch of `bytes` was written, `moved` of them more than once. */
   def submitted(bytes: Long, moved: Long): Unit = {
@@ -47,49 +47,19 @@ final class JobMetrics(
 }
 
 object JobMetrics {
-  private val Groups = "numGroups"
-  private val Rows = "numOutputRows"
-  private val Batches = "numBatches"
-  private val BytesIn = "bytesIn"
-  private val BytesOut = "bytesOut"
-  private val BytesCopied = "bytesCopied"
-  private val BytesMoved = "bytesMoved"
-  private val Filling = "fillTime"
-  private val Waiting = "waitTime"
-  private val Worker = "workerTime"
-  private val Function = "functionTime"
-  private val Writing = "writeTime"
-  private val Slowest = "slowestGroup"
-
-  def create(context: SparkContext): Map[String, SQLMetric] = Map(
-    Groups -> SQLMetrics.createMetric(context, "number of groups"),
-    Rows -> SQLMetrics.createMetric(context, "number of output rows"),
-    Batches -> SQLMetrics.createMetric(context, "number of batches"),
-    BytesIn -> SQLMetrics.createSizeMetric(context, "bytes in"),
-    BytesOut -> SQLMetrics.createSizeMetric(context, "bytes out"),
-    BytesCopied -> SQLMetrics.createSizeMetric(context, "bytes copied"),
-    BytesMoved -> SQLMetrics.createSizeMetric(context, "bytes moved"),
-    Filling -> SQLMetrics.createNanoTimingMetric(context, "time filling"),
-    Waiting -> SQLMetrics.createNanoTimingMetric(context, "time waiting"),
-    Worker -> SQLMetrics.createNanoTimingMetric(context, "time in Python worker"),
-    Function -> SQLMetrics.createNanoTimingMetric(context, "time in function"),
-    Writing -> SQLMetrics.createNanoTimingMetric(context, "time writing results"),
-    Slowest -> SQLMetrics.createNanoTimingMetric(context, "slowest group of a task")
-  )
-
-  def of(metrics: Map[String, SQLMetric]): JobMetrics = new JobMetrics(
-    metrics(Groups),
-    metrics(Rows),
-    metrics(Batches),
-    metrics(BytesIn),
-    metrics(BytesOut),
-    metrics(BytesCopied),
-    metrics(BytesMoved),
-    metrics(Filling),
-    metrics(Waiting),
-    metrics(Worker),
-    metrics(Function),
-    metrics(Writing),
-    metrics(Slowest)
+  def created(context: SparkContext): Map[String, SQLMetric] = Map(
+    "numGroups" -> SQLMetrics.createMetric(context, "number of groups"),
+    "numOutputRows" -> SQLMetrics.createMetric(context, "number of output rows"),
+    "numBatches" -> SQLMetrics.createMetric(context, "number of batches"),
+    "bytesIn" -> SQLMetrics.createSizeMetric(context, "bytes in"),
+    "bytesOut" -> SQLMetrics.createSizeMetric(context, "bytes out"),
+    "bytesCopied" -> SQLMetrics.createSizeMetric(context, "bytes copied"),
+    "bytesMoved" -> SQLMetrics.createSizeMetric(context, "bytes moved"),
+    "fillTime" -> SQLMetrics.createNanoTimingMetric(context, "time filling"),
+    "waitTime" -> SQLMetrics.createNanoTimingMetric(context, "time waiting"),
+    "workerTime" -> SQLMetrics.createNanoTimingMetric(context, "time in Python worker"),
+    "functionTime" -> SQLMetrics.createNanoTimingMetric(context, "time in function"),
+    "writeTime" -> SQLMetrics.createNanoTimingMetric(context, "time writing results"),
+    "slowestGroup" -> SQLMetrics.createNanoTimingMetric(context, "slowest group of a task")
   )
 }

@@ -9,7 +9,6 @@ import org.apache.spark.sql.catalyst.analysis.{Star, UnresolvedAlias, Unresolved
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Expand, Filter, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.types.{StringType, StructType}
-import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.{ArgumentColumn, ExecutorRuntime, JobSpec, NumpyFunction}
 import org.beringia.spark.columns.ArrowTypes
 import org.beringia.spark.windows.{WindowInput, Windows}
@@ -69,7 +68,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
       keyExpressions ++ otherArguments ++ keepExpressions ++ orders.map(order => named(order.child))
     )
     if (timeWindows(all) > timeWindows(grouped)) {
-      throw refusal(
+      throw Refusal(
         "a time window leaves out rows, or repeats them: group by it, or add it to the DataFrame before numpy_map"
       )
     }
@@ -125,7 +124,8 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val function = new NumpyFunction(
       call.function,
       JobSpec.bound(call.spec, called.length, columns, keptIndices, vectors, call.many),
-      JobSpec.name(call.spec)
+      JobSpec.name(call.spec),
+      returns.fieldNames.toList
     )
     expect(function)
     val node = NumpyMap(
@@ -162,7 +162,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
       try project(Seq(named(windows.column))).projectList.head
       catch {
         case e: AnalysisException =>
-          throw refusal(
+          throw Refusal(
             s"by: column '${SparkInternals.columnName(windows.column)}' of a window cannot be found or computed: " +
               s"${e.getSimpleMessage.split(";\n").head}\nThe columns are " +
               SparkInternals.plan(data).output.map(_.name).mkString(", ")
@@ -174,40 +174,40 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
   /** Refuses rows of which windows are never whole. */
   private def windowedRows(input: LogicalPlan, keys: Seq[Attribute]): GroupedRows =
     if (input.isStreaming) {
-      throw refusal(
+      throw Refusal(
         "beringia.window makes windows of rows that are all there, and a stream's are not: group by F.window of a " +
           "column that has a watermark, which Spark keeps until event time has passed it, or call numpy_map on each " +
           "micro-batch, in a function for df.writeStream.foreachBatch(…)"
       )
     } else if (GatheredGroups.areNeeded(keys, input)) {
-      throw refusal("group by a session window or by beringia.window, and not by both")
+      throw Refusal("group by a session window or by beringia.window, and not by both")
     } else GroupedRows(input)
 
   /** Refuses what does not go together, whatever the columns. */
   private def requireSense(): Unit = {
     val parameters = JobSpec.parameters(call.spec)
     if (parameters.length != call.args.length) {
-      throw refusal(
+      throw Refusal(
         s"the spec names ${parameters.length} arguments, and there are ${call.args.length} columns"
       )
     }
     if (per == Per.Batch && !call.many) {
-      throw refusal(
+      throw Refusal(
         "per='batch' gives a call any rows of a partition, and how many such batches there are means nothing: " +
           "returns must be an array of struct, 'array<struct<name: type, …>>'"
       )
     }
     if (call.orderBy.nonEmpty && (per == Per.Row || per == Per.Batch)) {
-      throw refusal(s"order_by is the order within a group: it says nothing of a ${per}")
+      throw Refusal(s"order_by is the order within a group: it says nothing of a ${per}")
     }
     if (call.keep.nonEmpty && per.lists && !call.many) {
-      throw refusal(
+      throw Refusal(
         s"keep carries every row of a ${per} through, and the function returns one for each: returns must " +
           "be an array of struct, 'array<struct<name: type, …>>'"
       )
     }
     if (call.keep.nonEmpty && !per.lists && call.many) {
-      throw refusal("keep goes with one result row for each row: returns must be a struct")
+      throw Refusal("keep goes with one result row for each row: returns must be a struct")
     }
   }
 
@@ -217,19 +217,19 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
     val wanted = Project(expressions, input)
     SparkInternals.resolved(session, wanted) match {
       case _: Aggregate =>
-        throw refusal("an aggregate cannot be passed to numpy_map, which gets the rows of a group themselves")
+        throw Refusal("an aggregate cannot be passed to numpy_map, which gets the rows of a group themselves")
       case _ => ()
     }
     SparkInternals.analyzed(SparkInternals.frame(session, wanted)) match {
       case project: Project if project.projectList.length != expressions.length =>
-        throw refusal("an expression of numpy_map stands for several columns: name each")
+        throw Refusal("an expression of numpy_map stands for several columns: name each")
       case project: Project if generators(project) > generators(input) =>
-        throw refusal(
+        throw Refusal(
           "explode and its kin make several rows of one: call them on the DataFrame, before numpy_map"
         )
       case project: Project => project
       case other =>
-        throw refusal(s"numpy_map cannot take these expressions: ${other.nodeName} is in their plan")
+        throw Refusal(s"numpy_map cannot take these expressions: ${other.nodeName} is in their plan")
     }
   }
 
@@ -242,7 +242,7 @@ final class NumpyMapBuilder(data: DataFrame, grouping: Seq[Expression], per: Per
 
   private def refuseTwice(names: Seq[String]): Unit =
     names.indices.find(i => names.take(i).exists(same(_, names(i)))).foreach { i =>
-      throw refusal(
+      throw Refusal(
         s"the output has two columns named '${names(i)}': first come the grouping columns, then " +
           "those of keep, then the fields of returns"
       )
@@ -299,7 +299,7 @@ object NumpyMapBuilder {
   }
 
   private def named(expression: Expression): NamedExpression = expression match {
-    case _: Star => throw refusal("numpy_map takes columns one by one, not '*'")
+    case _: Star => throw Refusal("numpy_map takes columns one by one, not '*'")
     case named: NamedExpression => named
     // Its name is what it resolves to: `window` of a time window.
     case function: UnresolvedFunction => UnresolvedAlias(function)
@@ -314,6 +314,4 @@ object NumpyMapBuilder {
   /** Of a time window Spark makes these: rows without a time go, those of several windows come several times. */
   private def timeWindows(plan: LogicalPlan): Int =
     plan.collect { case node @ (_: Filter | _: Expand) => node }.length
-
-  private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 }

@@ -3,12 +3,11 @@
 package org.beringia.spark
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.executor.{NumpyFunction, Settings}
+import org.beringia.executor.NumpyFunction
 import org.beringia.spark.windows.WindowColumns
 
 /** The parameters are those of [[NumpyMap]]. */
@@ -30,9 +29,7 @@ final case class NumpyMapExec(
   override def producedAttributes: AttributeSet = AttributeSet(fields)
 
   override def requiredChildDistribution: Seq[Distribution] =
-    if (!per.gathers) UnspecifiedDistribution :: Nil
-    else if (keys.isEmpty && block.isEmpty) AllTuples :: Nil
-    else SparkInternals.clustered(keys ++ block) :: Nil
+    Seq(if (per.gathers) gathered(keys ++ block) else UnspecifiedDistribution)
 
   override def requiredChildOrdering: Seq[Seq[SortOrder]] =
     (keyOrder ++ block.map(SortOrder(_, Ascending)) ++ orderBy) :: Nil
@@ -52,7 +49,7 @@ final case class NumpyMapExec(
   override def takesColumns: Boolean = !per.overlap
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = NumpyMapException.wrapping {
-    val settings = Settings.ours(conf.getAllConfs)
+    val terms = TaskTerms.of(conf.getAllConfs, metrics)
     val task = new NumpyMapTask(
       keys.map(inputColumn(child.output, _)),
       arguments.map(inputColumn(child.output, _)),
@@ -60,12 +57,10 @@ final case class NumpyMapExec(
       per,
       child.output,
       function.ship(sparkContext),
-      settings,
-      batchBytes.fold(Settings.limits(settings))(bytes => Settings.limits(settings).copy(full = bytes)),
-      JobMetrics.of(metrics),
+      batchBytes.fold(terms)(bytes => terms.copy(limits = terms.limits.copy(full = bytes))),
       window
     )
-    mapInput(child)(task.run)
+    mapInput(child)(task.run(_))
   }
 
   private def window: Option[WindowColumns] =

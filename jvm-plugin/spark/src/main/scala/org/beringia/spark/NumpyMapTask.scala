@@ -5,6 +5,7 @@ import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.BeringiaException
 import org.beringia.bridge.ArrowField
 import org.beringia.executor.{Asides, BatchJob, NativeJob, ShippedFunction}
 import org.beringia.executor.memory.{BatchLimits, SegmentSource}
@@ -18,11 +19,11 @@ class NumpyMapTask(
     val per: Per,
     val rowSchema: Seq[Attribute],
     function: ShippedFunction,
-    settings: Map[String, String],
-    val limits: BatchLimits,
-    val metrics: JobMetrics,
+    terms: TaskTerms,
     val window: Option[WindowColumns] = None
 ) extends Serializable {
+  val limits: BatchLimits = terms.limits
+  val metrics: JobMetrics = terms.metrics
 
   /** The keys that calls get, at their places in what is written for a group: its first row, or the window's key. */
   def calledKeys: Seq[InputColumn] = window.fold(keys) { columns =>
@@ -38,7 +39,7 @@ class NumpyMapTask(
     val output = keys.map(c => ArrowTypes.field(c.name, c.dataType)) ++
       fields.map { case (name, dataType) => ArrowTypes.field(name, dataType) }
     val input = BatchWriter.schema(calledKeys, arguments, per.lists, per.overlap)
-    NativeJob.open(settings, function, context, input, ArrowField.struct("", output: _*))
+    NativeJob.open(terms.settings, function, context, input, ArrowField.struct("", output: _*))
   }
 
   /** What takes what is said beside the results. */
@@ -50,8 +51,12 @@ class NumpyMapTask(
   def writer(segments: SegmentSource): BatchWriter =
     new BatchWriter(calledKeys, arguments, per.lists, limits, segments, per.overlap)
 
-  def run(input: Input): Iterator[ColumnarBatch] = {
+  /** @param thrown as [[BatchIterator]]'s */
+  def run(
+      input: Input,
+      thrown: BeringiaException => Throwable = new NumpyMapException(_)
+  ): Iterator[ColumnarBatch] = {
     val context = TaskContext.get()
-    new BatchIterator(this, source(input, context), context)
+    new BatchIterator(this, source(input, context), context, thrown)
   }
 }

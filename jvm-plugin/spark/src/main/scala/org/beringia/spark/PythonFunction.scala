@@ -5,8 +5,6 @@ import java.io.IOException
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, InvalidPathException, Paths}
 
-import org.beringia.{BeringiaException, ErrorCode}
-
 /**
  * @param kind how a worker loads it (`function` in docs/jvm-boundary.md)
  * @param bytes what it is loaded from; none for a function of a module
@@ -19,7 +17,7 @@ object PythonFunction {
   def fromModule(name: String): PythonFunction = name.split(":", -1) match {
     case Array(module, function) if module.nonEmpty && function.nonEmpty =>
       new PythonFunction(name, Array.emptyByteArray)
-    case _ => throw refusal(s"a function of a module is named as 'module:function', got '$name'", null)
+    case _ => throw Refusal(s"a function of a module is named as 'module:function', got '$name'")
   }
 
   /** The last function that a text of Python defines. */
@@ -35,11 +33,8 @@ object PythonFunction {
       try Files.readAllBytes(Paths.get(path))
       catch {
         case e @ (_: IOException | _: InvalidPathException) =>
-          throw refusal(s"the pickled function in '$path' cannot be read: $e", e)
+          throw Refusal(s"the pickled function in '$path' cannot be read: $e", e)
       }
     new PythonFunction("pickle", bytes)
   }
-
-  private def refusal(message: String, cause: Throwable) =
-    new BeringiaException(ErrorCode.ARGUMENT, message, cause)
 }

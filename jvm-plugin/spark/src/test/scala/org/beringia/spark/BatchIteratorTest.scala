@@ -7,8 +7,10 @@ import org.apache.spark.beringia.TaskContexts
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.AttributeReference
 import org.apache.spark.sql.types._
+import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.{BatchJob, EchoJob, ShippedFunction}
 import org.beringia.executor.memory.BatchLimits
+import org.beringia.spark.accelerate.AcceleratedBatches
 import org.beringia.spark.columns.InputColumn
 import org.junit.{After, Test}
 import org.junit.Assert._
@@ -30,9 +32,7 @@ class BatchIteratorTest {
     Per.Group,
     schema,
     new ShippedFunction("{}", Array.emptyByteArray, None),
-    Map.empty,
-    limits,
-    JobMetrics.of(JobMetrics.create(TestSession.spark.sparkContext))
+    TaskTerms(Map.empty, limits, new JobMetrics(JobMetrics.created(TestSession.spark.sparkContext)))
   ) {
     override def open(context: TaskContext): BatchJob = job
   }
@@ -97,6 +97,16 @@ class BatchIteratorTest {
     assertTrue(it.hasNext)
     assertEquals(0, first.column(0).getInt(0))
     assertEquals(first.numRows, it.next().column(0).getInt(0))
+  }
+
+  @Test def aFailureOfTheChildStaysTheChilds(): Unit = {
+    val raised =
+      new BeringiaException(ErrorCode.FUNCTION_RAISED.number, "raised", null, "its traceback", null)
+    val childs = new NumpyMapException(raised)
+    val made = task(BatchLimits(1024, 1 << 20))
+    val source = made.source(Input.Rows(rows(10) ++ Iterator.continually(throw childs)), context)
+    val it = new BatchIterator(made, source, context, AcceleratedBatches.thrown)
+    assertSame(childs, assertThrows(classOf[RuntimeException], () => it.foreach(_ => ())))
   }
 
   @Test def aFailingChildFailsTheCallAndTheJobIsClosedAtTheEnd(): Unit = {

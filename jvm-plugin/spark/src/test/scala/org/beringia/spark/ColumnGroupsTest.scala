@@ -5,6 +5,7 @@ import scala.collection.mutable.ArrayBuffer
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeReference}
 import org.apache.spark.sql.types._
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
+import org.beringia.ErrorCode
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.bridge.ArrowArrayStruct.child
 import org.beringia.executor.memory.{BatchLimits, FakeSegments}
@@ -42,10 +43,11 @@ class ColumnGroupsTest {
       types: Seq[DataType],
       keys: Int,
       per: Per,
-      full: Long = 8L << 20
+      full: Long = 8L << 20,
+      group: Long = 1L << 30
   ): Seq[Seq[(Seq[Any], Seq[Any])]] = {
     val (k, a) = types.indices.map(column(types)).splitAt(keys)
-    val writer = new BatchWriter(k, a, per.lists, BatchLimits(full, 1L << 30), segments)
+    val writer = new BatchWriter(k, a, per.lists, BatchLimits(full, group), segments)
     val found = ArrayBuffer.empty[Seq[(Seq[Any], Seq[Any])]]
     var more = groups.start()
     while (more) {
@@ -67,10 +69,10 @@ class ColumnGroupsTest {
     found.toSeq
   }
 
-  private def columnGroups(types: Seq[DataType], keys: Int, per: Per, most: Int = Int.MaxValue)(
+  private def columnGroups(types: Seq[DataType], keys: Int, per: Per, portion: Portion = Portion.Whole)(
       batches: Iterator[ColumnarBatch]
   ): Groups =
-    new ColumnGroups(types.indices.map(column(types)).take(keys), per, schema(types), batches, Some(most))
+    new ColumnGroups(types.indices.map(column(types)).take(keys), per, schema(types), batches, portion)
 
   private val everyType = Seq[DataType](
     StringType,
@@ -130,9 +132,7 @@ class ColumnGroupsTest {
         per,
         schema(everyType),
         null,
-        Map.empty,
-        Limits,
-        null
+        TaskTerms(Map.empty, Limits, null)
       )
       val byRows = written(Groups.of(task, Input.Rows(rows(everyType, values))), everyType, keys, per)
       val byColumns = written(Groups.of(task, Input.Columns(children)), everyType, keys, per)
@@ -166,10 +166,49 @@ class ColumnGroupsTest {
   @Test def aCallGetsNoMoreRowsThanItMay(): Unit = {
     val types = Seq[DataType](LongType)
     val values = (0L until 25L).map(Seq(_))
-    val groups = columnGroups(types, 0, Per.Partition, most = 10)(batches(types, values, 7, 13))
+    val groups = columnGroups(types, 0, Per.Partition, Portion.Rows(10))(batches(types, values, 7, 13))
     val lists = written(groups, types, 0, Per.Partition).flatten.map(_._2.head.asInstanceOf[Seq[Any]])
     assertEquals(Seq(10, 10, 5), lists.map(_.length))
     assertEquals((0L until 25L).toList, lists.flatten.toList)
+  }
+
+  @Test def aGroupHasAnyNumberOfRows(): Unit = {
+    val children = Iterator.fill(3)(new ColumnarBatch(Array.empty, 1 << 30))
+    val groups = new ColumnGroups(Nil, Per.Partition, Nil, children, Portion.Whole)
+    val writer = new BatchWriter(Nil, Nil, true, Limits, segments)
+    writer.begin()
+    assertTrue(groups.start())
+    groups.write(writer)
+    assertEquals(3L << 30, writer.rows)
+    assertFalse(groups.start())
+  }
+
+  @Test def aRowIsAGroupHoweverManyAreWrittenAtOnce(): Unit = {
+    val types = Seq[DataType](LongType, StringType)
+    val small = (0 until 4000).map(i => row(i.toLong, null))
+    def found(values: Seq[Seq[Any]]) =
+      written(
+        columnGroups(types, 0, Per.Row)(batches(types, values)),
+        types,
+        0,
+        Per.Row,
+        group = 1024
+      ).flatten
+    assertEquals(small, found(small).map(_._2))
+    val large = small :+ row(0L, "x" * (8 << 20))
+    assertEquals(ErrorCode.TOO_LARGE, TestSession.failure(found(large)).getErrorCode)
+  }
+
+  @Test def aFirstRowSaysLittleOfThoseBehindIt(): Unit = {
+    val types = Seq[DataType](StringType)
+    val values = row(null) +: Seq.fill(999)(row("x" * 1000))
+    for (per <- Seq(Per.Batch, Per.Row)) {
+      val found = written(columnGroups(types, 0, per)(batches(types, values)), types, 0, per, full = 1 << 20)
+      val first = found.head.flatMap { case (_, arguments) =>
+        if (per.lists) arguments.head.asInstanceOf[Seq[Any]] else Seq(arguments.head)
+      }
+      assertTrue(s"${first.length} rows", first.length < 300)
+    }
   }
 
   @Test def batchesEndWhenTheyAreFull(): Unit = {

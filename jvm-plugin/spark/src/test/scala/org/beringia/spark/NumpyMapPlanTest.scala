@@ -165,6 +165,13 @@ class NumpyMapPlanTest {
     assertTrue(map(data).queryExecution.analyzed.sameResult(map(data).queryExecution.analyzed))
     assertFalse(map(data).queryExecution.analyzed.sameResult(map(data, "m:g").queryExecution.analyzed))
     assertEquals(node(map(data)).canonicalized, node(map(data)).canonicalized)
+    // By the names of fields values of a dict are found.
+    def named(returns: String) =
+      Front.grouped(data.groupBy("k"), "m:f", Front.fields(returns), Seq("x" -> col("x")))
+    for ((one, other) <- Seq("lo double" -> "hi double", "a double, b double" -> "b double, a double")) {
+      assertFalse(named(one).queryExecution.analyzed.sameResult(named(other).queryExecution.analyzed))
+      assertFalse(node(named(one)).sameResult(node(named(other))))
+    }
     val a = new NumpyFunction(Array[Byte](1, 2), "{}", "f")
     assertEquals(a, new NumpyFunction(Array[Byte](1, 2), "{}", "f"))
     assertNotEquals(a, new NumpyFunction(Array[Byte](1, 3), "{}", "f"))

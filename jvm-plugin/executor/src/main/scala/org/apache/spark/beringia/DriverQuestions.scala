@@ -27,7 +27,7 @@ final class DriverQuestions(context: SparkContext) extends AutoCloseable {
   val name = s"beringia-questions-${UUID.randomUUID}"
 
   private[this] val asked = new LinkedBlockingQueue[Question]
-  private[this] val waiting = new ConcurrentHashMap[Int, RpcCallContext]
+  private[this] val waiting = new ConcurrentHashMap[(Int, Int), RpcCallContext] // by attempt and partition
 
   private[this] val endpoint = context.env.rpcEnv.setupEndpoint(
     name,
@@ -36,7 +36,7 @@ final class DriverQuestions(context: SparkContext) extends AutoCloseable {
 
       override def receiveAndReply(caller: RpcCallContext): PartialFunction[Any, Unit] = {
         case (attempt: Int, from: Int, bytes: Array[Byte]) =>
-          waiting.put(from, caller)
+          waiting.put((attempt, from), caller)
           asked.put(Question(attempt, from, bytes))
       }
     }
@@ -55,8 +55,9 @@ final class DriverQuestions(context: SparkContext) extends AutoCloseable {
   /** Has [[take]] return, now or when it is next called. */
   def wake(): Unit = asked.put(DriverQuestions.Nothing)
 
-  def answer(to: Int, bytes: Array[Byte]): Unit =
-    Option(waiting.remove(to)).foreach(_.reply(bytes))
+  /** Answers the task of a partition `to`, of that attempt. */
+  def answer(attempt: Int, to: Int, bytes: Array[Byte]): Unit =
+    Option(waiting.remove((attempt, to))).foreach(_.reply(bytes))
 
   override def close(): Unit = {
     context.env.rpcEnv.stop(endpoint)

@@ -24,6 +24,7 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
 
   private[this] var limit = 0L
   private[this] var groupStart = 0L
+  private[this] var groups = 1 // that are written together
   private[this] var rows = 0L
   private[this] var describe = BatchSize.NoGroup
 
@@ -46,9 +47,7 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
         math.max(limit.toDouble / math.max(1L, last), if (last > limit) 0.5 else 0.0)
       }
     if (limit == 0) limit = limits.first
-    groupStart = 0
-    rows = 0
-    describe = BatchSize.NoGroup
+    startGroup(BatchSize.NoGroup, 0)
     arena.begin(scale)
   }
 
@@ -62,7 +61,14 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
   def startGroup(key: () => String, start: Long): Unit = {
     describe = key
     groupStart = start
+    groups = 1
     rows = 0
+  }
+
+  /** So many groups begin that are written together: no more is known of each than what they take on average. */
+  def startGroups(count: Int): Unit = {
+    startGroup(BatchSize.NoGroup)
+    groups = count
   }
 
   /** The group gets rows. Where groups come whole, nothing says so. */
@@ -86,7 +92,7 @@ final class BatchSize(limits: BatchLimits, source: SegmentSource) {
         throw new BeringiaException(e.getCode, message, key, null, null)
     }
 
-  private def check(size: Long): Unit = if (size > limits.group) {
+  private def check(size: Long): Unit = if (size / groups > limits.group) {
     val key = describe()
     val which = if (key.isEmpty) "a group" else s"group $key"
     throw new BeringiaException(

@@ -54,7 +54,11 @@ final case class WholeExtent(
     if (fromZero) math.max(0L, number) else number
   }
 
-  override def last(ordinal: Long): Long = Math.floorDiv(ordinal, step)
+  override def last(ordinal: Long): Long = {
+    val number = Math.floorDiv(ordinal, step)
+    if (ordinal > most - size && number * step > most - size) throw tooFar(ordinal, step)
+    number
+  }
 
   override def start(window: Long): Any = bound(window * step)
 
@@ -64,7 +68,10 @@ final case class WholeExtent(
     bound(start + size)
   }
 
-  private def bound(value: Long): Any = if (asInts) Math.toIntExact(value) else value
+  private def bound(value: Long): Any =
+    if (!asInts) value
+    else if (value.isValidInt) value.toInt
+    else throw tooFar(value, step)
 }
 
 /** Of rows, whose ordinals are their numbers. The last windows end with the rows. */
@@ -72,7 +79,7 @@ final case class RowExtent(size: Long, step: Long) extends Extent {
   private[this] val numbers = WholeExtent(size, step, fromZero = true)
 
   override def first(ordinal: Long): Long = numbers.first(ordinal)
-  override def last(ordinal: Long): Long = numbers.last(ordinal)
+  override def last(ordinal: Long): Long = Math.floorDiv(ordinal, step)
   override def start(window: Long): Any = numbers.start(window)
   override def end(window: Long): Any = numbers.end(window)
   override def end(window: Long, rows: Long): Any = window * step + math.min(size, rows)

@@ -134,13 +134,13 @@ final class OpenWindows[Batch <: WindowBatch, Kept](
     if (isClosing) from <= to
     else {
       val isFirst = open.isEmpty
+      unopened = math.max(unopened, Math.addExact(to, 1L)) // without it the loop would not end
       var number = from
       while (number <= to) {
         open += Open(number, batch.rows, batch.bytes)
         opened += 1
         number += 1
       }
-      unopened = math.max(unopened, to + 1)
       if (isFirst && open.nonEmpty) await(batch)
       false
     }

@@ -3,6 +3,7 @@ package org.beringia.executor.windows
 import scala.collection.mutable.ArrayBuffer
 import scala.util.Random
 
+import org.beringia.{BeringiaException, ErrorCode}
 import org.junit.Test
 import org.junit.Assert._
 
@@ -96,6 +97,28 @@ class OpenWindowsTest {
       val (start, end) = (extent.start(number).asInstanceOf[Double], extent.end(number).asInstanceOf[Double])
       assertEquals(values.indices.filter(i => values(i) >= start && values(i) < end).toList, rows)
     }
+  }
+
+  @Test def whatLiesBeyondTheLastNumbersIsRefused(): Unit = {
+    def refused(extent: Extent, ordinal: Long) = {
+      def windows = run(IndexedSeq(ordinal), extent, 10, Long.MinValue, Long.MaxValue)
+      val error = assertThrows(classOf[BeringiaException], () => windows: Unit)
+      assertEquals(ErrorCode.ARGUMENT, error.getErrorCode)
+    }
+    refused(WholeExtent(1, 1), Long.MaxValue)
+    refused(WholeExtent(5, 1), Long.MaxValue - 3)
+    refused(WholeExtent(3, 2, asInts = true, most = Int.MaxValue), Int.MaxValue.toLong)
+    assertEquals(
+      1,
+      run(IndexedSeq(Long.MaxValue - 1), WholeExtent(1, 1), 10, 0, Long.MaxValue).windows.length
+    )
+    // Its end is where the rows end.
+    val all = RowExtent(Long.MaxValue, 1)
+    assertEquals(3, run(0L until 3L, all, 10, 0, Long.MaxValue).windows.length)
+    val below = WholeExtent(3, 2, asInts = true)
+    val error =
+      assertThrows(classOf[BeringiaException], () => below.start(below.first(Int.MinValue.toLong)): Unit)
+    assertEquals(ErrorCode.ARGUMENT, error.getErrorCode)
   }
 
   @Test def windowsOfRowsEndWithTheRows(): Unit = {

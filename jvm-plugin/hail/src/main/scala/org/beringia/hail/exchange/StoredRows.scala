@@ -44,8 +44,10 @@ final class StoredRows(
   @tailrec
   override def hasNext: Boolean =
     if (batch != null && row < batch.rows) true
-    else if (!batches.hasNext) false
-    else {
+    else if (!batches.hasNext) {
+      close() // the task may have others to read after it
+      false
+    } else {
       load(batches.next())
       hasNext
     }

@@ -1,9 +1,12 @@
 // What the Python front says about windows, in JSON.
 package org.beringia.hail.windows
 
+import java.math.BigDecimal
+
 import com.fasterxml.jackson.databind.JsonNode
 import is.hail.types.physical.{PCanonicalString, PFloat64, PInt32, PInt64, PStruct, PType}
 import is.hail.types.virtual._
+import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.windows.{Extent, FloatExtent, RowExtent, WholeExtent}
 
 /**
@@ -20,8 +23,8 @@ final case class WindowPlan(
     position: String,
     ofRows: Boolean,
     fromZero: Boolean,
-    size: Double,
-    step: Double
+    size: BigDecimal,
+    step: BigDecimal
 ) {
 
   /** The fields that order the rows. */
@@ -37,11 +40,18 @@ final case class WindowPlan(
     contig.map(_ => "contig" -> PCanonicalString(true)).toIndexedSeq ++ Seq("start" -> bound, "end" -> bound)
   }
 
+  private def whole(value: BigDecimal): Long =
+    try value.longValueExact
+    catch {
+      case _: ArithmeticException =>
+        throw new BeringiaException(ErrorCode.ARGUMENT, s"window: $value is no number of 64 bits")
+    }
+
   def extent(row: PStruct): Extent = row.fieldType(position).virtualType match {
-    case _ if ofRows => RowExtent(size.toLong, step.toLong)
-    case TFloat32 | TFloat64 => FloatExtent(size, step)
-    case TInt32 => WholeExtent(size.toLong, step.toLong, fromZero, Int.MaxValue, asInts = true)
-    case _ => WholeExtent(size.toLong, step.toLong, fromZero)
+    case _ if ofRows => RowExtent(whole(size), whole(step))
+    case TFloat32 | TFloat64 => FloatExtent(size.doubleValue, step.doubleValue)
+    case TInt32 => WholeExtent(whole(size), whole(step), fromZero, Int.MaxValue, asInts = true)
+    case _ => WholeExtent(whole(size), whole(step), fromZero)
   }
 }
 
@@ -51,7 +61,7 @@ object WindowPlan {
     node.path("position").asText,
     node.path("ofRows").asBoolean,
     node.path("fromZero").asBoolean,
-    node.path("size").asDouble,
-    node.path("step").asDouble
+    node.path("size").decimalValue,
+    node.path("step").decimalValue
   )
 }

@@ -5,6 +5,7 @@ package org.beringia.spark.accelerate
 import org.apache.spark.sql.execution.python.beringia.PythonLine
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 import org.beringia.{BeringiaException, ErrorCode}
+import org.beringia.spark.NumpyMapException
 
 /**
  * @param hidden how many leading columns of `batches` are not shown
@@ -16,26 +17,20 @@ final class AcceleratedBatches(
     shown: ColumnarBatch => Int = _.numRows
 ) extends Iterator[ColumnarBatch] {
 
-  override def hasNext: Boolean = translating(batches.hasNext)
+  override def hasNext: Boolean = batches.hasNext
 
   override def next(): ColumnarBatch = {
-    val batch = translating(batches.next())
+    val batch = batches.next()
     val columns = (hidden until batch.numCols).map(batch.column(_): ColumnVector)
     new ColumnarBatch(columns.toArray, shown(batch))
   }
+}
 
-  private def translating[T](action: => T): T =
-    try action
-    catch {
-      case e: RuntimeException =>
-        throw traceback(e).fold(e)(PythonLine.raised) // what PySpark has no word for stays ours
-    }
+object AcceleratedBatches {
 
-  private def traceback(error: Throwable): Option[String] =
-    Iterator
-      .iterate(error)(_.getCause)
-      .takeWhile(_ != null)
-      .collectFirst { case ours: BeringiaException => ours }
-      .filter(_.getCode == ErrorCode.FUNCTION_RAISED.number)
-      .flatMap(ours => Option(ours.getTraceback))
+  /** What a function raised as PySpark has it; what PySpark has no word for stays ours. */
+  def thrown(failure: BeringiaException): Throwable =
+    if (failure.getCode == ErrorCode.FUNCTION_RAISED.number && failure.getTraceback != null) {
+      PythonLine.raised(failure.getTraceback)
+    } else new NumpyMapException(failure)
 }

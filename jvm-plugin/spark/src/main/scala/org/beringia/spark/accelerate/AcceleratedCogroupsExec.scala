@@ -3,13 +3,11 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
-import org.apache.spark.sql.catalyst.plans.physical.{AllTuples, Distribution, Partitioning}
+import org.apache.spark.sql.catalyst.plans.physical.{Distribution, Partitioning}
 import org.apache.spark.sql.execution.{BinaryExecNode, SparkPlan}
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.executor.Settings
-import org.beringia.spark.JobMetrics
+import org.beringia.spark.TaskTerms
 
 /** The columns of one child: of its key, and those that the function is given, each once. */
 final case class SideColumns(grouping: Seq[Attribute], columns: Seq[Attribute])
@@ -30,9 +28,7 @@ final case class AcceleratedCogroupsExec(
 
   override def producedAttributes: AttributeSet = AttributeSet(output)
 
-  override def requiredChildDistribution: Seq[Distribution] = sides.map { side =>
-    if (side.grouping.isEmpty) AllTuples else SparkInternals.clustered(side.grouping)
-  }
+  override def requiredChildDistribution: Seq[Distribution] = sides.map(side => gathered(side.grouping))
 
   override def requiredChildOrdering: Seq[Seq[SortOrder]] =
     sides.map(_.grouping.map(SortOrder(_, Ascending)))
@@ -40,16 +36,13 @@ final case class AcceleratedCogroupsExec(
   override def outputPartitioning: Partitioning = left.outputPartitioning
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val settings = Settings.ours(conf.getAllConfs)
     val hidden = leftColumns.grouping.length
     val task = new CogroupTask(
       side(left, leftColumns),
       side(right, rightColumns),
       output.map(field => (field.name, field.dataType)),
       function.ship(sparkContext),
-      settings,
-      Settings.limits(settings),
-      JobMetrics.of(metrics)
+      TaskTerms.of(conf.getAllConfs, metrics)
     )
     rowsOf(left).zipPartitions(rowsOf(right)) { (leftRows, rightRows) =>
       new AcceleratedBatches(task.run(leftRows, rightRows), hidden)

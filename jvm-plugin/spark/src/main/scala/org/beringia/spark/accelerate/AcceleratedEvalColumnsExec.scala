@@ -6,8 +6,7 @@ import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, AttributeSet}
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.executor.Settings
-import org.beringia.spark.JobMetrics
+import org.beringia.spark.{Portion, TaskTerms}
 
 /**
  * What the planner must know is as in Spark's EvalPythonExec.
@@ -35,22 +34,21 @@ final case class AcceleratedEvalColumnsExec(
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val schema = child.output ++ constants.map(_.toAttribute)
-    val settings = Settings.ours(conf.getAllConfs)
     val task = new PortionedTask(
       Nil,
       columns.zipWithIndex.map { case (column, i) =>
         inputColumn(schema, column).copy(name = s"_$i") // as Spark calls the series
       },
       output.map(field => (field.name, field.dataType)),
-      if (takesBatches) None else Some(conf.arrowMaxRecordsPerBatch),
+      if (takesBatches) Portion.AsTheyCome else Portion.Rows(conf.arrowMaxRecordsPerBatch),
       schema,
       function.ship(sparkContext),
-      settings,
-      Settings.limits(settings),
-      JobMetrics.of(metrics)
+      TaskTerms.of(conf.getAllConfs, metrics)
     )
     val beside = ConstantColumns(constants, child.output)
-    mapInput(child)(input => new AcceleratedBatches(task.run(beside(input)), hidden = 0))
+    mapInput(child)(input =>
+      new AcceleratedBatches(task.run(beside(input), AcceleratedBatches.thrown), hidden = 0)
+    )
   }
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedEvalColumnsExec =

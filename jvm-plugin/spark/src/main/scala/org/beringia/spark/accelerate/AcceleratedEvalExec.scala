@@ -9,8 +9,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.execution.python.beringia.KeptRows
-import org.beringia.executor.Settings
-import org.beringia.spark.{Input, JobMetrics}
+import org.beringia.spark.{Input, JobMetrics, Portion, TaskTerms}
 import org.beringia.spark.columns.InputColumn
 
 /**
@@ -33,7 +32,7 @@ final case class AcceleratedEvalExec(
 
   override def producedAttributes: AttributeSet = AttributeSet(results)
 
-  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.create(sparkContext)
+  override lazy val metrics: Map[String, SQLMetric] = JobMetrics.created(sparkContext)
 
   override protected def doExecute(): RDD[InternalRow] = {
     val columns = child.output
@@ -50,21 +49,22 @@ final case class AcceleratedEvalExec(
     val fields = results
     val outputs = fields.map(field => (field.name, field.dataType))
     val batchRows = conf.arrowMaxRecordsPerBatch
-    val settings = Settings.ours(conf.getAllConfs)
-    val limits = Settings.limits(settings)
-    val measured = JobMetrics.of(metrics)
+    val terms = TaskTerms.of(conf.getAllConfs, metrics)
     val task =
       if (kind.pulls) {
         val shipped = function.shipAlone(sparkContext)
-        new PullingTask(None, inputs, outputs, batchRows, schema, shipped, settings, limits, measured)
+        new PullingTask(None, inputs, outputs, batchRows, schema, shipped, terms)
       } else {
         val shipped = function.ship(sparkContext)
-        new PortionedTask(Nil, inputs, outputs, Some(batchRows), schema, shipped, settings, limits, measured)
+        new PortionedTask(Nil, inputs, outputs, Portion.Rows(batchRows), schema, shipped, terms)
       }
     val hidden = if (kind.pulls) 1 else 0
     child.execute().mapPartitions { rows =>
       val kept = new KeptRows(rows, columns, computed, TaskContext.get())
-      kept.joined(new AcceleratedBatches(task.run(Input.Rows(kept)), hidden, task.shown), fields)
+      kept.joined(
+        new AcceleratedBatches(task.run(Input.Rows(kept), AcceleratedBatches.thrown), hidden, task.shown),
+        fields
+      )
     }
   }
 

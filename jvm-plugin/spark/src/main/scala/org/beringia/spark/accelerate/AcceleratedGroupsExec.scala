@@ -2,13 +2,11 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.executor.Settings
-import org.beringia.spark.{JobMetrics, NumpyMapTask, Per}
+import org.beringia.spark.{NumpyMapTask, Per, TaskTerms}
 
 /**
  * What the planner must know is as in Spark's FlatMapGroupsInPandasExec and AggregateInPandasExec.
@@ -31,7 +29,7 @@ final case class AcceleratedGroupsExec(
   override def producedAttributes: AttributeSet = AttributeSet(results)
 
   override def requiredChildDistribution: Seq[Distribution] =
-    if (groupingAttributes.isEmpty) AllTuples :: Nil else SparkInternals.clustered(groupingAttributes) :: Nil
+    gathered(groupingAttributes) :: Nil
 
   override def requiredChildOrdering: Seq[Seq[SortOrder]] =
     groupingAttributes.map(SortOrder(_, Ascending)) :: Nil
@@ -39,7 +37,6 @@ final case class AcceleratedGroupsExec(
   override def outputPartitioning: Partitioning = child.outputPartitioning
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val settings = Settings.ours(conf.getAllConfs)
     val hidden = if (kind.aggregates) 0 else groupingAttributes.length
     val task = new NumpyMapTask(
       groupingAttributes.map(inputColumn(child.output, _)),
@@ -50,11 +47,9 @@ final case class AcceleratedGroupsExec(
       Per.Group,
       child.output,
       function.ship(sparkContext),
-      settings,
-      Settings.limits(settings),
-      JobMetrics.of(metrics)
+      TaskTerms.of(conf.getAllConfs, metrics)
     )
-    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden))
+    mapInput(child)(input => new AcceleratedBatches(task.run(input, AcceleratedBatches.thrown), hidden))
   }
 
   private def results = if (kind.aggregates) output.drop(groupingAttributes.length) else output

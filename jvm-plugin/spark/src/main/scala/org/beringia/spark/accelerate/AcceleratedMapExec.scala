@@ -3,13 +3,11 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.expressions.{Ascending, Attribute, AttributeSet, SortOrder}
 import org.apache.spark.sql.catalyst.plans.physical._
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.executor.Settings
-import org.beringia.spark.JobMetrics
+import org.beringia.spark.TaskTerms
 
 /**
  * What the planner must know is as in Spark's MapInBatchExec and FlatMapGroupsInBatchExec.
@@ -31,11 +29,8 @@ final case class AcceleratedMapExec(
 
   override def producedAttributes: AttributeSet = AttributeSet(output)
 
-  override def requiredChildDistribution: Seq[Distribution] = Seq(grouping match {
-    case None => UnspecifiedDistribution
-    case Some(Nil) => AllTuples
-    case Some(keys) => SparkInternals.clustered(keys)
-  })
+  override def requiredChildDistribution: Seq[Distribution] =
+    Seq(grouping.fold[Distribution](UnspecifiedDistribution)(gathered))
 
   override def requiredChildOrdering: Seq[Seq[SortOrder]] =
     Seq(grouping.getOrElse(Nil).map(SortOrder(_, Ascending)))
@@ -43,7 +38,6 @@ final case class AcceleratedMapExec(
   override def outputPartitioning: Partitioning = child.outputPartitioning
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val settings = Settings.ours(conf.getAllConfs)
     val task = new PullingTask(
       grouping.map(_.map(inputColumn(child.output, _))),
       columns.map(inputColumn(child.output, _)),
@@ -51,12 +45,12 @@ final case class AcceleratedMapExec(
       conf.arrowMaxRecordsPerBatch,
       child.output,
       function.shipAlone(sparkContext),
-      settings,
-      Settings.limits(settings),
-      JobMetrics.of(metrics)
+      TaskTerms.of(conf.getAllConfs, metrics)
     )
     val hidden = grouping.fold(0)(_.length) + 1
-    mapInput(child)(input => new AcceleratedBatches(task.run(input), hidden, task.shown))
+    mapInput(child)(input =>
+      new AcceleratedBatches(task.run(input, AcceleratedBatches.thrown), hidden, task.shown)
+    )
   }
 
   override protected def withNewChildInternal(newChild: SparkPlan): AcceleratedMapExec =

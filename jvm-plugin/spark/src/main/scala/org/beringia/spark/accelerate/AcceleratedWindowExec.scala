@@ -3,14 +3,12 @@
 package org.beringia.spark.accelerate
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.beringia.SparkInternals
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.catalyst.plans.physical.{AllTuples, Distribution, Partitioning}
+import org.apache.spark.sql.catalyst.plans.physical.{Distribution, Partitioning}
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.python.beringia.WindowBounds
 import org.apache.spark.sql.vectorized.ColumnarBatch
-import org.beringia.executor.Settings
-import org.beringia.spark.{Input, JobMetrics, NumpyMapTask, Per}
+import org.beringia.spark.{Input, NumpyMapTask, Per, TaskTerms}
 
 /**
  * What the planner must know is as in Spark's WindowExecBase.
@@ -38,7 +36,7 @@ final case class AcceleratedWindowExec(
   override def producedAttributes: AttributeSet = AttributeSet(bounds.bounds ++ results)
 
   override def requiredChildDistribution: Seq[Distribution] =
-    if (groupingAttributes.isEmpty) AllTuples :: Nil else SparkInternals.clustered(groupingAttributes) :: Nil
+    gathered(groupingAttributes) :: Nil
 
   override def requiredChildOrdering: Seq[Seq[SortOrder]] =
     Seq(groupingAttributes.map(SortOrder(_, Ascending)) ++ order)
@@ -48,7 +46,6 @@ final case class AcceleratedWindowExec(
   override def outputPartitioning: Partitioning = child.outputPartitioning
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val settings = Settings.ours(conf.getAllConfs)
     val hidden = groupingAttributes.length
     val found = bounds.copy(keys = groupingAttributes, columns = child.output)
     val task = new NumpyMapTask(
@@ -60,12 +57,10 @@ final case class AcceleratedWindowExec(
       Per.Group,
       found.output,
       function.ship(sparkContext),
-      settings,
-      Settings.limits(settings),
-      JobMetrics.of(metrics)
+      TaskTerms.of(conf.getAllConfs, metrics)
     )
     rowsOf(child).mapPartitions { rows =>
-      new AcceleratedBatches(task.run(Input.Rows(found.of(rows))), hidden)
+      new AcceleratedBatches(task.run(Input.Rows(found.of(rows)), AcceleratedBatches.thrown), hidden)
     }
   }
 

@@ -10,8 +10,8 @@ import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.bridge.ArrowArrayStruct
 import org.beringia.executor.ShippedFunction
-import org.beringia.executor.memory.{BatchLimits, SegmentSource}
-import org.beringia.spark.{BatchIterator, GroupRows, JobBatches, JobMetrics, NumpyMapTask, Per}
+import org.beringia.executor.memory.SegmentSource
+import org.beringia.spark.{BatchIterator, GroupRows, JobBatches, NumpyMapTask, Per, TaskTerms}
 import org.beringia.spark.columns.InputColumn
 
 /**
@@ -28,9 +28,7 @@ final class CogroupTask(
     val right: CogroupSide,
     results: Seq[(String, DataType)],
     function: ShippedFunction,
-    settings: Map[String, String],
-    limits: BatchLimits,
-    metrics: JobMetrics
+    terms: TaskTerms
 ) extends NumpyMapTask(
       left.keys.zipWithIndex.map { case (key, i) => key.copy(ordinal = i) },
       left.columns ++ right.columns,
@@ -38,14 +36,13 @@ final class CogroupTask(
       Per.Group,
       left.rowSchema,
       function,
-      settings,
-      limits,
-      metrics
+      terms
     ) {
 
   def run(leftRows: Iterator[InternalRow], rightRows: Iterator[InternalRow]): Iterator[ColumnarBatch] = {
     val context = TaskContext.get()
-    new BatchIterator(this, new CogroupBatches(this, leftRows, rightRows, context), context)
+    val batches = new CogroupBatches(this, leftRows, rightRows, context)
+    new BatchIterator(this, batches, context, AcceleratedBatches.thrown)
   }
 }
 

@@ -9,21 +9,18 @@ import org.apache.spark.sql.execution.python.beringia.KeptRows
 import org.apache.spark.sql.types.DataType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 import org.beringia.executor.ShippedFunction
-import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{Groups, Input, JobMetrics, NumpyMapTask, Per, TaskBatches}
+import org.beringia.spark.{Groups, Input, NumpyMapTask, Per, Portion, TaskBatches, TaskTerms}
 import org.beringia.spark.columns.InputColumn
 
-/** @param batchRows how many rows the function gets at a time; none where it gets the child's batches as they are */
+/** @param portion how many rows the function gets at a time */
 class PortionedTask(
     keys: Seq[InputColumn],
     columns: Seq[InputColumn],
     results: Seq[(String, DataType)],
-    val batchRows: Option[Int],
+    val portion: Portion,
     rowSchema: Seq[Attribute],
     function: ShippedFunction,
-    settings: Map[String, String],
-    limits: BatchLimits,
-    metrics: JobMetrics
+    terms: TaskTerms
 ) extends NumpyMapTask(
       keys,
       columns,
@@ -31,12 +28,10 @@ class PortionedTask(
       Per.Partition,
       rowSchema,
       function,
-      settings,
-      limits,
-      metrics
+      terms
     ) {
   override def source(input: Input, context: TaskContext): TaskBatches =
-    new PortionedBatches(this, Groups.of(this, input, most = batchRows), input, context)
+    new PortionedBatches(this, Groups.of(this, input, portion), input, context)
 
   /** How many rows of a batch of results are results. */
   def shown(batch: ColumnarBatch): Int = batch.numRows
@@ -53,7 +48,7 @@ class PortionedBatches(task: PortionedTask, groups: Groups, input: Input, contex
   override def begin(): Unit = {
     super.begin()
     keptBefore = keptBytes
-    if (task.batchRows.isEmpty) portions.enqueue(mutable.ArrayBuffer.empty): Unit
+    if (task.portion == Portion.AsTheyCome) portions.enqueue(mutable.ArrayBuffer.empty): Unit
   }
 
   override def hasGroup: Boolean = groups.start()

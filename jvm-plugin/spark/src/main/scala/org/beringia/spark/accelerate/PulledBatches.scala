@@ -12,10 +12,10 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, UnsafeRow}
 import org.apache.spark.sql.types.{ByteType, DataType}
 import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.{ArrowArrayStruct, JobResult}
 import org.beringia.executor.ShippedFunction
-import org.beringia.executor.memory.BatchLimits
-import org.beringia.spark.{GroupRows, Groups, Input, JobMetrics, TaskBatches}
+import org.beringia.spark.{GroupRows, Groups, Input, Portion, TaskBatches, TaskTerms}
 import org.beringia.spark.columns.{BatchWriter, InputColumn, ResultVector}
 
 /** @param grouping the keys, where the function takes the rows of one after the other */
@@ -26,26 +26,22 @@ final class PullingTask(
     batchRows: Int,
     rowSchema: Seq[Attribute],
     function: ShippedFunction,
-    settings: Map[String, String],
-    limits: BatchLimits,
-    metrics: JobMetrics
+    terms: TaskTerms
 ) extends PortionedTask(
       grouping.getOrElse(Nil),
       columns,
       ("", ByteType) +: results,
-      Some(batchRows),
+      Portion.Rows(batchRows),
       rowSchema,
       function,
-      settings,
-      limits,
-      metrics
+      terms
     ) {
   override def source(input: Input, context: TaskContext): TaskBatches = (grouping, input) match {
     case (Some(_), Input.Rows(rows)) =>
       val groups = new KeyedPortions(this, rows, batchRows)
       new PulledBatches(this, groups, input, called = false, () => groups.key, context)
     case _ =>
-      val portions = Groups.of(this, input, most = Some(batchRows))
+      val portions = Groups.of(this, input, portion)
       new PulledBatches(this, portions, input, called = true, () => PulledBatches.NoRow, context)
   }
 
@@ -112,6 +108,9 @@ final class PulledBatches(
   override def received(result: JobResult, nanos: Long): Unit = {
     super.received(result, nanos)
     val array = result.array
+    if (ArrowArrayStruct.length(array) == 0) {
+      throw new BeringiaException(ErrorCode.PROTOCOL, "a result does not say how its function stands")
+    }
     val mark = ArrowArrayStruct.child(array, task.keys.length)
     stands = of(ResultVector.of(ByteType, mark, ArrowArrayStruct.offset(array)).getByte(0))
   }

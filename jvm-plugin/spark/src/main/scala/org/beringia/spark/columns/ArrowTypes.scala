@@ -3,8 +3,8 @@
 package org.beringia.spark.columns
 
 import org.apache.spark.sql.types._
-import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.bridge.ArrowField
+import org.beringia.spark.Refusal
 
 /** How the values of a column lie in memory. */
 sealed trait Layout
@@ -68,7 +68,7 @@ object ArrowTypes {
     case ArrayType(element, _) => ArrowField.list(name, field("item", element))
     case StructType(fields) => ArrowField.struct(name, fields.map(f => field(f.name, f.dataType)): _*)
     case SqlType(sqlType) => field(name, sqlType)
-    case _ => throw refusal(s"'$name' has type ${typeName(dataType)}, which has no Arrow form here")
+    case _ => throw Refusal(s"'$name' has type ${typeName(dataType)}, which has no Arrow form here")
   }
 
   /** The name of a type in messages. */
@@ -97,7 +97,7 @@ object ArrowTypes {
 
   /** Refuses a grouping column that is neither a scalar nor a struct of scalars. */
   def requireKey(name: String, dataType: DataType): Unit = if (!isKey(dataType)) {
-    throw refusal(s"grouping column '$name' has type ${typeName(dataType)}: $keyHint${castHint(dataType)}")
+    throw Refusal(s"grouping column '$name' has type ${typeName(dataType)}: $keyHint${castHint(dataType)}")
   }
 
   private def isKey(dataType: DataType): Boolean = dataType match {
@@ -109,7 +109,7 @@ object ArrowTypes {
   /** Refuses an argument that has no NumPy form. */
   def requireArgument(name: String, dataType: DataType): Unit =
     if (layout(dataType).isEmpty || (hasUdt(dataType) && udt(dataType).isEmpty)) {
-      throw refusal(
+      throw Refusal(
         s"argument column '$name' has type ${typeName(dataType)}: $valueHint, and Spark ML's vectors and " +
           s"matrices${castHint(dataType)}"
       )
@@ -117,13 +117,13 @@ object ArrowTypes {
 
   /** Refuses a column that cannot be carried through. */
   def requireKept(name: String, dataType: DataType): Unit = if (layout(dataType).isEmpty) {
-    throw refusal(s"kept column '$name' has type ${typeName(dataType)}: $valueHint${castHint(dataType)}")
+    throw Refusal(s"kept column '$name' has type ${typeName(dataType)}: $valueHint${castHint(dataType)}")
   }
 
   /** Refuses a field of `returns` that cannot be read back. */
   def requireResult(name: String, dataType: DataType): Unit =
     if (layout(dataType).isEmpty || (hasUdt(dataType) && !udt(dataType).contains("vector"))) {
-      throw refusal(
+      throw Refusal(
         s"field '$name' of returns has type ${typeName(dataType)}: $valueHint, and Spark ML's vectors" +
           castHint(dataType)
       )
@@ -135,8 +135,6 @@ object ArrowTypes {
     case StructType(fields) => fields.exists(field => hasUdt(field.dataType))
     case _ => false
   }
-
-  private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 
   private val scalars =
     "boolean, tinyint, smallint, int, bigint, float, double, decimal, date, timestamp, timestamp_ntz, " +

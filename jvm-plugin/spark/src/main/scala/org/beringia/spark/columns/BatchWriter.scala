@@ -90,17 +90,21 @@ final class BatchWriter(
 
   /** Appends rows of vectors, each a group, where a row is one; true when the batch is full. */
   def appendGroups(columns: Array[ColumnVector], start: Int, count: Int): Boolean = {
-    size.startGroup(BatchWriter.NoKey)
+    size.startGroups(count)
     write(columns, start, count, keyWriters, keyOrdinals)
     append(columns, start, count)
     groupCount += count
     size.endGroup()
   }
 
-  /** How many of `rows` go into the batch until it is full, to judge by those in it; one at least. */
-  def fitting(rows: Int): Int =
-    if (rowCount == 0) 1
-    else math.max(1, math.min(rows.toLong, size.room * rowCount / math.max(1, bytes))).toInt
+  /**
+   * How many of `rows` go into the batch until it is full, to judge by those in it. As these may be few and small, at
+   * most twice as many; one at least.
+   */
+  def fitting(rows: Int): Int = {
+    val room = math.min(size.room * rowCount / math.max(1, bytes), 2 * rowCount)
+    math.max(1, math.min(rows.toLong, room)).toInt
+  }
 
   override def awaitGroup(bytes: Long, key: () => String): Unit = size.startGroup(key, bytes)
 
@@ -182,7 +186,6 @@ final class BatchWriter(
 
 object BatchWriter {
   private val ExpectedGroupRows = 16
-  private val NoKey = () => ""
 
   /** The schema of the batches: the job's input schema. */
   def schema(

@@ -7,7 +7,10 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 
 /** What goes into the exchange, or comes out of it. */
-final class BlockMetrics(rows: SQLMetric, blocks: SQLMetric, bytes: SQLMetric) extends Serializable {
+final class BlockMetrics(created: Map[String, SQLMetric]) extends Serializable {
+  private[this] val rows = created("numRows")
+  private[this] val blocks = created("numBlocks")
+  private[this] val bytes = created("blockBytes")
 
   /** Counts the blocks as they are taken. */
   def counting(moved: Iterator[InternalRow]): Iterator[InternalRow] = moved.map {
@@ -21,48 +24,34 @@ final class BlockMetrics(rows: SQLMetric, blocks: SQLMetric, bytes: SQLMetric) e
 }
 
 object BlockMetrics {
-  private val Rows = "numRows"
-  private val Blocks = "numBlocks"
-  private val Bytes = "blockBytes"
-
   def created(context: SparkContext): Map[String, SQLMetric] = Map(
-    Rows -> SQLMetrics.createMetric(context, "number of rows"),
-    Blocks -> SQLMetrics.createMetric(context, "number of blocks"),
-    Bytes -> SQLMetrics.createSizeMetric(context, "bytes of blocks")
+    "numRows" -> SQLMetrics.createMetric(context, "number of rows"),
+    "numBlocks" -> SQLMetrics.createMetric(context, "number of blocks"),
+    "blockBytes" -> SQLMetrics.createSizeMetric(context, "bytes of blocks")
   )
-
-  def of(metrics: Map[String, SQLMetric]): BlockMetrics =
-    new BlockMetrics(metrics(Rows), metrics(Blocks), metrics(Bytes))
 }
 
-/**
- * How partitions are sorted.
- *
- * @param time       in which orders of columns were found
- * @param memory     that the columns took
- * @param partitions that there was no memory for as columns, and that were sorted as rows
- * @param spilled    bytes that these spilled
- */
-final class SortMetrics(
-    val time: SQLMetric,
-    val memory: SQLMetric,
-    val partitions: SQLMetric,
-    val spilled: SQLMetric
-) extends Serializable
+/** How partitions are sorted. */
+final class SortMetrics(created: Map[String, SQLMetric]) extends Serializable {
+
+  /** Time in which orders of columns were found. */
+  val time: SQLMetric = created("sortTime")
+
+  /** Memory that the columns took. */
+  val memory: SQLMetric = created("columnBytes")
+
+  /** Partitions that there was no memory for as columns, and that were sorted as rows. */
+  val partitions: SQLMetric = created("partitionsSortedAsRows")
+
+  /** Bytes that these spilled. */
+  val spilled: SQLMetric = created("spillSize")
+}
 
 object SortMetrics {
-  private val Time = "sortTime"
-  private val Memory = "columnBytes"
-  private val Partitions = "partitionsSortedAsRows"
-  private val Spilled = "spillSize"
-
   def created(context: SparkContext): Map[String, SQLMetric] = Map(
-    Time -> SQLMetrics.createNanoTimingMetric(context, "time sorting columns"),
-    Memory -> SQLMetrics.createSizeMetric(context, "bytes of columns in memory"),
-    Partitions -> SQLMetrics.createMetric(context, "number of partitions sorted as rows"),
-    Spilled -> SQLMetrics.createSizeMetric(context, "spill size")
+    "sortTime" -> SQLMetrics.createNanoTimingMetric(context, "time sorting columns"),
+    "columnBytes" -> SQLMetrics.createSizeMetric(context, "bytes of columns in memory"),
+    "partitionsSortedAsRows" -> SQLMetrics.createMetric(context, "number of partitions sorted as rows"),
+    "spillSize" -> SQLMetrics.createSizeMetric(context, "spill size")
   )
-
-  def of(metrics: Map[String, SQLMetric]): SortMetrics =
-    new SortMetrics(metrics(Time), metrics(Memory), metrics(Partitions), metrics(Spilled))
 }

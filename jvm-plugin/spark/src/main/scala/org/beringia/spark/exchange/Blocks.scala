@@ -79,6 +79,11 @@ final class BlockIterator(
   private[this] var batch: ColumnarBatch = _
   private[this] var at = 0 // the next row of the batch
 
+  // Rows of columns that are taken together: few where they may be wide.
+  private[this] val step =
+    if (columns.exists(column => ScatteredColumn.isVariable(column.dataType))) Blocks.WideRows
+    else Blocks.Rows
+
   private def takeSome(): Boolean = input match {
     case Input.Rows(rows) => takeRows(rows)
     case Input.Columns(batches) =>
@@ -86,7 +91,9 @@ final class BlockIterator(
         batch = batches.next()
         at = 0
       }
-      batch != null && at < batch.numRows && { takeColumns(); true }
+      val any = batch != null && at < batch.numRows
+      if (any) takeColumns()
+      any
   }
 
   private def takeRows(rows: Iterator[InternalRow]): Boolean = {
@@ -110,7 +117,12 @@ final class BlockIterator(
   }
 
   private def takeColumns(): Unit = {
-    val count = math.min(batch.numRows - at, Blocks.Rows)
+    val end = at + math.min(batch.numRows - at, Blocks.Rows)
+    val before = wide
+    do takeColumns(math.min(end - at, step)) while (at < end && wide - before < budget)
+  }
+
+  private def takeColumns(count: Int): Unit = {
     var i = 0
     while (partitions > 1 && i < count) {
       partitionOfRow(i) = partitionOf(batch.getRow(at + i))
@@ -123,6 +135,9 @@ final class BlockIterator(
     }
     at += count
   }
+
+  /** Bytes so far of values of no fixed width. */
+  private def wide: Long = scattered.map(_.wide).sum
 
   private def partitionOf(row: InternalRow): Int =
     if (partitions == 1) 0
@@ -229,6 +244,7 @@ object Blocks {
 
   /** Rows that are taken between two looks at how many bytes there are. */
   private[exchange] val Rows = 1024
+  private[exchange] val WideRows = 64
 
   /** Where the fields of a row end: what says that none is missing, the number, the place of the block. */
   private[exchange] val Fields = 24

@@ -23,7 +23,7 @@ final case class BlocksExec(keys: Seq[Attribute], partitions: Int, output: Seq[A
 
   override protected def doExecute(): RDD[InternalRow] = {
     val (keys, partitions, columns, metrics) =
-      (this.keys, this.partitions, child.output, BlockMetrics.of(this.metrics))
+      (this.keys, this.partitions, child.output, new BlockMetrics(this.metrics))
     def blocks(input: Input) = {
       val budget = Blocks.budget(TaskContext.get(), partitions)
       metrics.counting(new BlockIterator(keys, partitions, columns, input, budget))
@@ -75,7 +75,7 @@ final case class BlockColumnsExec(keys: Seq[Attribute], output: Seq[Attribute], 
   }
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val (types, metrics) = (output.map(_.dataType), BlockMetrics.of(this.metrics))
+    val (types, metrics) = (output.map(_.dataType), new BlockMetrics(this.metrics))
     rowsOf(child).mapPartitions(rows => new BlockBatches(types, metrics.counting(rows)))
   }
 

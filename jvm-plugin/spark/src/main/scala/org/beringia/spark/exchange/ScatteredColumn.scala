@@ -44,6 +44,9 @@ sealed abstract class ScatteredColumn(width: Int, partitions: Int) {
     }
   }
 
+  /** Bytes so far of values of no fixed width, of all blocks. */
+  def wide: Long = 0
+
   /** Bytes that the buffers could hold. */
   def capacity: Long = (fixed ++ missing ++ data).map(_.bytes.length.toLong).sum
 
@@ -193,6 +196,10 @@ final class ScatteredLongs(partitions: Int, value: PutFixed, floating: Boolean)
 
 /** Of what has no width of its own: the ends of the values, and their bytes. */
 final class ScatteredBytes(partitions: Int, value: PutBytes) extends ScatteredColumn(4, partitions) {
+  private[this] var written = 0L
+
+  override def wide: Long = written
+
   override protected def put(
       to: Array[Byte],
       at: Long,
@@ -200,7 +207,9 @@ final class ScatteredBytes(partitions: Int, value: PutBytes) extends ScatteredCo
       from: SpecializedGetters,
       ordinal: Int
   ): Unit = {
+    val before = data(partition).used
     value(data(partition), from, ordinal)
+    written += data(partition).used - before
     putMissing(to, at, partition)
   }
 

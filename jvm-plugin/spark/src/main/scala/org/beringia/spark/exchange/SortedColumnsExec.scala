@@ -36,7 +36,7 @@ final case class SortedColumnsExec(order: Seq[SortOrder], child: SparkPlan) exte
     val by = TableOrder.columns(order, output).getOrElse(Nil)
     val sort = SortExec(order, global = false, Columns(output))
     val areBlocks = child.vectorTypes == vectorTypes
-    val metrics = SortMetrics.of(this.metrics)
+    val metrics = new SortMetrics(this.metrics)
     mapInput(child) { input =>
       val blocks = input match {
         case Input.Columns(batches) if areBlocks => batches

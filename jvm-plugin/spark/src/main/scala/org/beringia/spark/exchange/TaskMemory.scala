@@ -4,7 +4,13 @@ package org.beringia.spark.exchange
 
 import org.apache.spark.TaskContext
 import org.apache.spark.beringia.ExecutorInternals
-import org.apache.spark.memory.{MemoryConsumer, MemoryMode, SparkOutOfMemoryError, TaskMemoryManager}
+import org.apache.spark.memory.{
+  MemoryConsumer,
+  MemoryMode,
+  SparkOutOfMemoryError,
+  TaskMemoryManager,
+  TooLargePageException
+}
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.array.LongArray
 
@@ -24,7 +30,7 @@ final class TaskMemory(task: TaskMemoryManager, mode: MemoryMode)
         None
       }
     } catch {
-      case _: SparkOutOfMemoryError => None
+      case _: SparkOutOfMemoryError | _: TooLargePageException => None
     }
 
   /** Calls `work`, which takes `bytes` for as long as it runs; none where there is no memory for it. */

@@ -4,7 +4,8 @@
 // A rank asks: a byte that says what it is, the length of the head, the head; then for each part how many will get it,
 // its length, its bytes. It is answered: the length of the head, the head; then for each part its length, its bytes.
 // Python gets of a question: attempt, rank, the number of its first part, the length of that byte and the head, these;
-// and gives of an answer: rank, the length of the head, the head, how many parts there are, the number of each.
+// and gives of an answer: attempt, rank, the length of the head, the head, how many parts there are, the number of
+// each.
 package org.beringia.spark.ranks
 
 import java.nio.ByteBuffer
@@ -32,18 +33,19 @@ private final class Parts {
     buffer.array
   }
 
-  /** Python's answers, by rank. */
-  def answers(bytes: Array[Byte]): Seq[(Int, Array[Byte])] = {
+  /** Python's answers, each with the attempt and the rank that it is for. */
+  def answers(bytes: Array[Byte]): Seq[(Int, Int, Array[Byte])] = {
     val buffer = ByteBuffer.wrap(bytes)
-    val answers = mutable.ArrayBuffer.empty[(Int, Array[Byte])]
+    val answers = mutable.ArrayBuffer.empty[(Int, Int, Array[Byte])]
     while (buffer.hasRemaining) {
+      val attempt = buffer.getInt
       val rank = buffer.getInt
       val head = take(buffer, buffer.getInt)
       val theirs = Array.fill(buffer.getInt)(part(buffer.getLong))
       val answer = ByteBuffer.allocate(4 + head.length + theirs.map(4 + _.length).sum)
       answer.putInt(head.length).put(head)
       theirs.foreach(bytes => answer.putInt(bytes.length).put(bytes))
-      answers += ((rank, answer.array))
+      answers += ((attempt, rank, answer.array))
     }
     answers.toSeq
   }

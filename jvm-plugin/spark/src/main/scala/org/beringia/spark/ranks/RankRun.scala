@@ -11,8 +11,8 @@ import org.apache.spark.beringia.{DriverQuestions, QuestionLine, TaskSlots}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions.AttributeReference
 import org.apache.spark.sql.types.BinaryType
-import org.beringia.executor.{ArgumentColumn, FunctionBytes, JobSpec, NumpyFunction, Settings}
-import org.beringia.spark.{JobMetrics, NumpyMapTask, Per}
+import org.beringia.executor.{ArgumentColumn, FunctionBytes, JobSpec, NumpyFunction}
+import org.beringia.spark.{JobMetrics, NumpyMapTask, Per, TaskTerms}
 import org.beringia.spark.columns.InputColumn
 
 final class RankRun(session: SparkSession) extends AutoCloseable {
@@ -28,13 +28,12 @@ final class RankRun(session: SparkSession) extends AutoCloseable {
 
   /** Answers, then waits so long for questions; both as [[Parts]] has them. */
   def exchange(answers: Array[Byte], timeoutMillis: Long): Array[Byte] = {
-    parts.answers(answers).foreach { case (rank, answer) => questions.answer(rank, answer) }
+    parts.answers(answers).foreach { case (attempt, rank, answer) => questions.answer(attempt, rank, answer) }
     parts.questions(questions.take(timeoutMillis))
   }
 
   /** Runs the stage; what each rank returned, in their order. */
   def run(function: FunctionBytes, spec: String, size: Int): JavaList[Array[Byte]] = {
-    val settings = Settings.ours(session.conf.getAll)
     val task = new NumpyMapTask(
       Nil,
       Seq(InputColumn("answer", BinaryType, 0)),
@@ -42,9 +41,7 @@ final class RankRun(session: SparkSession) extends AutoCloseable {
       Per.Row,
       Seq(AttributeReference("answer", BinaryType)()),
       new NumpyFunction(function.bytes, RankRun.bound(spec), "ranks").ship(context),
-      settings,
-      Settings.limits(settings),
-      JobMetrics.of(JobMetrics.create(context))
+      TaskTerms.of(session.conf.getAll, JobMetrics.created(context))
     )
     val name = questions.name
     val ranks = context.parallelize(0 until size, size).barrier().mapPartitions { _ =>

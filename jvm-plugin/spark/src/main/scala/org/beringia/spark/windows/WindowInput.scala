@@ -8,10 +8,9 @@ import java.math.{BigDecimal, RoundingMode}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Expand, Filter, LogicalPlan}
 import org.apache.spark.sql.types._
-import org.beringia.{BeringiaException, ErrorCode}
 import org.beringia.executor.windows.{Extent, FloatExtent, RowExtent, WholeExtent}
 import org.beringia.spark.columns.ArrowTypes
-import org.beringia.spark.{NumpyMapException, Per}
+import org.beringia.spark.{NumpyMapException, Per, Refusal}
 
 /** Refuses by itself windows that there are not over such a column. */
 final class WindowInput(windows: Windows, name: String, dataType: DataType) {
@@ -25,7 +24,7 @@ final class WindowInput(windows: Windows, name: String, dataType: DataType) {
     case TimestampType | TimestampNTZType => dataType
     case _: DayTimeIntervalType => DayTimeIntervalType()
     case _ =>
-      throw refusal(
+      throw Refusal(
         s"by: a window goes over numbers, dates, timestamps or durations, and column '$name' is " +
           ArrowTypes.typeName(dataType)
       )
@@ -88,22 +87,22 @@ final class WindowInput(windows: Windows, name: String, dataType: DataType) {
   private def requireUnit(what: String, value: BigDecimal, unit: Unit): scala.Unit = {
     val ofTimes = bound != LongType && bound != DoubleType
     if (ofTimes && unit == Unit.Numbers) {
-      throw refusal(s"$over is ${ArrowTypes.typeName(dataType)}, so $what is a duration; got $value")
+      throw Refusal(s"$over is ${ArrowTypes.typeName(dataType)}, so $what is a duration; got $value")
     }
     if (!ofTimes && unit == Unit.Microseconds) {
-      throw refusal(
+      throw Refusal(
         s"$over is ${ArrowTypes.typeName(dataType)}, so $what is a number; got a duration, of $value microseconds"
       )
     }
     if (bound == LongType && value.stripTrailingZeros.scale > 0) {
-      throw refusal(s"$over is of integers, and $what is $value. Cast it to double")
+      throw Refusal(s"$over is of integers, and $what is $value. Cast it to double")
     }
   }
 
   private def whole(what: String, value: BigDecimal): Long =
     try value.longValueExact
     catch {
-      case _: ArithmeticException => throw refusal(s"$over: $what is $value, which is no number of 64 bits")
+      case _: ArithmeticException => throw Refusal(s"$over: $what is $value, which is no number of 64 bits")
     }
 
   private def over: String = s"window: column '$name'"
@@ -112,8 +111,6 @@ final class WindowInput(windows: Windows, name: String, dataType: DataType) {
 object WindowInput {
   private val BlockSizes = 16L // windows that do not overlap have room in a block
   private val DayMicros = 24L * 60 * 60 * 1000 * 1000
-
-  private def refusal(message: String) = new BeringiaException(ErrorCode.ARGUMENT, message)
 
   /** The first block that a row is in; null if no window has it. */
   final private case class FirstBlock(extent: Extent, perBlock: Long) extends WholeFunction("first_block") {
@@ -145,6 +142,12 @@ object WindowInput {
 
   /** Of a date, in microseconds. */
   private case object Midnight extends WholeFunction("midnight") {
-    override def apply(date: Any): Any = Math.multiplyExact(date.asInstanceOf[Int].toLong, DayMicros)
+    override def apply(date: Any): Any = NumpyMapException.wrapping {
+      val days = date.asInstanceOf[Int].toLong
+      if (math.abs(days) > Long.MaxValue / DayMicros) {
+        throw Refusal(s"a window cannot be found: $days days are too far from 1970")
+      }
+      days * DayMicros
+    }
   }
 }

@@ -11,7 +11,9 @@ import org.apache.spark.sql.catalyst.expressions.{
   UnsafeProjection,
   UnsafeRow
 }
+import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
 import org.apache.spark.sql.types._
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 import org.apache.spark.unsafe.types.UTF8String
 import org.beringia.BeringiaException
 import org.beringia.spark.Input
@@ -70,6 +72,21 @@ class BlocksTest {
       Seq.tabulate(3000)(row(_).toSeq(types).toString),
       values(blocks(3000, 1, 4096)).map(_.toString)
     )
+
+  @Test def blocksOfWideColumnsEndInTimeToo(): Unit = {
+    val text = UTF8String.fromString("x" * 4000)
+    val column = Seq(AttributeReference("c", StringType)())
+    val child = new OnHeapColumnVector(5000, StringType)
+    (0 until 5000).foreach(i => child.putByteArray(i, if (i < 100) Array.emptyByteArray else text.getBytes))
+    val batch = new ColumnarBatch(Array[ColumnVector](child), 5000)
+    val input = Input.Columns(Iterator.single(batch))
+    val sizes = new BlockIterator(Nil, 1, column, input, 64L << 10).map { row =>
+      val block = row.asInstanceOf[UnsafeRow]
+      (Blocks.rowsOf(block), block.getSizeInBytes)
+    }.toList
+    assertEquals(5000, sizes.map(_._1).sum)
+    assertTrue(sizes.toString, sizes.map(_._2).max < (512 << 10))
+  }
 
   @Test def noRowsAreNoBlocks(): Unit = assertEquals(Nil, blocks(0, 3, 1L << 20))
 

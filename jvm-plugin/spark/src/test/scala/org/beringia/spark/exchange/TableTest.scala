@@ -87,6 +87,12 @@ class TableTest {
       assertNull(TableOrder.of(table, TableOrder.columns(Seq(SortOrder(columns(3), Ascending)), columns).get))
     }
 
+  @Test def noArrayIsLargerThanAPageOfSparks(): Unit = {
+    val much = TaskContexts.memory(1L << 45)
+    assertEquals(None, new TaskMemory(much, MemoryMode.OFF_HEAP).allocate(1L << 40))
+    assertEquals(0, much.cleanUpAllAllocatedMemory())
+  }
+
   @Test def aBlockThatThereIsNoMemoryForIsLeftOut(): Unit = {
     val little = TaskContexts.memory(1L << 20)
     val table = new Table(types, new TaskMemory(little, MemoryMode.OFF_HEAP))
