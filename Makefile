@@ -128,7 +128,7 @@ ON_4 := $(wildcard integration-tests/test_accelerate*.py) $(addprefix integratio
 SHORT := integration-tests/test_linkage.py integration-tests/contract/test_contract.py integration-tests/test_sql.py
 FAULTS_4 := $(addprefix integration-tests/faults/test_fault_,cancel.py ends.py starts.py table.py) \
   -k "fault_cancel or fault_ends and (stopped or executor) and not posix or fault_starts and not local \
-  or fault_table and Spark and (killed or exits or loops or replaces)"
+  or fault_table and Spark and (killed or raises or loops or replaces)"
 test-spark-4: $(STAMPS)/package $(STAMPS)/python-4 $(STAMPS)/classes-4 $(OLDER_4:%=build/spark-%/pyspark) ## Jobs on Spark 4.
 	$(call say,Jobs on Spark $(NEWEST_4))
 	@$(PYTEST_4) $(ON_4) -k "not local and not parallel.md and not scala and not hail and not metrics.md and not configuration.md \

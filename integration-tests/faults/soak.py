@@ -32,14 +32,14 @@ from beringia.errors import BeringiaError  # noqa: E402 (see above)
 FAULTS = (
     strikes.killed,
     strikes.crashes,
-    strikes.leaves,
+    strikes.ends_itself,
     strikes.closes_every_descriptor,
     strikes.forks_a_child_that_stays_and_dies,
-    strikes.exits,
+    strikes.raises_system_exit,
     strikes.wants_too_much_memory,
     strikes.loops,
     strikes.starts_threads_that_stay,
-    strikes.forks_and_returns_twice,
+    strikes.forks_and_both_return,
     strikes.replaces_the_streams,
     strikes.changes_the_limits,
 )

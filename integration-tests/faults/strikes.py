@@ -31,7 +31,7 @@ def aborts():
     os.abort()
 
 
-def leaves():
+def ends_itself():
     os._exit(3)
 
 
@@ -39,11 +39,11 @@ def closes_every_descriptor():
     os.closerange(0, 4096)
 
 
-def exits():
+def raises_system_exit():
     sys.exit(3)
 
 
-def interrupts():
+def raises_keyboard_interrupt():
     raise KeyboardInterrupt
 
 
@@ -75,7 +75,7 @@ def holds_the_interpreter():
     ctypes.PyDLL(None).sleep(LONG)
 
 
-def sleeps_deaf_to_signals():
+def blocks_signals_and_sleeps():
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     time.sleep(LONG)
 
@@ -85,7 +85,7 @@ def starts_threads_that_stay():
         threading.Thread(target=time.sleep, args=(LONG,)).start()
 
 
-def forks_and_returns_twice():
+def forks_and_both_return():
     os.fork()
 
 
