@@ -47,10 +47,11 @@ def test_elements_may_be_arrays_and_results_too():
     [
         (lambda x: x[:1], "expected .*float64.* of shape \\(5,\\)"),
         (lambda x: x.astype(complex), "complex128"),
+        (lambda x: np.ma.masked_less(x, 2), "masked values"),
         (lambda x: 1 // int(x.sum() * 0), "integer division"),
         (lambda _: os.kill(os.getpid(), signal.SIGKILL), "SIGKILL"),
     ],
-    ids=["length", "type", "raises", "dies"],
+    ids=["length", "type", "mask", "raises", "dies"],
 )
 def test_what_goes_wrong_is_the_pipelines_error(f, says):
     with pytest.raises(Exception, match=says):

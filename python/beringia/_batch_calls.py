@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beringia import _function
+from beringia.errors import ResultError
 from beringia.futures import Executor
 from beringia.futures.options import check_options
 from beringia.local import pool as pools
@@ -52,6 +53,15 @@ class BatchCalls:
             self._executor.shutdown()
 
     def call(self, *batch: Any) -> NDArray[Any]:
-        """Return what the function returns for a batch."""
+        """Return what the function returns for a batch.
+
+        Raises
+        ------
+        ResultError
+            If some of it is masked: the engines' arrays have no masks.
+        """
         assert self._executor is not None, "an engine opens a function before it calls it"
-        return np.asarray(self._executor.submit(self._f, *batch).result())
+        returned = self._executor.submit(self._f, *batch).result()
+        if np.ma.is_masked(returned):
+            raise ResultError(f"'{self.name}' returned masked values, which cannot be passed on: fill them first")
+        return np.asarray(returned)
