@@ -173,15 +173,15 @@ def lists(given: pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(given), [_validity(given), ends.buffers()[1]], children=[items])
 
 
-def _fixed_lists(lists: pa.Array, kind: pa.DataType) -> pa.Array:
+def _fixed_lists(given: pa.Array, kind: pa.DataType) -> pa.Array:
     size = kind.list_size
-    items = _cast(lists.values.slice(lists.offset * size, len(lists) * size), kind.value_type)
-    return pa.Array.from_buffers(kind, len(lists), [_validity(lists)], children=[items])
+    items = _cast(given.values.slice(given.offset * size, len(given) * size), kind.value_type)
+    return pa.Array.from_buffers(kind, len(given), [_validity(given)], children=[items])
 
 
-def _structs(structs: pa.Array, kind: pa.DataType) -> pa.Array:
-    parts = [_cast(part, field.type) for part, field in zip(structs.flatten(), kind.fields, strict=True)]
-    return pa.Array.from_buffers(kind, len(structs), [_validity(structs)], children=parts)
+def _structs(given: pa.Array, kind: pa.DataType) -> pa.Array:
+    parts = [_cast(part, field.type) for part, field in zip(given.flatten(), kind.fields, strict=True)]
+    return pa.Array.from_buffers(kind, len(given), [_validity(given)], children=parts)
 
 
 def _validity(array: pa.Array) -> pa.Buffer | None:

@@ -7,7 +7,7 @@ import operator
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +16,7 @@ from beringia.errors import ArgumentError
 from beringia.futures.lanes import CallFuture, Lanes
 from beringia.futures.mapping import Maps
 from beringia.futures.nested import Nested
-from beringia.futures.options import arguments, check_options, of_items, unsendable
+from beringia.futures.options import arguments, check_options, unsendable
 from beringia.futures.process import Process
 from beringia.local import pool as pools
 
@@ -181,16 +181,6 @@ class Executor(Maps):
         self.shutdown(wait=False, cancel_futures=True)
         if self._lanes.process == os.getpid():
             self._lanes.calls.kill()
-
-    def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> CallFuture:
-        """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
-        return self._submitted(_function.name_of(fn), lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
-
-    def submit_scattered(
-        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
-    ) -> CallFuture:
-        """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
-        return self._submitted(name, lambda: _call_pickle.dump_scattered(function, items), of_items(items), function)
 
     def _submitted(
         self,

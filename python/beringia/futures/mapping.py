@@ -1,4 +1,4 @@
-"""``map`` of an executor, by its ``submit``: in chunks, some calls ahead, with a bar."""
+"""``map`` of an executor, by its ``submit``: in chunks, some calls ahead, with a bar; and calls of many items."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
+from beringia import _call_pickle, _function
+from beringia.futures.options import of_items
 from beringia.local.progress import Tally, bar
 
 
@@ -19,6 +21,22 @@ class Maps(concurrent.futures.Executor):
 
     def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> Future[Any]:
         """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
+        return self._submitted(_function.name_of(fn), lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
+
+    def submit_scattered(
+        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
+    ) -> Future[Any]:
+        """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
+        return self._submitted(name, lambda: _call_pickle.dump_scattered(function, items), of_items(items), function)
+
+    def _submitted(
+        self,
+        name: str,
+        dump: Callable[[], tuple[bytes, _call_pickle.Buffers]],
+        given: Iterable[tuple[str, Any]],
+        common: _call_pickle.Buffers | None = None,
+    ) -> Future[Any]:
+        """Hand over a call of the function `name`, as `dump` pickles it; `given` are its arguments, for messages."""
         raise NotImplementedError
 
     def map(

@@ -22,7 +22,7 @@ from beringia._cores import cores
 from beringia.errors import GroupTimeoutError
 from beringia.futures import errors, lanes
 from beringia.futures.mapping import Maps
-from beringia.futures.options import arguments, check_options, of_items, unsendable
+from beringia.futures.options import arguments, check_options, unsendable
 
 _PATIENCE = 0.05
 """Seconds after which a call that somebody waits for by other means than its result is made here."""
@@ -50,16 +50,6 @@ class Nested(Maps):
         return self._submitted(
             name, lambda: _call_pickle.dump_call(fn, args, kwargs, self._reduce), arguments(args, kwargs)
         )
-
-    def submit_chunk(self, fn: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> concurrent.futures.Future[Any]:
-        """Have `fn` called with each of the tuples in `items`, by one worker: a future of a list."""
-        return self._submitted(_function.name_of(fn), lambda: _call_pickle.dump_chunk(fn, items), of_items(items))
-
-    def submit_scattered(
-        self, name: str, function: _call_pickle.Buffers, items: Sequence[tuple[Any, ...]]
-    ) -> concurrent.futures.Future[Any]:
-        """Do what :meth:`submit_chunk` does, for a function that was pickled once."""
-        return self._submitted(name, lambda: _call_pickle.dump_scattered(function, items), of_items(items), function)
 
     def _submitted(
         self,
