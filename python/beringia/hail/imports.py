@@ -16,7 +16,7 @@ from hail.expr.types import HailType, dtype
 
 import hail as hl
 from beringia.errors import ArgumentError
-from beringia.hail import arrow_types, nodes, partitions, restore, stored, tables, types
+from beringia.hail import arrow_types, nodes, partitions, restore, setup, stored, tables, types
 from beringia.hail.shared_file import SharedFile
 
 BATCH_BYTES = 4 << 20  # what a task holds at once
@@ -291,7 +291,7 @@ class UploadedFile:
 
 
 def _remove(backend: Any, path: str) -> None:
-    if backend.fs is None:  # Hail was stopped: whoever asks its JVM now may wait for ever
+    if not setup.is_running(backend):
         return
     with contextlib.suppress(Exception):  # the JVM may be gone, and the folder is one for temporary files
         backend.fs.remove(path)

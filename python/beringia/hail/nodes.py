@@ -12,6 +12,7 @@ import orjson
 from hail.utils.java import Env
 
 import hail as hl
+from beringia.hail import setup
 from beringia.spark import jvm
 from beringia.spark import setup as spark_setup
 from hail import ir
@@ -31,12 +32,14 @@ class Node(ir.JavaTable):
 
     def __init__(self, answer: str, origin: Any, again: Callable[[str], Node]):
         super().__init__(*answered(answer))
+        self._backend = hl.current_backend()
         self._origin = origin
         self._again = again
 
     def __del__(self) -> None:
-        # At the interpreter's exit, Hail may be gone before its tables are, and this module too.
-        if sys is not None and not sys.is_finalizing():
+        # At the interpreter's exit, Hail may be gone before its tables are, and this module too. And numbers start anew
+        # with each Hail: another one's table is not to be removed for this.
+        if sys is not None and not sys.is_finalizing() and setup.is_running(self._backend):
             super().__del__()
 
     def _handle_randomness(self, uid_field_name: str | None) -> Node:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hail.backend.spark_backend import SparkBackend
+from hail.utils.java import Env
 
 import hail as hl
 from beringia.errors import ConfigError
@@ -79,3 +80,8 @@ def front() -> Any:
         )
     jvm.find_class(context._jvm, "org.beringia.hail.FailureLog").watch(context._jsc.sc())
     return found
+
+
+def is_running(backend: Any) -> bool:
+    """Tell whether a backend is that of the running Hail. The JVM of one that was stopped may never answer."""
+    return Env.is_fully_initialized() and Env.backend() is backend
