@@ -287,3 +287,27 @@ except beringia.errors.ConfigError as e:
 
 def test_hail_without_the_plugin_says_how_to_start(run):
     assert "hl.init(spark_conf=beringia.hail.conf())" in run(PLAIN)
+
+
+AGAIN = """
+import gc
+import hail as hl
+import pandas as pd
+import beringia.hail
+def started():
+    hl.init(spark_conf=beringia.hail.conf(), master="local[2]", quiet=True, log="hail.log", tmp_dir="tmp")
+    ht = beringia.hail.from_pandas(pd.DataFrame(dict(x=range(4))))
+    return hl.experimental.numpy_map(lambda x: float(x.sum()), ht.x % 2, "struct{s: float64}", args=dict(x=ht.x))
+table = started()
+hl.stop()
+of_another = table
+table = started()
+del of_another
+gc.collect()
+print(table.s.collect())
+"""
+
+
+def test_tables_of_a_hail_that_was_stopped_are_not_those_of_the_next(run):
+    """Each Hail numbers them from one on."""
+    assert "[2.0, 4.0]" in run(AGAIN)
