@@ -103,8 +103,8 @@ def test_on_a_cluster_data_go_through_spark_and_hails_folder(tmp_path):
         import gc, sys
         from pathlib import Path
         import numpy as np, pandas as pd, hail as hl, beringia.hail as bh
-        few = {"spark.task.maxFailures": "1", "spark.driver.maxResultSize": "16m"}
-        conf = bh.conf(**{"spark.driver.memory": "1g", **few})
+        once = {"spark.task.maxFailures": "1"}  # what is refused is refused each time
+        conf = bh.conf(**{"spark.driver.memory": "1g", "spark.driver.maxResultSize": "16m", **once})
         hl.init(spark_conf=conf, master="local-cluster[2,1,1024]", quiet=True, tmp_dir=sys.argv[1])
         frame = pd.DataFrame({"k": np.arange(1000), "x": np.linspace(0, 1, 1000), "s": ["a", "b"] * 500})
         ht = bh.from_pandas(frame, key="k")
