@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyspark
 import pytest
 from pyspark import cloudpickle
-from pyspark.sql import Window
+from pyspark.sql import Row, Window
 from pyspark.sql import functions as F
 
 import beringia.spark
@@ -85,8 +86,8 @@ def values(x: pd.Series) -> list:
     return x.tolist()
 
 
-def udf(f, returns="string"):
-    return F.pandas_udf(f, returns)
+def udf(f, returns="string", kind=None):
+    return F.pandas_udf(f, returns, kind)
 
 
 QUERIES = {
@@ -140,6 +141,66 @@ def test_nested_values_are_the_same(both, conf, nested, name):
     conf("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
     query, node = QUERIES[name]
     theirs, ours = both(lambda: query(nested), f"Accelerated{node}")
+    assert same(ours, theirs)
+
+
+RETURNED = {
+    "texts as structs": ("struct<s: string>", lambda x: x.map("n{}".format)),
+    "dicts as structs": ("struct<s: string>", lambda x: x.map(lambda i: {"s": f"n{i}"})),
+    "dicts of other fields as structs": ("struct<s: string, t: int>", lambda x: x.map(lambda i: {"t": i, "z": i})),
+    "rows as structs": ("struct<s: string, t: int>", lambda x: x.map(lambda i: Row(t=i, s="r"))),
+    "tuples as structs": ("struct<s: string, t: int>", lambda x: x.map(lambda i: ("t", i))),
+    "frames as structs": ("struct<s: string, t: int>", lambda x: pd.DataFrame({"t": x, "s": "s"})),
+    "frames of dicts as structs": (
+        "struct<p: struct<s: string>>",
+        lambda x: pd.DataFrame({"p": x.map(lambda i: {"s": f"n{i}"})}),
+    ),
+    "frames as numbers": ("int", lambda x: pd.DataFrame({"s": x})),
+    "frames as arrays": ("array<int>", lambda x: pd.DataFrame({"s": x})),
+    "lists of dicts": ("array<struct<s: string, t: int>>", lambda x: x.map(lambda i: [{"s": "s"}, {"t": i}, None])),
+    "lists of tuples": ("array<struct<s: string, t: int>>", lambda x: x.map(lambda i: [("s", i)])),
+    "texts as arrays": ("array<string>", lambda x: x.map("n{}".format)),
+    "numbers as arrays": ("array<int>", lambda x: x),
+    "arrays of NumPy": ("array<int>", lambda x: x.map(lambda i: np.arange(i % 4) / 2)),
+    "matrices of NumPy": ("array<array<double>>", lambda x: x.map(lambda i: np.ones((2, 3)))),
+    "lists of lists": ("array<array<double>>", lambda x: x.map(lambda i: [[1.5], None, []])),
+    "missing structs": ("struct<s: string>", lambda x: x.map(lambda i: None)),
+}
+
+
+def taken(way, df, kind, make):
+    """Return a query that takes what a function makes of a column's values."""
+    if way == "series":
+        return df.select("id", udf(lambda x: make(x), kind)("id"), udf(lambda x: x, "long")("id"))
+    if way == "an iterator":
+        return df.select("id", F.pandas_udf(lambda many: map(make, many), kind, F.PandasUDFType.SCALAR_ITER)("id"))
+    if way == "an aggregate":
+        return df.groupBy("g").agg(udf(lambda x: make(x).iloc[0], kind, F.PandasUDFType.GROUPED_AGG)("id"))
+    if way == "a frame":
+        return df.groupBy("g").applyInPandas(lambda p: pd.DataFrame({"v": make(p.id)}), f"v {kind}")
+    return df.mapInPandas(lambda frames: (pd.DataFrame({"v": make(p.id)}) for p in frames), f"v {kind}")
+
+
+WAYS = {
+    "series": "EvalInPandas",
+    "an iterator": "EvalInPandas",
+    "an aggregate": "AggregateInPandas",
+    "a frame": "GroupsInPandas",
+    "frames": "MapInPandas",
+}
+
+
+def cases():
+    for name, (kind, _) in RETURNED.items():
+        quick = name in ("texts as structs", "dicts as structs", "lists of dicts")
+        for way in WAYS:
+            if way != "an aggregate" or not kind.startswith("struct"):  # which PySpark refuses
+                yield pytest.param(name, way, marks=[] if quick else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize(("name", "way"), cases())
+def test_nested_results_are_taken_as_by_pyspark(both, data, name, way):
+    theirs, ours = both(lambda: taken(way, data.coalesce(1), *RETURNED[name]), f"Accelerated{WAYS[way]}")
     assert same(ours, theirs)
 
 

@@ -104,6 +104,17 @@ def test_rows_of_sparks_own_operators(bh, hl):
     assert bh.from_spark(frame.groupBy("id").count()).aggregate(hl.agg.count()) == 5
 
 
+@pytest.mark.parametrize("key", [None, "id"])
+def test_what_is_random_differs_by_row(bh, hl, key):
+    ht = bh.from_spark(hl.utils.java.Env.spark_session().range(0, 1000, 1, 3), key=key)
+    ht = ht.annotate(r=hl.rand_unif(0, 1))
+    assert list(ht.row) == ["id", "r"]
+    rows = ht.collect()
+    assert [row.id for row in rows] == list(range(1000))
+    assert len({row.r for row in rows}) == 1000
+    assert all(0 <= row.r < 1 for row in rows)
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [

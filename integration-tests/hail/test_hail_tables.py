@@ -296,18 +296,22 @@ import pandas as pd
 import beringia.hail
 def started():
     hl.init(spark_conf=beringia.hail.conf(), master="local[2]", quiet=True, log="hail.log", tmp_dir="tmp")
-    ht = beringia.hail.from_pandas(pd.DataFrame(dict(x=range(4))))
-    return hl.experimental.numpy_map(lambda x: float(x.sum()), ht.x % 2, "struct{s: float64}", args=dict(x=ht.x))
-table = started()
+    data = pd.DataFrame(dict(x=range(4)))
+    frame = hl.utils.java.Env.spark_session().createDataFrame(data)
+    return [
+        hl.experimental.numpy_map(lambda x: float(x.sum()), ht.x % 2, "struct{s: float64}", args=dict(x=ht.x))
+        for ht in (beringia.hail.from_pandas(data), beringia.hail.from_spark(frame))
+    ]
+tables = started()
 hl.stop()
-of_another = table
-table = started()
+of_another = tables
+tables = started()
 del of_another
 gc.collect()
-print(table.s.collect())
+print([ht.s.collect() for ht in tables])
 """
 
 
 def test_tables_of_a_hail_that_was_stopped_are_not_those_of_the_next(run):
     """Each Hail numbers them from one on."""
-    assert "[2.0, 4.0]" in run(AGAIN)
+    assert "[[2.0, 4.0], [2.0, 4.0]]" in run(AGAIN)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import orjson
 from hail.utils.java import Env
+from pyspark.sql import DataFrame, functions
 
 import hail as hl
 from beringia.hail import setup
@@ -18,20 +19,15 @@ from beringia.spark import setup as spark_setup
 from hail import ir
 
 
-def answered(answer: str) -> tuple[hl.ttable, int]:
-    """Return a table's type and its number in the JVM, of what the JVM says of it."""
-    number, _, table_type = answer.partition(" ")
-    return hl.ttable._from_json(orjson.loads(table_type)), int(number)
-
-
 class Node(ir.JavaTable):
-    """A table of the JVM's. It can number its rows, for randomness further on.
+    """A table of the JVM's, of its number there and its type. It can number its rows, for randomness further on.
 
     It keeps what it was made of: that must live as long as this.
     """
 
     def __init__(self, answer: str, origin: Any, again: Callable[[str], Node]):
-        super().__init__(*answered(answer))
+        number, _, table_type = answer.partition(" ")
+        super().__init__(hl.ttable._from_json(orjson.loads(table_type)), int(number))
         self._backend = hl.current_backend()
         self._origin = origin
         self._again = again
@@ -86,3 +82,14 @@ class Import(Node):
         text = json.dumps({**plan, "rowNumber": row_number})
         answer = front.importTable(backend._jbackend, backend._render_ir(child._tir), text)
         return cls(answer, (file, child), partial(cls.of, front, file, plan))
+
+
+class SparkRows(Node):
+    """The rows of a DataFrame."""
+
+    @classmethod
+    def of(cls, front: Any, frame: DataFrame, key: Sequence[str], row_number: str | None = None) -> SparkRows:
+        """Make the node by the JVM's `front`."""
+        rows = frame if row_number is None else frame.withColumn(row_number, functions.monotonically_increasing_id())
+        answer = front.fromSpark(hl.current_backend()._jbackend, rows._jdf, list(key))
+        return cls(answer, frame, partial(cls.of, front, frame, key))

@@ -74,8 +74,7 @@ def from_spark(frame: DataFrame, key: str | Sequence[str] | None = None) -> hl.T
             raise ArgumentError(f"from_spark: key has {name!r}. The columns are {', '.join(frame.columns)}")
     for column in frame.schema:
         _check(column.name, column.dataType)
-    answer = partitions.direct_front(there_and_back).fromSpark(hl.current_backend()._jbackend, frame._jdf, keys)
-    return hl.Table._from_java(*nodes.answered(answer))
+    return hl.Table(nodes.SparkRows.of(partitions.direct_front(there_and_back), frame, keys))
 
 
 def are_ours() -> bool:
