@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 import beringia.spark
 from accelerated import BATCH_ROWS, both, covered, data, kept, of_spark_4, same, some
-from plans import takes_columns
+from plans import nodes, takes_columns
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # PySpark's workers do not find it
 
@@ -320,6 +320,19 @@ def test_plans_show_it(conf, data, capsys):
     conf("spark.beringia.accelerate", "true")
     data.select(plus("f64")).explain()
     assert IN_PANDAS in capsys.readouterr().out
+
+
+def test_metrics_have_the_names_of_sparks_own(conf, data):
+    labels = []
+    for way in ("false", "true"):
+        conf("spark.beringia.accelerate", way)
+        plan = data.select(doubled("id"))._jdf.queryExecution().executedPlan()
+        (node,) = (node for node in nodes(plan) if node.nodeName() in ("ArrowEvalPython", IN_PANDAS))
+        names = node.metrics().keySet().mkString(",").split(",")
+        labels.append({node.metrics().apply(name).name().get() for name in names})
+    theirs, ours = labels
+    assert "data sent to Python workers" in theirs
+    assert {label for label in theirs if not label.startswith("time")} <= ours
 
 
 LEFT = {

@@ -34,6 +34,7 @@ FILES = (
     "pandas/test_pandas_udf_scalar.py",
     "pandas/test_pandas_udf_grouped_agg.py",
     "pandas/test_pandas_udf_window.py",
+    "pandas/test_pandas_sqlmetrics.py",
     "pandas/test_pandas_udf_typehints.py",
     "pandas/test_pandas_udf_typehints_with_future_annotations.py",
     "arrow/test_arrow_map.py",
@@ -47,6 +48,9 @@ FILES = (
     "arrow/test_arrow_udf_typehints.py",
     "test_arrow_map.py",
     "test_arrow_python_udf.py",
+    "test_udf.py",
+    "test_udf_combinations.py",
+    "test_unified_udf.py",
 )
 
 # PySpark 3.5's own helpers for tests were written for NumPy 1.
@@ -128,7 +132,7 @@ def installed_with(source: Path) -> Path:
     WORK.mkdir(parents=True)
     home = Path(pyspark.__file__).parent
     shutil.copytree(home, WORK / "pyspark", copy_function=os.symlink, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("tests", "testing", "sql/tests"):
+    for name in ("tests", "testing", "sql/tests", "pandas/tests"):
         shutil.rmtree(WORK / "pyspark" / name, ignore_errors=True)
         shutil.copytree(source / "pyspark" / name, WORK / "pyspark" / name)
     for home in (WORK, WORK / "pyspark"):  # relative to where tests run, and to SPARK_HOME

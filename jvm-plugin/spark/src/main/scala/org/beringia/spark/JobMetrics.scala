@@ -1,4 +1,4 @@
-// The metrics of a node, as Spark's UI shows them.
+// The metrics of a node, as Spark's UI shows them: those that Spark's own Python nodes have are named as theirs.
 package org.beringia.spark
 
 import org.apache.spark.SparkContext
@@ -51,8 +51,8 @@ object JobMetrics {
     "numGroups" -> SQLMetrics.createMetric(context, "number of groups"),
     "numOutputRows" -> SQLMetrics.createMetric(context, "number of output rows"),
     "numBatches" -> SQLMetrics.createMetric(context, "number of batches"),
-    "bytesIn" -> SQLMetrics.createSizeMetric(context, "bytes in"),
-    "bytesOut" -> SQLMetrics.createSizeMetric(context, "bytes out"),
+    "bytesIn" -> SQLMetrics.createSizeMetric(context, "data sent to Python workers"),
+    "bytesOut" -> SQLMetrics.createSizeMetric(context, "data returned from Python workers"),
     "bytesCopied" -> SQLMetrics.createSizeMetric(context, "bytes copied"),
     "bytesMoved" -> SQLMetrics.createSizeMetric(context, "bytes moved"),
     "fillTime" -> SQLMetrics.createNanoTimingMetric(context, "time filling"),
