@@ -6,7 +6,11 @@ and only what does not fail there counts. A copy of that PySpark, of links to it
 the driver and its workers import them as Spark's own build does. What the rule of acceleration said of each plan is
 counted at the end.
 
-PYTEST is what pytest gets in place of the list of files, such as ``pyspark/sql/tests/pandas/test_pandas_map.py``.
+No test of the files in the list is left out. Files that are not in it have to do with what is not accelerated: table
+functions, state, streams, data sources, profilers.
+
+PYTEST is what pytest gets in place of the list, such as ``pyspark/sql/tests/pandas/test_pandas_map.py``, or the tests of
+pandas on Spark, which takes frames by these functions: ``pyspark/pandas/tests/groupby``.
 """
 
 from __future__ import annotations
@@ -48,6 +52,7 @@ FILES = (
     "arrow/test_arrow_udf_typehints.py",
     "test_arrow_map.py",
     "test_arrow_python_udf.py",
+    "test_pandas_sqlmetrics.py",
     "test_udf.py",
     "test_udf_combinations.py",
     "test_unified_udf.py",
