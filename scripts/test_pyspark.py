@@ -9,8 +9,8 @@ counted at the end.
 No test of the files in the list is left out. Files that are not in it have to do with what is not accelerated: table
 functions, state, streams, data sources, profilers.
 
-PYTEST is what pytest gets in place of the list, such as ``pyspark/sql/tests/pandas/test_pandas_map.py``, or the tests of
-pandas on Spark, which takes frames by these functions: ``pyspark/pandas/tests/groupby``.
+PYTEST is what pytest gets in place of the list, such as ``pyspark/sql/tests/pandas/test_pandas_map.py``, or the tests
+of pandas on Spark, which takes frames by these functions: ``pyspark/pandas/tests/groupby``.
 """
 
 from __future__ import annotations
