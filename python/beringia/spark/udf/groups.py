@@ -15,6 +15,7 @@ from beringia.spark.udf.batch import Groups
 from beringia.spark.udf.calls import Caller, Calls, CuttingCaller
 from beringia.spark.udf.frames import Frames
 from beringia.spark.udf.results import Results
+from beringia.spark.udf.types import require
 
 
 class FrameCalls(Calls):
@@ -40,6 +41,10 @@ class FrameCalls(Calls):
             verify_pandas_result(result, function.return_type, function.by_name, truncate_return_schema=False)
             return result
         return taken
+
+    def finish(self) -> pa.Table:
+        """Return the rows of all groups."""
+        return require(super().finish(), self.function.return_type)
 
 
 class GroupedMap(CuttingCaller):

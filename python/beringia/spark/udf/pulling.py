@@ -31,7 +31,7 @@ from beringia.spark.udf.frames import Frames
 from beringia.spark.udf.pull import Pull, State
 from beringia.spark.udf.results import Results, SeriesResults
 from beringia.spark.udf.series import Series
-from beringia.spark.udf.types import as_taken, is_taken
+from beringia.spark.udf.types import Written, as_taken, is_taken
 
 _ALONE = 4
 """Beside a state: its row is no result."""
@@ -83,18 +83,23 @@ class Batches:
     ----------
     schema : pyarrow.Schema
         The columns that they become.
+    written : Written
+        What PySpark would have written of the task's results.
     """
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, written: Written) -> None:
         self._schema = schema
+        self._written = written
         self._structs: list[pa.StructArray] = []
         self.count = 0
         self.nbytes = 0
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Take a batch."""
-        if batch.num_rows:  # others may be of any type
-            self._structs.append(batch.column(0))
+        self._written.append(batch.schema)
+        struct = batch.column(0)
+        if batch.num_rows or struct.type.num_fields < len(self._schema):  # without rows it may be of any type
+            self._structs.append(pa.concat_arrays([struct]))  # the function may write to what it gave
             self.count += batch.num_rows
             self.nbytes += batch.nbytes
 
@@ -111,7 +116,7 @@ class Batches:
         """Return results of one type as columns of ours, by their places."""
         structs = pa.chunked_array(run)
         fields = list(self._schema)
-        given = list(structs.type)[: len(fields)]
+        given = [structs.type.field(i) for i in range(min(structs.type.num_fields, len(fields)))]
         if len(given) < len(fields) or not all(
             is_taken(one.type, field.type) for one, field in zip(given, fields, strict=True)
         ):
@@ -210,6 +215,7 @@ class _Pulling(Caller):
                 pull.leave()
         super().__init__(pickled, options, schema)
         self._of_results = pa.schema(list(self._schema)[1:])
+        self._written = Written()
         self._checked: dict[bytes, bool] = {}
         self._pull = Pull(self._command.function.pulling, self.is_grouped)
         self._pulls.setdefault(task, []).append(self._pull)
@@ -225,7 +231,7 @@ class _Pulling(Caller):
 
     def results(self) -> Any:
         """Return where the results of a batch go."""
-        return Batches(self._of_results)
+        return Batches(self._of_results, self._written)
 
 
 class _PullingPandas(_Pulling):

@@ -42,7 +42,10 @@ class _Function:
 
     def column(self, field: int, series: Any) -> pa.Array:
         array = self._serializer._create_array(series, self.types[field], arrow_cast=self._serializer._arrow_cast)
-        # As PySpark puts it in a batch, which refuses the chunks that Arrow makes of NaN for text.
+        return self.put(array)
+
+    def put(self, array: pa.Array) -> pa.Array:
+        """Put a column where PySpark does, which refuses the chunks that Arrow makes of NaN for text: in a batch."""
         return pa.RecordBatch.from_arrays([array], ["_0"]).column(0)
 
     def mapped(self, series: Any) -> list[pa.Array]:
@@ -72,6 +75,10 @@ class GroupedMap(_Function):
         """Run PySpark's own loop over one group."""
         [column] = self.mapped(self.series(rows))
         return column.flatten()
+
+    def put(self, array: pa.Array) -> pa.Array:
+        """Put a column where PySpark does: in a struct."""
+        return pa.StructArray.from_arrays([array], ["_0"]).field(0)
 
 
 class CogroupedMap(GroupedMap):
@@ -142,6 +149,10 @@ class MapInPandas(EvalInPandas):
         [column] = super().columns(result)
         return column.flatten()
 
+    def put(self, array: pa.Array) -> pa.Array:
+        """Put a column where PySpark does: in a struct."""
+        return pa.StructArray.from_arrays([array], ["_0"]).field(0)
+
 
 class _Together(_Function):
     """Functions that are called together."""
@@ -200,9 +211,8 @@ class Scalars(_Together):
         super().see(function, return_type)
         self._return_types.append(return_type)
 
-    def replay(self, rows: pa.Table, results: list[Any]) -> list[pa.Array]:
-        """Run PySpark's own loop over some rows, where the first functions have returned `results`."""
-        series = self.series(rows)
+    def replay(self, rows: int, series: list[Any], results: list[Any]) -> list[pa.Array]:  # noqa: ARG002 (of 4)
+        """Run PySpark's own loop over `series`, for which the first functions have returned `results`."""
         made = []
         for i, (function, places, _) in enumerate(self.functions):
             recalled = (lambda *_, result=results[i]: result) if i < len(results) else function

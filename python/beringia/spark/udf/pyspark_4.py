@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -217,8 +217,8 @@ def _unconverted(
 ) -> Callable[..., Iterator[Any]]:
     """Return PySpark's own loop over batches as one over portions: what these have is given, what it gets is given on.
 
-    A function looks up names among its globals: there its conversions are others. PySpark's are called, as it calls
-    them, for portions of which nothing is made, with their batches in the `shape` that it has them in.
+    PySpark's conversions are called, as it calls them, for portions of which nothing is made, with their batches in the
+    `shape` that it has them in.
     """
 
     class Given:
@@ -234,8 +234,14 @@ def _unconverted(
             [result] = results
             return result
 
-    names = {**loop.__globals__, "ArrowBatchTransformer": Given, "PandasToArrowConversion": Returned}
-    return FunctionType(loop.__code__, names, loop.__name__, loop.__defaults__, loop.__closure__)
+    return _looking_up(loop, ArrowBatchTransformer=Given, PandasToArrowConversion=Returned)
+
+
+def _looking_up(loop: Callable[..., Iterator[Any]], **names: Any) -> Callable[..., Iterator[Any]]:
+    """Return PySpark's own loop, with `names` among its globals, where a function looks up its conversions."""
+    return FunctionType(
+        loop.__code__, {**loop.__globals__, **names}, loop.__name__, loop.__defaults__, loop.__closure__
+    )
 
 
 class Aggregate(_Function):
@@ -295,14 +301,20 @@ class Scalars(Aggregate):
         [batch] = self._map(0, iter(rows.to_batches()))
         return batch.columns
 
-    def replay(self, rows: pa.Table, results: list[Any]) -> list[pa.Array]:
-        """Run PySpark's own loop over some rows, where the first functions have returned `results`."""
+    def replay(self, rows: int, series: list[Any], results: list[Any]) -> list[pa.Array]:
+        """Run PySpark's own loop over `series` of some rows, for which the first functions have returned `results`."""
+
+        class Given:
+            @staticmethod
+            def to_pandas(*_: Any, **__: Any) -> list[Any]:
+                return series
 
         def recalled(_: Any, place: int, *__: Any, **___: Any) -> Any:
             function, *others = self._read[place]
             return (lambda *_: results[place]) if place < len(results) else function, *others
 
-        [batch] = self._mapping(recalled, range(len(self._read)))(0, iter(rows.to_batches()))
+        loop = _looking_up(self._mapping(recalled, range(len(self._read))), ArrowBatchTransformer=Given)
+        [batch] = loop(0, iter([SimpleNamespace(num_rows=rows)]))
         return batch.columns
 
 

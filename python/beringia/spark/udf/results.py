@@ -1,12 +1,13 @@
 """The frames that functions return, as columns of a batch.
 
-A column of a group is taken as it is and converted with those of other groups, by PySpark's code, where its conversion
-looks at one value after the other: at dtypes of NumPy, and at objects that cannot change. What fails so is converted a
-group at a time, for the error to be that of its group.
+A column of a group is copied and converted with those of other groups, by PySpark's code, where its conversion looks at
+one value after the other: at dtypes of NumPy, and at texts and dates. What fails so is converted a group at a time, for
+the error to be that of its group. What is converted at once is copied then: it may lie where the function writes.
 """
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from typing import Any
 
@@ -19,6 +20,8 @@ from beringia.spark.udf.types import as_taken
 _KINDS = "biufM"  # booleans, numbers, times
 _MANY = 1000
 """Rows that are not worth to be converted with others."""
+_UNCHANGING = frozenset({str, datetime.date, float, type(None)})
+"""Of the objects that texts and dates are made of: such as cannot be changed by the function that returned them."""
 _DTYPES = {float: "f8", np.float64: "f8", bool: "?", np.bool_: "?", int: "i8", np.int64: "i8"}
 """Of the series that pandas makes of such values; of int, if they are not too large."""
 FLOATS = frozenset(kind for kind, dtype in _DTYPES.items() if dtype == "f8")
@@ -46,7 +49,7 @@ class Results:
         self._schema = schema
         self._names = list(schema.names)
         self._is_plain = len(set(self._names)) == len(self._names)
-        self._unchanging = [_never_changes(kind) for kind in self._kinds]
+        self._are_objects = [pa.types.is_string(kind) or pa.types.is_date(kind) for kind in self._kinds]
         # Of each field: arrays of NumPy that wait to be converted, and columns that are.
         self._parts: list[list[Any]] = [[] for _ in self._names]
         self._called: dict[tuple[int, int], Any] = {}  # of series, by field and group: their names
@@ -72,7 +75,7 @@ class Results:
         """Take the result of a group, a frame or a list of its columns; return how many rows there are."""
         taken = result if isinstance(result, list) else self._taken(result)
         for parts, part in zip(self._parts, taken, strict=True):
-            parts.append(part)
+            parts.append(part if isinstance(part, np.ndarray) else pa.concat_arrays([part]))
             self.nbytes += part.nbytes
         self.count += len(taken[0] if taken else result)
         return self.count
@@ -80,7 +83,7 @@ class Results:
     def part(self, field: int, series: Any) -> Any:
         """Return a series as a column for :meth:`append`."""
         self._called[field, len(self._parts[field])] = series.name
-        if self._is_taken(series, field):
+        if self._is_taken(series._values, field):
             return series.to_numpy(copy=True)  # the function may use its series again
         return self._function.column(field, series)
 
@@ -93,10 +96,9 @@ class Results:
         """Return the rows of all groups."""
         try:
             return pa.Table.from_arrays([self._column(i) for i in range(len(self._names))], schema=self._schema)
-        except Exception as error:
-            raised = error
-        self._raise_first()
-        raise raised
+        except Exception:  # and nothing is raised within its handling: PySpark's tracebacks would show that
+            pass
+        return self._of_each()
 
     def _taken(self, result: Any) -> list[Any]:
         try:
@@ -124,14 +126,15 @@ class Results:
         for block in result._mgr.blocks:
             values = block.values
             places = block.mgr_locs.as_array.tolist()
-            if isinstance(values, np.ndarray) and values.dtype.kind in _KINDS:
+            if isinstance(values, np.ndarray) and values.dtype.kind in _KINDS and values.dtype.isnative:
                 values = values.copy()  # the function may use its frame again
                 for j, i in enumerate(places):
                     taken[i] = values[j]
                 continue
             for j, i in enumerate(places):
-                if self._is_taken(values, i):
-                    taken[i] = np.array(values[j])
+                part = values[j] if values.ndim > 1 else values
+                if self._is_taken(part, i):
+                    taken[i] = np.array(part)
                 else:
                     taken[i] = self._function.column(i, result[self._names[i]])
         return taken
@@ -139,12 +142,12 @@ class Results:
     def _is_taken(self, values: Any, field: int) -> bool:
         """Tell whether values may be taken as they are, to be converted with those of other groups."""
         dtype = values.dtype
-        return isinstance(dtype, np.dtype) and (
-            dtype.kind in _KINDS
-            or (
-                dtype.kind == "O" and self._unchanging[field] and values.shape[-1] < _MANY
-            )  # what these take is not seen
-        )
+        if not isinstance(dtype, np.dtype) or not dtype.isnative:
+            return False
+        if dtype.kind != "O":
+            return dtype.kind in _KINDS
+        # What objects take is not seen.
+        return self._are_objects[field] and len(values) < _MANY and _UNCHANGING.issuperset(map(type, values))
 
     def _column(self, field: int) -> pa.ChunkedArray:
         chunks: list[Any] = []
@@ -163,20 +166,28 @@ class Results:
                 convert()
             (waiting if is_array else chunks).append(part)
         convert()
+        return self._of_chunks(field, chunks)
+
+    def _of_chunks(self, field: int, chunks: list[Any]) -> pa.ChunkedArray:
         return as_taken(pa.chunked_array(chunks, self._kinds[field]), self._schema.field(field).type)
 
     def _arrays(self, parts: list[Any]) -> list[Any]:
         """Return what waits to be converted as arrays of NumPy, and columns as they are."""
         return parts
 
-    def _raise_first(self) -> None:
-        """Convert group by group, until one raises."""
+    def _of_each(self) -> pa.Table:
+        """Return the rows of all groups, converted group by group, until one raises."""
+        columns: list[list[Any]] = [[] for _ in self._names]
         for group, parts in enumerate(zip(*self._parts, strict=True)):
             for field, given in enumerate(parts):
                 [part] = self._arrays([given])
                 if isinstance(part, np.ndarray):
                     name = self._called.get((field, group), self._names[field])
-                    self._function.column(field, pd.Series(part, name=name, dtype=part.dtype))
+                    part = self._function.column(field, pd.Series(part, name=name, dtype=part.dtype))
+                columns[field].append(part)
+        return pa.Table.from_arrays(
+            [self._of_chunks(i, chunks) for i, chunks in enumerate(columns)], schema=self._schema
+        )
 
 
 class SeriesResults(Results):
@@ -222,8 +233,3 @@ class ValueResults(Results):
 def dtype_of(value: Any) -> str | None:
     """Return the dtype of the series that pandas makes of a number; None of anything else."""
     return None if type(value) is int and abs(value) >= 1 << 63 else _DTYPES.get(type(value))
-
-
-def _never_changes(kind: pa.DataType) -> bool:
-    """Tell whether objects that a field of this type takes cannot be changed by the function that returned them."""
-    return bool(pa.types.is_string(kind) or pa.types.is_date(kind) or pa.types.is_decimal(kind))

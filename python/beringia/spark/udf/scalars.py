@@ -21,13 +21,6 @@ from beringia.spark.udf.series import Series
 class ScalarCalls(SeriesCalls):
     """Calls of all functions with series, which return series."""
 
-    _group = 0
-
-    def prepare(self, group: int) -> None:
-        """Make what the calls of a portion get."""
-        self._group = group
-        super().prepare(group)
-
     def run(self, arguments: list[Any]) -> list[Any]:
         """Return the values of all functions, each as a column."""
         results: list[Any] = []
@@ -42,7 +35,7 @@ class ScalarCalls(SeriesCalls):
         else:
             with contextlib.suppress(Exception):  # the replay raises it
                 return [self._results.part(field, result) for field, result in enumerate(results)]
-        columns: list[Any] = self.function.replay(self._sides[0].rows(self._group), results)
+        columns: list[Any] = self.function.replay(rows, arguments, results)
         return columns
 
 

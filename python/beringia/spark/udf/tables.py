@@ -14,7 +14,7 @@ import pyarrow as pa
 from beringia.spark.udf.calls import Caller
 from beringia.spark.udf.command import Command
 from beringia.spark.udf.explain import explain
-from beringia.spark.udf.types import as_taken
+from beringia.spark.udf.types import Written, as_taken, require
 
 
 class TableCalls:
@@ -30,17 +30,22 @@ class TableCalls:
         Of the results.
     step : int
         Rows of a batch of a group's table.
+    written : Written
+        What PySpark would have written of the task's results.
     """
 
     explain = staticmethod(explain)
 
-    def __init__(self, command: Command, sides: list[pa.RecordBatch], schema: pa.Schema, step: int) -> None:
+    def __init__(
+        self, command: Command, sides: list[pa.RecordBatch], schema: pa.Schema, step: int, written: Written
+    ) -> None:
         self._function = command.function
         self._step = step
         self._sides = [command.rows(side) for side in sides]
         self._schema = schema
         self._batches: list[list[pa.RecordBatch]] = []
-        self._results: list[pa.Table] = []
+        self._written = written
+        self._results: list[pa.RecordBatch] = []
         self._count = 0
 
     def prepare(self, group: int) -> None:
@@ -55,9 +60,11 @@ class TableCalls:
     def append(self, result: pa.Table) -> int:
         """Take what :meth:`call` gave; return how many rows there are."""
         schema = self._function.schema
-        if result.num_columns:
-            same = result.schema.equals(schema, check_metadata=True)
-            self._results.append(result if same else pa.Table.from_arrays(result.columns, schema=schema))
+        if result.num_columns and result.num_rows:
+            self._written.append(result.schema)
+            own = pa.concat_batches(result.to_batches())  # the function may write to what it returned
+            same = own.schema.equals(schema, check_metadata=True)
+            self._results.append(own if same else pa.RecordBatch.from_arrays(own.columns, schema=schema))
             self._count += result.num_rows
         elif result.num_rows:
             raise ValueError(f"a table of {result.num_rows} rows without columns")
@@ -65,26 +72,32 @@ class TableCalls:
 
     def finish(self) -> pa.Table:
         """Return the rows of all groups."""
-        table = pa.concat_tables([self._function.schema.empty_table(), *self._results]).combine_chunks()
+        table = pa.Table.from_batches(self._results, self._function.schema).combine_chunks()
         columns = [as_taken(column, field.type) for column, field in zip(table.columns, self._schema, strict=True)]
-        return pa.Table.from_arrays(columns, schema=self._schema)
+        return require(pa.Table.from_arrays(columns, schema=self._schema), self._function.schema)
 
     def _copied(self, rows: pa.RecordBatch, start: int, end: int) -> list[pa.RecordBatch]:
         starts = range(start, end, self._step) or [start]  # a side without rows has a batch, too
         return [pa.concat_batches([rows.slice(at, min(self._step, end - at))]) for at in starts]
 
 
-class GroupedMap(Caller):
+class _TableCaller(Caller):
+    def __init__(self, pickled: bytes, options: bytes, schema: Any) -> None:
+        super().__init__(pickled, options, schema)
+        self._written = Written()
+
+
+class GroupedMap(_TableCaller):
     """A grouped map."""
 
     kind = "GroupedArrow"
 
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
-        return TableCalls(self._command, [batch], self._schema, self._command.batch_rows)
+        return TableCalls(self._command, [batch], self._schema, self._command.batch_rows, self._written)
 
 
-class CogroupedMap(Caller):
+class CogroupedMap(_TableCaller):
     """A map of cogroups."""
 
     kind = "GroupedArrow"
@@ -92,27 +105,27 @@ class CogroupedMap(Caller):
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
         command = self._command
-        return TableCalls(command, command.of_sides(batch), self._schema, command.batch_rows)
+        return TableCalls(command, command.of_sides(batch), self._schema, command.batch_rows, self._written)
 
 
-class Aggregate(Caller):
+class Aggregate(_TableCaller):
     """Aggregates by Arrow UDFs, which get arrays, of groups or of windows."""
 
     kind = "ArrowAggregate"
 
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
-        return TableCalls(self._command, [batch], self._schema, sys.maxsize)
+        return TableCalls(self._command, [batch], self._schema, sys.maxsize, self._written)
 
 
-class Portions(Caller):
+class Portions(_TableCaller):
     """Aggregates by UDFs of iterators of series or arrays: a group comes as PySpark's own loop would get it."""
 
     kind = "Portions"
 
     def calls_of(self, batch: pa.RecordBatch) -> Any:
         """Make the calls of a batch."""
-        return TableCalls(self._command, [batch], self._schema, self._command.batch_rows)
+        return TableCalls(self._command, [batch], self._schema, self._command.batch_rows, self._written)
 
 
 class Scalars(Aggregate):

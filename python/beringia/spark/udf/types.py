@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -56,3 +57,25 @@ def is_taken(kind: pa.DataType, ours: pa.DataType) -> bool:
             is_taken(one.type, other.type) for one, other in zip(kind, ours, strict=True)
         )
     return bool(kind == ours)
+
+
+def require(table: pa.Table, fields: Iterable[Any]) -> pa.Table:
+    """Refuse a null in a field that cannot be null: Spark would read something else there, or fail at it in the JVM."""
+    for column, field in zip(table.columns, fields, strict=True):
+        if not field.nullable and column.null_count:
+            raise ValueError(f"a result has a null in {field.name!r}, and the schema says that it has none")
+    return table
+
+
+class Written:
+    """The stream to which PySpark's worker writes the results of a task: all are of the first one's schema."""
+
+    def __init__(self) -> None:
+        self._schema: pa.Schema | None = None
+
+    def append(self, schema: pa.Schema) -> None:
+        """Write what is of a schema."""
+        if self._schema is None:
+            self._schema = schema
+        elif not schema.equals(self._schema):
+            raise pa.ArrowInvalid("Tried to write record batch with different schema")

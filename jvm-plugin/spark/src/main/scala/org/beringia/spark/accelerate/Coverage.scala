@@ -36,6 +36,7 @@ object Coverage {
       ))
       .orElse(types("column", columns, covered))
       .orElse(types("result", fields, covered))
+      .orElse(first(!fields.forall(field => isNullable(field.dataType)) -> "values within the result cannot be null"))
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
 
@@ -56,8 +57,7 @@ object Coverage {
   /** Why rows cannot be pulled as Spark would have them pulled, and results taken; none where they can. */
   def pulling(fields: Seq[Attribute], session: SQLConf): Option[String] = first(
     session.contains(Validation) -> s"$Validation is set",
-    !fields.forall(field => field.nullable && isNullable(field.dataType)) ->
-      "a field of the result cannot be null"
+    !fields.forall(_.nullable) -> "a field of the result cannot be null"
   ).orElse(portions(session))
 
   /** Why rows cannot be given in such portions as Spark's; none where they can. */

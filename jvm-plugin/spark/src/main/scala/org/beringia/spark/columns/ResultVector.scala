@@ -182,21 +182,32 @@ final class DecimalVector(dataType: DataType, array: Long, offset: Long)
     extends ResultVector(dataType, array, offset) {
   private[this] val values = ArrowArrayStruct.buffer(array, 1) + 16 * offset
 
+  private[this] val ofSpark = dataType.asInstanceOf[DecimalType]
+  private[this] val isLong = ofSpark.precision <= Decimal.MAX_LONG_DIGITS
+  private[this] val most = if (isLong) BigInteger.TEN.pow(ofSpark.precision).longValue else 0L
+
   override def getDecimal(row: Int, precision: Int, scale: Int): Decimal = if (isNullAt(row)) null
-  else if (precision <= Decimal.MAX_LONG_DIGITS) {
-    Decimal.createUnsafe(Platform.getLong(null, values + 16L * row), precision, scale)
-  } else {
+  else if (isLong) Decimal.createUnsafe(field(row), precision, scale)
+  else read(row)
+
+  /** Reads one of any number of digits, and refuses it as Spark does if it has more than its type. */
+  private def read(row: Int): Decimal = {
     val bytes = new Array[Byte](16)
     var i = 0
     while (i < 16) {
       bytes(i) = Platform.getByte(null, values + 16L * row + 15 - i)
       i += 1
     }
-    Decimal(new BigDecimal(new BigInteger(bytes), scale), precision, scale)
+    Decimal(new BigDecimal(new BigInteger(bytes), ofSpark.scale), ofSpark.precision, ofSpark.scale)
   }
 
   // Of decimals of 18 digits at most; rows hold others in another form.
-  override def field(row: Int): Long = Platform.getLong(null, values + 16L * row)
+  override def field(row: Int): Long = {
+    val at = values + 16L * row
+    val low = Platform.getLong(null, at)
+    val fits = low < most && low > -most && Platform.getLong(null, at + 8) == low >> 63
+    if (fits) low else read(row).toUnscaledLong
+  }
 }
 
 final class StructVector(dataType: DataType, fields: StructType, array: Long, offset: Long)
