@@ -36,7 +36,9 @@ object Coverage {
       ))
       .orElse(types("column", columns, covered))
       .orElse(types("result", fields, covered))
-      .orElse(first(!fields.forall(field => isNullable(field.dataType)) -> "values within the result cannot be null"))
+      .orElse(first(!fields.forall(field =>
+        isNullable(field.dataType)
+      ) -> "values within the result cannot be null"))
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
 
