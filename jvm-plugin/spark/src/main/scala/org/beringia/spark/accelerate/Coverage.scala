@@ -29,6 +29,7 @@ object Coverage {
       .orElse(first(
         child.exists(_.logicalLink.exists(_.isStreaming)) -> "it is part of a stream",
         (columns.isEmpty || fields.isEmpty) -> "there are no columns",
+        !fields.forall(field => isNullable(field.dataType)) -> "values within the result cannot be null",
         session.contains(Profiler) -> s"$Profiler is set",
         (conf.getBoolean(Encryption, false) && command.task.hasBroadcasts) ->
           s"$Encryption is true, and the function refers to a broadcast variable",
@@ -36,9 +37,6 @@ object Coverage {
       ))
       .orElse(types("column", columns, covered))
       .orElse(types("result", fields, covered))
-      .orElse(first(!fields.forall(field =>
-        isNullable(field.dataType)
-      ) -> "values within the result cannot be null"))
       .orElse(Interpreters.refusal(command.interpreter, command.version))
   }
 
