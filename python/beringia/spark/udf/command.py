@@ -140,8 +140,8 @@ class Window(Aggregate, Protocol):
 class Scalars(Aggregate, Protocol):
     """Functions of series, which return as many values as they are given."""
 
-    def replay(self, rows: pa.Table, results: list[Any]) -> list[pa.Array]:
-        """Run PySpark's own loop over some rows, where the first functions have returned `results`."""
+    def replay(self, rows: int, series: list[Any], results: list[Any]) -> list[pa.Array]:
+        """Run PySpark's own loop over `series` of some rows, for which the first functions have returned `results`."""
 
 
 class Command:

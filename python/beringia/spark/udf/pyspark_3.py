@@ -78,7 +78,7 @@ class GroupedMap(_Function):
 
     def put(self, array: pa.Array) -> pa.Array:
         """Put a column where PySpark does: in a struct."""
-        return pa.StructArray.from_arrays([array], ["_0"]).field(0)
+        return _put_in_struct(array)
 
 
 class CogroupedMap(GroupedMap):
@@ -151,7 +151,7 @@ class MapInPandas(EvalInPandas):
 
     def put(self, array: pa.Array) -> pa.Array:
         """Put a column where PySpark does: in a struct."""
-        return pa.StructArray.from_arrays([array], ["_0"]).field(0)
+        return _put_in_struct(array)
 
 
 class _Together(_Function):
@@ -211,7 +211,7 @@ class Scalars(_Together):
         super().see(function, return_type)
         self._return_types.append(return_type)
 
-    def replay(self, rows: int, series: list[Any], results: list[Any]) -> list[pa.Array]:  # noqa: ARG002 (of 4)
+    def replay(self, rows: int, series: list[Any], results: list[Any]) -> list[pa.Array]:  # noqa: ARG002 (4.3 asks)
         """Run PySpark's own loop over `series`, for which the first functions have returned `results`."""
         made = []
         for i, (function, places, _) in enumerate(self.functions):
@@ -225,6 +225,10 @@ def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the fields of a batch of one struct."""
     struct = batch.column(0)
     return pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema(struct.type))
+
+
+def _put_in_struct(array: pa.Array) -> pa.Array:
+    return pa.StructArray.from_arrays([array], ["_0"]).field(0)
 
 
 def _struct(batch: pa.RecordBatch) -> pa.RecordBatch:

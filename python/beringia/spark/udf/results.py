@@ -7,6 +7,7 @@ the error to be that of its group. What is converted at once is copied then: it 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 from typing import Any
@@ -94,10 +95,8 @@ class Results:
 
     def table(self) -> pa.Table:
         """Return the rows of all groups."""
-        try:
+        with contextlib.suppress(Exception):  # and what they raise group by group is not within its handling
             return pa.Table.from_arrays([self._column(i) for i in range(len(self._names))], schema=self._schema)
-        except Exception:  # and nothing is raised within its handling: PySpark's tracebacks would show that
-            pass
         return self._of_each()
 
     def _taken(self, result: Any) -> list[Any]:
