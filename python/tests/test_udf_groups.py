@@ -218,6 +218,58 @@ def test_results_of_any_type_are_converted_to_any_type(given, data):
     assert same(mapped(unchanged, sizes, columns, fields), by_pyspark(unchanged, sizes, columns, fields))
 
 
+LAYOUTS = [
+    lambda frame: frame,
+    lambda frame: frame.copy().assign(c1=frame.c1),  # a block of its own, after the others
+    lambda frame: frame.astype({"c2": "f4"}),
+    lambda frame: frame.astype({"c0": object}),
+    lambda frame: frame.iloc[:0],
+    lambda frame: frame.astype({"c1": "Int64"}),
+    lambda frame: frame.astype({"c0": "f8", "c1": "f8", "c2": "f8", "c3": "f8"}),  # one block
+    lambda frame: frame.astype({"c2": "M8[ns]"}),  # which is no such number
+]
+
+
+@every
+@given(st.lists(st.sampled_from(range(len(LAYOUTS))), min_size=1, max_size=12))
+def test_frames_that_lie_in_memory_in_another_way_each_are_taken_in_their_order(order):
+    def laid_out(key, frame):
+        return LAYOUTS[order[key[0]]](frame)
+
+    groups, numbers = len(order), np.arange(2 * len(order))
+    columns = [pa.array(numbers // 2), pa.array(numbers), pa.array(numbers / 4), pa.array(numbers * 3.0, "f4")]
+    fields = [pa.field(f"c{i}", column.type) for i, column in enumerate(columns)]
+    expected = by_pyspark(laid_out, [2] * groups, columns, fields)
+    assert same(mapped(laid_out, [2] * groups, columns, fields), expected)
+
+
+def test_a_column_that_does_not_fit_is_told_of_among_others_of_its_frame():
+    columns = [pa.array([0, 1]), pa.array([1, 2]), pa.array([0.5, 1.5])]
+    fields = [pa.field("c0", pa.int64()), pa.field("c1", pa.int64()), pa.field("c2", pa.large_string())]
+    kind, text = mapped(unchanged, [1, 1], columns, fields)
+    assert (kind, text) == by_pyspark(unchanged, [1, 1], columns, fields)
+    assert "float" in text
+
+
+@pytest.mark.parametrize("last", [[0.5, 0.5], ["a", "a"]], ids=["numbers", "texts"])
+def test_a_frame_that_is_returned_again_is_what_it_was_each_time(last):
+    kept = pd.DataFrame({"c0": [0, 0], "c1": [0.5, 0.5], "c2": last})
+
+    def written(key, frame):
+        kept.loc[:, "c0"] = frame.c0.to_numpy()
+        kept.iloc[:, 1] += 1
+        kept.loc[:, "c2"] += kept.loc[0, "c2"]
+        return kept
+
+    columns = [pa.array([0, 0, 1, 1]), pa.array([0.5] * 4), pa.array(last * 2)]
+    fields = [pa.field(f"c{i}", column.type) for i, column in enumerate(columns)]
+    assert mapped(written, [2, 2], columns, fields).to_pydict() == {
+        "c0": [0, 0, 1, 1],
+        "c1": [1.5, 1.5, 2.5, 2.5],
+        "c2": [2 * last[0]] * 2 + [4 * last[0]] * 2,
+    }
+
+
 @st.composite
 def two_sides(draw):
     """Rows of two sides, of which one may have none of a group."""

@@ -120,7 +120,8 @@ class Groups:
                 nulls = np.concatenate([[0], np.cumsum(column.is_null().to_numpy())])
                 flags[:, i] = np.diff(nulls[bounds]) > 0
         flags[:, -1] = np.diff(bounds) == 0  # of cogroups one side
-        return [row.tobytes() for row in flags]
+        marks, width = flags.tobytes(), flags.shape[1]
+        return [marks[at : at + width] for at in range(0, len(marks), width)]
 
     def _make(self, pattern: bytes, group: int) -> Cut | None:
         try:

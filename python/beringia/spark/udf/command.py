@@ -211,7 +211,9 @@ class Command:
         """Return the rows of all groups of what :meth:`given` gave, and where each group begins and ends."""
         lists = batch.columns[self.keys :]
         columns = [column.values for column in lists]
-        return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), lists[0].offsets.to_pylist()
+        return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), lists[
+            0
+        ].offsets.to_numpy().tolist()
 
 
 def _enter(task: dict[str, Any]) -> None:

@@ -19,18 +19,13 @@ from beringia.spark.udf.types import require
 
 
 class FrameCalls(Calls):
-    """Calls with frames, or with key and frames."""
+    """Calls with a frame, or with key and frame."""
 
     def arguments(self, *sides: tuple[Frames, int, int]) -> list[Any]:
-        """Cut the frame of some rows of each side."""
-        frames: list[Any] = [cut.frame(start, end) for cut, start, end in sides]
-        if self.function.takes_key:
-            # The first one's that has rows, as in PySpark.
-            cut, start, _ = next(
-                (side for side, frame in zip(sides, frames, strict=True) if not frame.empty), sides[-1]
-            )
-            frames.insert(0, cut.key(start))
-        return frames
+        """Cut the frame of some rows."""
+        [(cut, start, end)] = sides
+        frame = cut.frame(start, end)
+        return [cut.key(start), frame] if self.function.takes_key else [frame]
 
     def run(self, arguments: list[Any]) -> Any:
         """Return the function's frame; its columns, if it has just those that it should have."""
@@ -45,6 +40,21 @@ class FrameCalls(Calls):
     def finish(self) -> pa.Table:
         """Return the rows of all groups."""
         return require(super().finish(), self.function.return_type)
+
+
+class CogroupCalls(FrameCalls):
+    """Calls with two frames, or with key and frames."""
+
+    def arguments(self, *sides: tuple[Frames, int, int]) -> list[Any]:
+        """Cut the frame of some rows of each side."""
+        frames: list[Any] = [cut.frame(start, end) for cut, start, end in sides]
+        if self.function.takes_key:
+            # The first one's that has rows, as in PySpark.
+            cut, start, _ = next(
+                (side for side, frame in zip(sides, frames, strict=True) if not frame.empty), sides[-1]
+            )
+            frames.insert(0, cut.key(start))
+        return frames
 
 
 class GroupedMap(CuttingCaller):
@@ -69,11 +79,11 @@ class CogroupedMap(Caller):
         cuts = [partial(Frames, keys=keys, values=values) for keys, values in self._command.sides()]
         self._sides: list[tuple[Any, dict[bytes, bool]]] = [(cut, {}) for cut in cuts]
 
-    def calls_of(self, batch: pa.RecordBatch) -> FrameCalls:
+    def calls_of(self, batch: pa.RecordBatch) -> CogroupCalls:
         """Make the calls of a batch."""
         command = self._command
         sides = [
             Groups(command, part, cut, checked)
             for part, (cut, checked) in zip(command.of_sides(batch), self._sides, strict=True)
         ]
-        return FrameCalls(command.function, sides, Results(command.function, self._schema))
+        return CogroupCalls(command.function, sides, Results(command.function, self._schema))
