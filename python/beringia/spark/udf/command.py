@@ -211,9 +211,8 @@ class Command:
         """Return the rows of all groups of what :meth:`given` gave, and where each group begins and ends."""
         lists = batch.columns[self.keys :]
         columns = [column.values for column in lists]
-        return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), lists[
-            0
-        ].offsets.to_numpy().tolist()
+        bounds = lists[0].offsets.to_numpy().tolist()
+        return pa.RecordBatch.from_arrays(columns, batch.schema.names[self.keys :]), bounds
 
 
 def _enter(task: dict[str, Any]) -> None:

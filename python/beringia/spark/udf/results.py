@@ -110,9 +110,7 @@ class Results:
     def columns(self, result: Any) -> _Taken:
         """Return a result as :meth:`append` takes it."""
         taken = self.take(result)
-        if taken is None:
-            taken = self._function.columns(result)
-        return taken
+        return self._function.columns(result) if taken is None else taken
 
     def table(self) -> pa.Table:
         """Return the rows of all groups."""
